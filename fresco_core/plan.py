@@ -1,0 +1,259 @@
+"""A plan: a schedule worked out for one run, that is for its sigmas, its canvas and its model's patch size."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .clock import FLOW, Flow, Parameterisation
+from .schedule import Pass, Schedule, ScheduleError, pass_amounts
+from .transform import level_size
+
+MIN_TOKENS_PER_SIDE = 2
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Size of the latent that a model samples: height, width in latent pixels, frames, and the model's patch.
+
+    `patch` is the side of a token in latent pixels (1 for U-Nets), `frame_patch` its length in latent frames.
+    """
+
+    height: int
+    width: int
+    frames: int = 1
+    patch: int = 2
+    frame_patch: int = 1
+
+    def tokens(self, level: int) -> int:
+        """Image tokens per sample that the model sees at `level`; sides are padded up to the patch."""
+        height, width = level_size((self.height, self.width), level)
+        return -(-height // self.patch) * -(-width // self.patch) * -(-self.frames // self.frame_patch)
+
+    def allows(self, level: int) -> bool:
+        """Whether `level` keeps at least two tokens a side."""
+        return min(level_size((self.height, self.width), level)) >= MIN_TOKENS_PER_SIDE * self.patch
+
+
+@dataclass(frozen=True)
+class PlannedPass:
+    """One run of the sampler: its sigmas (steps + 1 values, falling, the model's own unit) and the level of each step."""
+
+    sigmas: tuple[float, ...]
+    levels: tuple[int, ...]
+
+    @property
+    def steps(self) -> int:
+        """Number of sampler steps."""
+        return len(self.levels)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all steps have one level."""
+        return len(set(self.levels)) == 1
+
+    def step_at(self, sigma: float) -> int:
+        """The step that an evaluation at `sigma` belongs to: the last one that starts at or above it.
+
+        Samplers that evaluate between the grid's sigmas, or slightly above the first, are covered.
+        """
+        negated = [-s for s in self.sigmas[:-1]]
+        return min(max(bisect_right(negated, -sigma + 1e-7 * (1.0 + abs(sigma))) - 1, 0), self.steps - 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Passes to run. `reason`, where given, says why the run is plain although the schedule asked for more."""
+
+    schedule: Schedule
+    canvas: Canvas
+    passes: tuple[PlannedPass, ...]
+    reason: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the sampler just runs as it would without Fresco."""
+        return len(self.passes) == 1 and not any(self.passes[0].levels)
+
+    @property
+    def steps(self) -> int:
+        """Steps over all passes."""
+        return sum(p.steps for p in self.passes)
+
+    def tokens(self) -> int:
+        """Image tokens per sample over all steps, for one evaluation a step."""
+        return sum(self.canvas.tokens(level) for p in self.passes for level in p.levels)
+
+    def full_tokens(self) -> int:
+        """Image tokens per sample of as many steps at full resolution."""
+        return self.steps * self.canvas.tokens(0)
+
+    def describe(self) -> str:
+        """The plan in a few lines of words for the user."""
+        if self.plain:
+            return f"{self.steps} steps at full resolution" + (f" ({self.reason})" if self.reason else "")
+        lines = []
+        for index, p in enumerate(self.passes):
+            runs = [(level, p.levels.count(level)) for level in dict.fromkeys(p.levels)]
+            looks = ", ".join(f"{count} at {'full' if level == 0 else f'1/{1 << level}'} resolution "
+                              f"({self.canvas.tokens(level)} tokens)" for level, count in runs)
+            lines.append(f"pass {index + 1}: sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {looks}")
+        lines.append(f"{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
+                     f"({self.full_tokens() / self.tokens():.2f}x fewer)")
+        return "\n".join(lines)
+
+
+def make_plan(
+    schedule: Schedule, sigmas: Sequence[float], canvas: Canvas, parameterisation: Parameterisation = FLOW,
+    sigma_max: float | None = None,
+) -> Plan:
+    """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
+
+    A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid spreads them.
+    A rewind to s goes to noise share s of a run that starts from `sigma_max` (default: sigmas[0]), and to the same
+    part of the starting share of a run that starts lower. Runs that cannot gain come back plain with a reason.
+    Raises ScheduleError where the schedule does not fit the steps, the sigmas or the canvas.
+    """
+    _check_sigmas(sigmas)
+    steps = len(sigmas) - 1
+
+    def plain(reason: str | None = None) -> Plan:
+        return Plan(schedule, canvas, (PlannedPass(tuple(sigmas), (0,) * steps),), reason)
+
+    if schedule.off:
+        return plain()
+    if not canvas.allows(1):
+        return plain(f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
+                     f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side")
+    if not canvas.allows(schedule.deepest):
+        possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
+        raise ScheduleError(
+            f"'{schedule}' looks at 1/{1 << schedule.deepest} resolution, but a latent of {canvas.height}x{canvas.width} "
+            f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
+            f"use 1/{1 << possible} at the most, or a larger picture")
+    needed = sum(len(pass_amounts(p)) for p in schedule.passes)
+    if steps < max(needed, 2):
+        return plain(f"{steps} steps are too few for '{schedule}', which divides them into {needed} parts")
+    counts = _divide(schedule, steps)
+    planned = []
+    for p, parts in zip(schedule.passes, counts):
+        grid = tuple(float(s) for s in sigmas)
+        if len(schedule.passes) > 1:
+            start, end = _range(p, sigmas, parameterisation, sigma_max)
+            if start <= end:
+                return plain(f"the rewind to {p.start:g} lies below the sigma at which this run ends")
+            grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
+        planned.append(PlannedPass(grid, _levels(p, parts, grid, parameterisation)))
+    return _checked(Plan(schedule, canvas, tuple(planned)), plain, parameterisation)
+
+
+def _checked(plan: Plan, plain, parameterisation: Parameterisation) -> Plan:
+    if plan.passes[-1].levels[-1] != 0:
+        last = parameterisation.share(plan.passes[-1].sigmas[-2])
+        raise ScheduleError(f"'{plan.schedule}' never becomes full in this run: its last step starts at sigma {last:.4g}; "
+                            f"set 'until' above {last:.4g} or take more steps")
+    if not any(level for p in plan.passes for level in p.levels):
+        first = parameterisation.share(plan.passes[0].sigmas[0])
+        return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
+    return plan
+
+
+def _check_sigmas(sigmas: Sequence[float]) -> None:
+    if len(sigmas) < 2:
+        raise ScheduleError(f"the sampler brings {len(sigmas)} sigmas; expected at least 2 (one step)")
+    if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
+        raise ScheduleError(f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
+                            "check the scheduler node")
+    for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
+        if late > early:
+            raise ScheduleError(f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
+                                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'")
+
+
+def _short(sigmas: Sequence[float]) -> str:
+    return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
+
+
+def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
+    """Steps of each look that carries an amount, per pass; largest remainders, at least one step each."""
+    looks = [look for p in schedule.passes for look in pass_amounts(p)]
+    fixed = sum(look.count or 0 for look in looks)
+    free = [look for look in looks if look.count is None]
+    if (not free and fixed != steps) or fixed + len(free) > steps:
+        raise ScheduleError(
+            f"'{schedule}' sets {fixed} steps{' and more' if free else ''}, but the sampler has {steps}; set the "
+            f"sampler's steps to {fixed if not free else f'{fixed + len(free)} or more'}, or leave the counts out "
+            "and the steps are divided")
+    open_looks = sum(1 for look in free if look.share is None)
+    rest = 1.0 - fixed / steps - sum(look.share or 0.0 for look in free)
+    even = max(rest, 0.0) / open_looks if open_looks else 0.0
+    wanted = [float(look.count) if look.count is not None else steps * (even if look.share is None else look.share)
+              for look in looks]
+    counts = [look.count if look.count is not None else max(1, int(w)) for look, w in zip(looks, wanted)]
+    movable = [i for i, look in enumerate(looks) if look.count is None]
+    while movable and sum(counts) != steps:
+        missing = 1 if sum(counts) < steps else -1
+        able = [i for i in movable if counts[i] + missing >= 1]
+        i = max(able, key=lambda i: missing * (wanted[i] - counts[i]))
+        counts[i] += missing
+    parts = iter(counts)
+    return [[next(parts) for _ in pass_amounts(p)] for p in schedule.passes]
+
+
+def _range(p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation,
+           sigma_max: float | None) -> tuple[float, float]:
+    """First and last sigma of a pass of several."""
+    first, last = float(sigmas[0]), float(sigmas[-1])
+    start = first
+    if p.start is not None:
+        share = p.start
+        if sigma_max is not None and first < sigma_max * (1.0 - 1e-5):
+            share *= parameterisation.share(first)
+        start = min(parameterisation.from_share(share), first)
+    is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
+    end = last if is_last else parameterisation.from_share(p.end)
+    return start, end
+
+
+def _subgrid(sigmas: Sequence[float], start: float, end: float, steps: int,
+             parameterisation: Parameterisation) -> tuple[float, ...]:
+    """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
+
+    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma down to
+    the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
+    """
+    grid = np.asarray(sigmas, dtype=np.float64)
+    if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
+        return tuple(float(s) for s in grid)
+    exploding = not isinstance(parameterisation, Flow)
+    body = np.log(grid[grid > 0.0]) if exploding else grid
+    if not exploding and end < body[-1]:  # a draft runs to the clean end although the run itself keeps noise
+        body = np.append(body, end)
+    index = np.arange(len(body), dtype=np.float64)
+
+    def position(sigma: float) -> float:
+        if exploding:
+            sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
+        return float(np.interp(-sigma, -body, index))
+
+    jump = exploding and end == 0.0
+    values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
+    values = np.exp(values) if exploding else values
+    if jump:
+        values = np.append(values, 0.0)
+    values[0], values[-1] = start, end
+    return tuple(float(v) for v in values.astype(np.float32))
+
+
+def _levels(p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation) -> tuple[int, ...]:
+    if not p.by_sigma:
+        return tuple(look.level for look, count in zip(p.looks, parts) for _ in range(count))
+    levels = []
+    for sigma in sigmas[:-1]:
+        share = parameterisation.share(sigma)
+        levels.append(next(look.level for look in p.looks if look.until is None or share > look.until))
+    return tuple(levels)

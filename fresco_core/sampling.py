@@ -1,0 +1,67 @@
+"""Samplers for use without a host: Euler's method, and the passes of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .clock import FLOW, Parameterisation, recompose
+from .convergence import ConvergenceTracker
+from .look import Denoiser, look
+from .noise import check_finite
+from .plan import Plan
+from .trace import Trace
+
+Callback = Callable[[int, Tensor, Tensor], None]
+"""callback(step, counted over all passes; clean prediction; canvas)."""
+
+
+def flow_sigmas(steps: int, shift: float = 1.0) -> list[float]:
+    """steps + 1 sigmas from 1 to 0, evenly spaced and then time-shifted: s t / (1 + (s - 1) t) (SD3, arXiv 2403.03206)."""
+    return [shift * t / (1.0 + (shift - 1.0) * t) for t in (1.0 - i / steps for i in range(steps + 1))]
+
+
+def euler_step(x: Tensor, x0: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+    """One step of dx/dsigma = (x - x0) / sigma, for flow and variance-exploding states alike."""
+    return x + (x - x0) * ((sigma_next - sigma) / sigma)
+
+
+@torch.no_grad()
+def sample_euler(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
+    """Euler over sigmas (steps + 1,), falling, from the state x (B, C, ..., H, W) at sigmas[0]."""
+    for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
+        x = euler_step(x, denoise(x, sigma.expand(x.shape[0])), sigma, sigma_next)
+    return x
+
+
+@torch.no_grad()
+def sample(denoise: Denoiser, noise: Tensor, plan: Plan, parameterisation: Parameterisation = FLOW,
+           prior: str = "smooth", callback: Callback | None = None, trace: Trace | None = None) -> Tensor:
+    """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
+
+    Between passes the canvas is recomposed from the last prediction and the same noise. `trace`, where given, records
+    every evaluation. Raises ValueError for noise that is not finite.
+    """
+    check_finite("noise", noise)
+    tracker = ConvergenceTracker()
+    x0 = torch.zeros_like(noise)
+    step = 0
+    for index, planned in enumerate(plan.passes):
+        sigmas = torch.tensor(planned.sigmas, device=noise.device, dtype=noise.dtype)
+        x = recompose(x0, noise, sigmas[0], parameterisation)
+        tracker.reset()
+        for sigma, sigma_next, level in zip(sigmas, sigmas[1:], planned.levels, strict=False):
+            x0 = look(denoise, x, sigma.expand(x.shape[0]), level, parameterisation, prior)
+            if trace is not None:
+                trace.add(index, sigma, level, tracker.update(x0))
+            if callback is not None:
+                callback(step, x0, x)
+            x = euler_step(x, x0, sigma, sigma_next)
+            step += 1
+        if planned.sigmas[-1] == 0.0:
+            x0 = x
+    if trace is not None:
+        trace.finish()
+    return x0

@@ -1,0 +1,68 @@
+"""What a run did, evaluation by evaluation, and how far each block had converged."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from .plan import Canvas, Plan
+
+
+@dataclass
+class Evaluation:
+    """One call of the denoiser: pass and step it belongs to, canvas sigma (a tensor until the trace is finished),
+    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first."""
+
+    pass_index: int
+    sigma: Tensor | float
+    level: int
+    tokens: int
+    convergence: Tensor | None
+
+
+@dataclass
+class Trace:
+    """The record of a run. `run_id` also marks the latent that the run made; `batch` counts pictures."""
+
+    batch: int
+    canvas: Canvas
+    block_level: int
+    plan: Plan | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    evaluations: list[Evaluation] = field(default_factory=list)
+
+    def add(self, pass_index: int, sigma: Tensor, level: int, convergence: Tensor | None) -> None:
+        """Record an evaluation; keeps device tensors, so that it costs no synchronisation."""
+        self.evaluations.append(Evaluation(pass_index, sigma.detach(), level, self.canvas.tokens(level), convergence))
+
+    def finish(self) -> Trace:
+        """Move everything to the CPU, once the run is over (on an error too)."""
+        for e in self.evaluations:
+            if isinstance(e.sigma, Tensor):
+                e.sigma = float(e.sigma.flatten()[0])
+            if e.convergence is not None:
+                e.convergence = e.convergence.cpu()
+        return self
+
+    @property
+    def tokens(self) -> int:
+        """Image tokens per sample over the whole run."""
+        return sum(e.tokens for e in self.evaluations)
+
+    @property
+    def full_tokens(self) -> int:
+        """Image tokens per sample of as many evaluations at full resolution."""
+        return len(self.evaluations) * self.canvas.tokens(0)
+
+    def summary(self) -> str:
+        """One line: evaluations per level and tokens saved."""
+        if not self.evaluations:
+            return "no evaluation recorded"
+        levels = sorted({e.level for e in self.evaluations}, reverse=True)
+        counts = ", ".join(
+            f"{sum(e.level == level for e in self.evaluations)} at {'full' if level == 0 else f'1/{1 << level}'}"
+            for level in levels)
+        return (f"{len(self.evaluations)} evaluations ({counts}), {self.tokens} image tokens instead of "
+                f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)")

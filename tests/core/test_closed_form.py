@@ -1,0 +1,150 @@
+"""Property 5 of the design: what plans and priors do to the statistics of an exactly known process."""
+
+import pytest
+import torch
+
+from fresco_core.clock import FLOW, VE, recompose
+from fresco_core.closed_form import HaarProcess, power_law
+from fresco_core.detail import complete
+from fresco_core.look import coarse_state
+from fresco_core.noise import hashed_noise
+from fresco_core.plan import Canvas, make_plan
+from fresco_core.sampling import euler_step, flow_sigmas, sample
+from fresco_core.schedule import parse
+from fresco_core.transform import merge
+
+STEPS = 50
+SWITCH = "1/2 until 0.56, full"
+
+
+def white(size=16):
+    return HaarProcess(torch.zeros(1, 1, size, size), power_law(3, 1.0, 0.0))
+
+
+def natural(size=32):
+    return HaarProcess(torch.zeros(1, 1, size, size), power_law(4, 0.05, 2.0))
+
+
+def run(process, text, prior="zero", oracle=False, fresh=False, count=600, parameterisation=FLOW):
+    """One-pass Euler from a hashed field; `fresh` redraws the hidden noise at the switch to full resolution."""
+    size = process.means.shape[-1]
+    sigmas = [s if parameterisation is FLOW else 30.0 * s for s in flow_sigmas(STEPS)]
+    planned = make_plan(parse(text), sigmas, Canvas(size, size, patch=1), parameterisation).passes[0]
+    noise = hashed_noise(3, (count, 1, size, size))
+    x = recompose(torch.zeros_like(noise), noise, torch.tensor(planned.sigmas[0]), parameterisation)
+    previous = planned.levels[0]
+    for s, s_next, level in zip(planned.sigmas, planned.sigmas[1:], planned.levels):
+        sigma, sigma_next = torch.tensor(s), torch.tensor(s_next)
+        if fresh and level == 0 and previous > 0:
+            low = merge(x, 1)
+            redrawn = recompose(torch.zeros_like(x), hashed_noise(99, x.shape), sigma, parameterisation)
+            x = x - x + low.repeat_interleave(2, -1).repeat_interleave(2, -2) + redrawn
+        previous = level
+        if level == 0:
+            x0 = process.denoise(x, sigma, parameterisation)
+        else:
+            state, level_sigma = coarse_state(x, sigma, level, parameterisation)
+            power = [torch.tensor(process.power(j, 0)) for j in range(level)] if oracle else None
+            x0 = complete(process.denoise(state, level_sigma, parameterisation), x, sigma, level, parameterisation,
+                          prior, power)
+        x = euler_step(x, x0, sigma, sigma_next)
+    return x
+
+
+def variances(process, x):
+    return [float(band.var()) for band in process.bands(x, 0)]
+
+
+@pytest.mark.parametrize("parameterisation", [FLOW, VE], ids=lambda p: p.name)
+@pytest.mark.parametrize("make", [white, natural])
+@pytest.mark.parametrize("text", [SWITCH, "1/4 until 0.8, 1/2 until 0.56, full"])
+def test_wiener_with_known_power_is_the_full_sampler(make, text, parameterisation):
+    """With the band's true power the coarse steps are not an approximation: the same sample, seed by seed."""
+    process = make()
+    if parameterisation is VE:
+        text = text.replace("0.56", "0.8").replace("0.8,", "0.9,", 1) if text != SWITCH else "1/2 until 0.8, full"
+    full = run(process, "full", parameterisation=parameterisation, count=50)
+    ours = run(process, text, "wiener", oracle=True, parameterisation=parameterisation, count=50)
+    torch.testing.assert_close(ours, full, rtol=2e-4, atol=2e-4)
+
+
+def test_wiener_keeps_the_energy_that_zero_loses_and_fresh_noise_drifts(record_property):
+    """Figures of DESIGN section 2: a unit-power band, 50 steps, half resolution until sigma = 0.56."""
+    process = white()
+    full = run(process, "full")
+    rows = {"full": full, "wiener": run(process, SWITCH, "wiener"),
+            "wiener, known power": run(process, SWITCH, "wiener", oracle=True),
+            "smooth": run(process, SWITCH, "smooth"), "zero": run(process, SWITCH, "zero"),
+            "zero, fresh noise at the switch": run(process, SWITCH, "zero", fresh=True)}
+    print(f"\n{'unit band, switch at 0.56':34s} finest band   second band   relative squared distance to full")
+    figures = {}
+    for name, x in rows.items():
+        fine, second = variances(process, x)[:2]
+        distance = float(((x - full) ** 2).mean() / (full**2).mean())
+        figures[name] = fine, second, distance
+        print(f"{name:34s} {fine:11.3f} {second:13.3f} {distance:14.4f}")
+    reference = figures["full"]
+    assert reference[0] == pytest.approx(0.95, abs=0.02)
+    assert figures["wiener, known power"][0] == pytest.approx(reference[0], rel=1e-3)
+    assert figures["wiener"][0] == pytest.approx(reference[0], rel=0.08)
+    assert figures["zero"][0] == pytest.approx(0.60, abs=0.03)
+    assert figures["wiener"][2] < 0.2 * figures["zero"][2]
+    assert figures["zero, fresh noise at the switch"][2] > 5 * figures["zero"][2]
+
+
+def test_natural_spectrum_estimated_power_is_close(record_property):
+    process = natural()
+    full = run(process, "full", count=100)
+    wiener, zero = (run(process, SWITCH, prior, count=100) for prior in ("wiener", "zero"))
+    gap = [float(((x - full) ** 2).mean() / (full**2).mean()) for x in (wiener, zero)]
+    print(f"\n1/f^2 process: relative squared distance to the full sampler: wiener {gap[0]:.2e}, zero {gap[1]:.2e}")
+    assert gap[0] < 0.25 * gap[1]
+    for ours, reference in zip(variances(process, wiener), variances(process, full)):
+        assert ours == pytest.approx(reference, rel=0.05)
+
+
+def test_covariance_of_wiener_matches_not_only_the_variance():
+    process = white()
+    full, ours = (run(process, text, "wiener", oracle=True, count=1500) for text in ("full", SWITCH))
+    covariance = [torch.cov(x[:, 0, :4, :4].flatten(1).T) for x in (full, ours)]
+    torch.testing.assert_close(covariance[0], covariance[1], atol=1e-4, rtol=1e-3)
+    assert float(ours.mean().abs()) < 0.02
+
+
+def test_linear_rewind_of_a_gaussian_is_too_strong_by_the_predicted_factor(capsys):
+    """The rewind (1 - s) x0 + s eps adds x0 and eps coherently, because the draft was made from the same eps.
+
+    On the sampler's own path the state at s has deviation sqrt((1 - s)^2 S + s^2); the rewound one has
+    (1 - s) sqrt(S) + s. The prediction is checked here, so that nobody takes the rewind for the exact path.
+    """
+    process = white()
+    sigmas = flow_sigmas(200)
+    noise = hashed_noise(3, (200, 1, 16, 16))
+    canvas = Canvas(16, 16, patch=1)
+    draft = sample(process.denoise, noise, make_plan(parse("full"), sigmas, canvas))
+    print("\nrewind to   deviation on the path   after the rewind   predicted")
+    for s in (0.5, 0.75, 0.9):
+        path = ((1 - s) ** 2 + s**2) ** 0.5
+        rewound = float(recompose(draft, noise, torch.tensor(s), FLOW).std())
+        predicted = (1 - s) * float(draft.std()) + s
+        print(f"{s:9.2f} {path:23.3f} {rewound:18.3f} {predicted:11.3f}")
+        assert rewound == pytest.approx(predicted, rel=0.01)
+        assert rewound > path * 1.05
+
+
+def test_mixture_denoiser_is_a_posterior_mean():
+    """Tower property, checked on samples: the error of E[x0|x] is uncorrelated with functions of x."""
+    generator = torch.Generator().manual_seed(2)
+    means = torch.randn(3, 1, 8, 8, generator=generator)
+    process = HaarProcess(means, power_law(2, 0.1, 2.0))
+    x0 = process.draw(4000, generator)
+    sigma = torch.tensor(0.7)
+    x = recompose(x0, torch.randn(x0.shape, generator=generator), sigma, FLOW)
+    for level in (0, 1):
+        state, s = coarse_state(x, sigma, level)
+        error = process.denoise(state, s) - merge(x0, level)
+        for probe in (torch.ones_like(state), state, torch.tanh(3 * state)):
+            correlation = (error * probe).flatten(1).mean(1)
+            assert float(correlation.mean().abs()) < 5 * float(correlation.std()) / 4000**0.5
+    with pytest.raises(ValueError, match="is no level"):
+        process.denoise(torch.zeros(1, 1, 3, 3), sigma)

@@ -1,0 +1,111 @@
+"""Property 3 of the design, and the detail priors."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fresco_core.clock import FLOW, VE, recompose
+from fresco_core.detail import DETAIL_PRIORS, complete
+from fresco_core.look import coarse_state, look, margin_state, needs_margin
+from fresco_core.sampling import euler_step, flow_sigmas, sample_euler
+from fresco_core.transform import expand, level_size, merge, padded_size
+
+
+def network(seed, channels=2):
+    """A fixed nonlinear denoiser of any size: two convolutions and a dependence on sigma."""
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.randn(8, channels, 3, 3, generator=generator, dtype=torch.float64) * 0.3
+    second = torch.randn(channels, 8, 3, 3, generator=generator, dtype=torch.float64) * 0.3
+
+    def denoise(x, sigma):
+        s = sigma.reshape(-1, 1, 1, 1)
+        y = torch.tanh(torch.nn.functional.conv2d(x, first, padding=1) + s)
+        return torch.nn.functional.conv2d(y, second, padding=1) + 0.2 * (1 - s) * x
+    return denoise
+
+
+@pytest.mark.parametrize("parameterisation", [FLOW, VE])
+@pytest.mark.parametrize("prior", DETAIL_PRIORS)
+@given(st.integers(1, 2), st.integers(1, 3), st.integers(2, 8), st.integers(0, 2**31))
+@settings(max_examples=8, deadline=None)
+def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior, level, blocks, steps, seed):
+    """Property 3: the low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
+    denoise = network(seed)
+    size = 8 * blocks
+    noise = torch.randn(2, 2, size, size + 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    grid = [s if parameterisation is FLOW else 10 * s for s in flow_sigmas(steps)]
+    sigmas = torch.tensor(grid, dtype=torch.float64)
+    start = recompose(torch.zeros_like(noise), noise, sigmas[0], parameterisation)
+
+    ours = sample_euler(lambda x, s: look(denoise, x, s, level, parameterisation, prior), start, sigmas)
+    native_start, _ = coarse_state(start, sigmas[0], level, parameterisation)
+    native = sample_euler(denoise, native_start, parameterisation.level_sigma(sigmas, level))
+    torch.testing.assert_close(merge(ours, level), native, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("prior", DETAIL_PRIORS)
+@given(st.integers(1, 3), st.integers(3, 21), st.integers(3, 21), st.integers(0, 2**31), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_every_prior_keeps_the_low_band_for_every_size(prior, level, height, width, seed, video):
+    generator = torch.Generator().manual_seed(seed)
+    lead = (2, 3, 2) if video else (2, 3)
+    x = torch.randn(*lead, height, width, generator=generator)
+    low = torch.randn(*lead, *level_size((height, width), level), generator=generator)
+    out = complete(low, x, torch.full((2,), 0.5), level, FLOW, prior)
+    assert out.shape == x.shape and torch.isfinite(out).all()
+    even_h, even_w = (n >> level << level for n in (height, width))
+    inside = merge(out[..., :even_h, :even_w], level)
+    torch.testing.assert_close(inside, low[..., :even_h >> level, :even_w >> level], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("prior", DETAIL_PRIORS)
+@pytest.mark.parametrize("sigma", [0.0, 1e-6, 1.0])
+def test_priors_are_finite_at_the_ends_of_the_clock(prior, sigma):
+    x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    for low in (merge(x, 2), torch.zeros(1, 4, 8, 8)):
+        assert torch.isfinite(complete(low, x, torch.tensor(sigma), 2, FLOW, prior)).all()
+
+
+def test_wiener_is_nothing_at_pure_noise_and_everything_at_none():
+    x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    low = merge(x, 1)
+    torch.testing.assert_close(complete(low, x, torch.tensor(1.0), 1, FLOW, "wiener"), expand(low, 1))
+    torch.testing.assert_close(complete(low, x, torch.tensor(0.0), 1, FLOW, "wiener"), x)
+
+
+def test_level_zero_is_the_denoiser_itself():
+    denoise = network(3)
+    x = torch.randn(1, 2, 8, 8, dtype=torch.float64)
+    sigma = torch.tensor([0.4], dtype=torch.float64)
+    assert torch.equal(look(denoise, x, sigma, 0), denoise(x, sigma))
+
+
+@pytest.mark.parametrize("size", [(15, 16), (17, 19), (5, 13)])
+@pytest.mark.parametrize("level", [1, 2])
+def test_margin_keeps_the_noise_of_border_blocks_at_its_level(size, level):
+    """With a right prediction every block of the level state, border blocks too, has the deviation of its sigma."""
+    generator = torch.Generator().manual_seed(4)
+    count = 6000
+    padded = padded_size(size, level)
+    assert needs_margin(size, level)
+    x0 = torch.full((count, 1, *size), 0.7)
+    noise = torch.randn(count, 1, *size, generator=generator)
+    beyond = torch.randn(count, 1, *padded, generator=generator)
+    sigma = torch.tensor(0.5)
+    margin = margin_state(x0, beyond, sigma, level)
+    state, s = coarse_state(recompose(x0, noise, sigma, FLOW), sigma, level, FLOW, margin)
+    assert state.shape[-2:] == level_size(size, level)
+    deviation = state.std(dim=0) / s
+    assert float((deviation - 1).abs().max()) < 5 / (2 * count) ** 0.5
+    torch.testing.assert_close(state.mean(dim=0), torch.full_like(state[0], 0.7) * (1 - s), atol=0.03, rtol=0)
+
+
+def test_unknown_prior_is_named():
+    with pytest.raises(ValueError, match="unknown detail prior 'sharp'; expected one of zero, smooth"):
+        complete(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 4, 4), torch.tensor(0.5), 1, FLOW, "sharp")
+
+
+def test_euler_step_reaches_the_prediction_at_zero():
+    x, x0 = torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4)
+    torch.testing.assert_close(euler_step(x, x0, torch.tensor(0.3), torch.tensor(0.0)), x0)
