@@ -148,14 +148,7 @@ def make_plan(
                 return plain(f"the rewind to {p.start:g} lies below the sigma at which this run ends")
             grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
         planned.append(PlannedPass(grid, _levels(p, parts, grid, parameterisation)))
-    return _checked(Plan(schedule, canvas, tuple(planned)), plain, parameterisation)
-
-
-def _checked(plan: Plan, plain, parameterisation: Parameterisation) -> Plan:
-    if plan.passes[-1].levels[-1] != 0:
-        last = parameterisation.share(plan.passes[-1].sigmas[-2])
-        raise ScheduleError(f"'{plan.schedule}' never becomes full in this run: its last step starts at sigma {last:.4g}; "
-                            f"set 'until' above {last:.4g} or take more steps")
+    plan = Plan(schedule, canvas, tuple(planned))
     if not any(level for p in plan.passes for level in p.levels):
         first = parameterisation.share(plan.passes[0].sigmas[0])
         return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
@@ -256,4 +249,6 @@ def _levels(p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisa
     for sigma in sigmas[:-1]:
         share = parameterisation.share(sigma)
         levels.append(next(look.level for look in p.looks if look.until is None or share > look.until))
+    if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
+        levels[-1] = 0  # a grid of few steps may jump over the last 'until'; the last step is full all the same
     return tuple(levels)

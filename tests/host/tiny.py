@@ -1,8 +1,8 @@
 """Tiny diffusion models made of the host's own classes: whole samplers run on a CPU in seconds.
 
-Each family is the host's `supported_models` configuration with a small `unet_config`. A seeded generator draws
-every parameter; then the last layer is fitted by least squares to denoise smooth toy pictures, and a part of it
-stays random, so that predictions have a sane size and still depend on picture, timestep and text.
+Each family is the host's `supported_models` configuration with a small `unet_config`. A seeded generator
+draws every parameter; then the last layer is fitted by least squares to denoise smooth toy pictures, and a
+part of it stays random, so that predictions have a sane size and still depend on picture, timestep and text.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def _dress(name: str, patcher: comfy.model_patcher.ModelPatcher, seed: int, shap
 def _fit_head(tiny: Tiny, seed: int) -> None:
     """Fit the last layer so that the model denoises smooth pictures, by ridge regression on its own features.
 
-    A sampler function of ours feeds noised pictures through the host's sampling machinery. In one call running
-    numbers replace the layer's outputs, which tells where each of them lands in the prediction.
+    A sampler function of ours feeds noised pictures through the host's sampling machinery. In one call,
+    running numbers replace the layer's outputs, which tells where each of them lands in the prediction.
     """
     model, layer = tiny.model, tiny.model.diffusion_model.get_submodule(SPECS[tiny.name].head)
     generator = torch.Generator().manual_seed(seed)
@@ -224,8 +224,8 @@ def conditioning(tiny: Tiny, seed: int, tokens: int | None = None) -> Conditioni
 def count_image_tokens(tiny: Tiny) -> Iterator[list[tuple[int, int]]]:
     """Yield a list that gets (image tokens per sample, batch) for every call of the diffusion model.
 
-    Read from the tensor that enters the first block with image tokens. Reference images and the host's padding
-    of the image sequence (Z-Image: to multiples of 32) count too; text never does, as that block gets it apart.
+    Read from the tensor that enters the first block with image tokens. Reference images and the padding of
+    the image sequence (Z-Image: to multiples of 32) count too; text never does, as that block gets it apart.
     """
     spec = SPECS[tiny.name]
     seen: list[tuple[int, int]] = []

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# isort: split  (tiny boots the host)
+import torch
+
+# tiny boots the host, so it comes before comfy
+from tiny import Conditioning, fill
+from tiny_families import FLUX
+
+# isort: split
 import comfy.controlnet
 import comfy.ldm.flux.controlnet
 import comfy.ops
-import torch
-
-from tiny import Conditioning, fill
-from tiny_families import FLUX
 
 
 def flux_controlnet(seed: int = 0) -> comfy.controlnet.ControlNet:

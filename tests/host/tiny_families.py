@@ -46,6 +46,7 @@ LUMINA2 = {
     "n_layers": 2, "n_refiner_layers": 1, "qk_norm": True, "n_heads": 4, "n_kv_heads": 2,
     "axes_dims": [4, 6, 6], "axes_lens": [300, 512, 512], "rope_theta": 10000.0, "ffn_dim_multiplier": 2.0,
     "multiple_of": 32,
+    "time_scale": 100.0,  # the host has 1: too weak a dependence on the timestep without training
 }
 Z_IMAGE = LUMINA2 | {  # 256 is the least width that Z-Image's modulation takes
     "dim": 256, "n_heads": 8, "n_kv_heads": 8, "axes_dims": [8, 12, 12], "axes_lens": [1536, 512, 512],

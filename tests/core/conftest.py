@@ -1,0 +1,6 @@
+"""The pack's root on the path, so that `fresco_core` imports without being installed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))

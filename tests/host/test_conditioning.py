@@ -1,0 +1,149 @@
+"""What users connect besides a prompt, against the plain sampler: dense levels on tiny models."""
+
+import pytest
+import tiny
+import tiny_control
+import torch
+
+TWO_PASS = "draft 1/2 x4; refine 0.75 x3"
+ONE_PASS = "1/2 until 0.9, full"
+SCHEDULES = [ONE_PASS, TWO_PASS]
+
+
+@pytest.fixture(scope="module")
+def flux():
+    return tiny.build("flux")
+
+
+def correlation(a, b):
+    return float(torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1])
+
+
+def follows(model, patched, change, floor=0.8):
+    """A change of conditioning moves Fresco's result where it moves the plain one."""
+    plain_move = tiny.sample(model.patcher, model, steps=7, **change) - tiny.sample(model.patcher, model, steps=7)
+    move = tiny.sample(patched, model, steps=7, **change) - tiny.sample(patched, model, steps=7)
+    assert float(plain_move.std()) > 1e-3, "the change must matter to the plain sampler"
+    return correlation(plain_move, move) > floor and 0.7 < float(move.std() / plain_move.std()) < 1.4
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_inpainting_keeps_the_unmasked_half(flux, apply, schedule):
+    source = tiny.sample(flux.patcher, flux, steps=4, seed=3)
+    mask = torch.zeros(1, 1, 128, 128)
+    mask[..., 64:] = 1.0
+    ours = tiny.sample(apply(flux.patcher, schedule), flux, steps=7, latent=source, noise_mask=mask)
+    plain = tiny.sample(flux.patcher, flux, steps=7, latent=source, noise_mask=mask)
+    kept = (ours - source)[..., :8].abs().max()
+    assert kept <= (plain - source)[..., :8].abs().max() + 1e-5
+    assert (ours - source)[..., 8:].std() > 0.1
+
+
+def test_soft_mask_mixes_the_source_in_once(flux, apply):
+    """At mask 0.5 everywhere the result holds the source as much as the plain sampler's does, after two passes too."""
+    source = 5.0 * tiny.sample(flux.patcher, flux, steps=4, seed=3)
+    mask = torch.full((1, 1, 128, 128), 0.5)
+
+    def share(patcher):
+        result = tiny.sample(patcher, flux, steps=7, latent=source, noise_mask=mask)
+        return float((result * source).sum() / (source ** 2).sum())
+    assert share(apply(flux.patcher, TWO_PASS)) == pytest.approx(share(flux.patcher), rel=0.1)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_inpaint_model_gets_its_concatenated_latents(apply, schedule):
+    model = tiny.build("flux_inpaint")
+    other = [[model.positive[0][0], {**model.positive[0][1], "concat_latent_image":
+              3.0 * torch.roll(model.positive[0][1]["concat_latent_image"], 5, -1)}]]
+    with tiny.count_image_tokens(model) as seen:
+        tiny.sample(apply(model.patcher, schedule), model, steps=7)
+    assert {count for count, _ in seen} == {16, 64}
+    assert follows(model, apply(model.patcher, schedule), {"positive": other})
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_video_model_gets_its_start_image(apply, schedule):
+    model = tiny.build("wan_i2v")
+    assert torch.isfinite(tiny.sample(apply(model.patcher, schedule), model, steps=7)).all()
+
+
+def test_reference_latents_shrink_with_the_look(apply):
+    model = tiny.build("flux_kontext")
+    with tiny.count_image_tokens(model) as seen:
+        tiny.sample(apply(model.patcher, ONE_PASS), model, steps=6)
+    counts = [count for count, _ in seen]
+    assert counts[0] * 4 == counts[-1]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("area", [(8, 8, 4, 4), (7, 9, 3, 5)], ids=["even", "odd"])
+def test_area_conditioning(flux, apply, schedule, area):
+    inner = tiny.conditioning(flux, 5)
+    positive = [*flux.positive, [inner[0][0], {**inner[0][1], "area": area, "strength": 2.0}]]
+    assert follows(flux, apply(flux.patcher, schedule), {"positive": positive})
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_masked_conditioning_acts_inside_its_mask(flux, apply, schedule):
+    mask = torch.zeros(1, 16, 16)
+    mask[:, :, 9:] = 1.0
+    inner = tiny.conditioning(flux, 5)
+    positive = [*flux.positive, [inner[0][0], {**inner[0][1], "mask": mask, "mask_strength": 1.0}]]
+    assert follows(flux, apply(flux.patcher, schedule), {"positive": positive})
+
+
+def test_start_and_end_percent_are_judged_on_the_canvas(flux, apply):
+    """Per evaluation the number of conditionings in use is the plain sampler's at the same canvas sigma."""
+    early, late = tiny.conditioning(flux, 5), tiny.conditioning(flux, 6)
+    positive = [[early[0][0], {**early[0][1], "start_percent": 0.0, "end_percent": 0.4}],
+                [late[0][0], {**late[0][1], "start_percent": 0.4, "end_percent": 1.0}],
+                [early[0][0], {**early[0][1], "start_percent": 0.0, "end_percent": 0.7}]]
+
+    def conditionings_per_step(patcher):
+        with tiny.count_image_tokens(flux) as seen:
+            tiny.sample(patcher, flux, steps=10, positive=positive)
+        return [batch for _, batch in seen]
+    assert conditionings_per_step(apply(flux.patcher, "1/2 until 0.3, full")) == conditionings_per_step(flux.patcher)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_controlnet_sees_the_level_and_its_percents_the_canvas(flux, apply, schedule):
+    control = tiny_control.flux_controlnet()
+    hint = tiny_control.hint_image(size=(16, 16))
+    positive, negative = tiny_control.with_control_pair(flux.positive, flux.negative, control, hint, strength=1.0,
+                                                        start=0.0, end=1.0)
+    change = {"positive": positive, "negative": negative}
+    assert follows(flux, apply(flux.patcher, schedule), change)
+    with tiny_control.count_control_calls(control) as calls:
+        tiny.sample(apply(flux.patcher, schedule), flux, steps=7, **change)
+    assert set(calls) == {(8, 8), (16, 16)}
+
+    halfway = tiny_control.with_control_pair(flux.positive, flux.negative, control, hint, strength=1.0, start=0.2, end=0.6)
+    change = dict(zip(("positive", "negative"), halfway))
+    with tiny_control.count_control_calls(control) as plain_calls:
+        tiny.sample(flux.patcher, flux, steps=10, **change)
+    with tiny_control.count_control_calls(control) as calls:
+        tiny.sample(apply(flux.patcher, "1/2 until 0.3, full"), flux, steps=10, **change)
+    assert len(calls) == len(plain_calls) and 0 < len(calls) < 10
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_unequal_cond_and_uncond(flux, apply, schedule):
+    negative = tiny.conditioning(flux, 9, tokens=13)
+    patched = apply(flux.patcher, schedule)
+    with tiny.count_image_tokens(flux) as seen:
+        ours = tiny.sample(patched, flux, steps=7, cfg=3.0, negative=negative)
+    assert len(seen) == 14 and {batch for _, batch in seen} == {1}
+    assert correlation(ours, tiny.sample(flux.patcher, flux, steps=7, cfg=3.0, negative=negative)) > 0.5
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_batch_is_its_pictures_one_by_one(apply, schedule):
+    """batch > 1 and batch_index: every picture of a batch is the picture that it would be alone."""
+    import comfy.sample
+    model, single = tiny.build("flux", batch=3), tiny.build("flux")
+    together = comfy.sample.prepare_noise(model.latent["samples"], 7, [4, 0, 2])
+    ours = tiny.sample(apply(model.patcher, schedule), model, steps=7, noise=together, cfg=2.0)
+    for i in range(3):
+        alone = tiny.sample(apply(single.patcher, schedule), single, steps=7, noise=together[i:i + 1], cfg=2.0)
+        torch.testing.assert_close(ours[i:i + 1], alone, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,74 @@
+"""Core's EasyCache and LazyCache behind and before Fresco: they keep skipping after a level change and after a rewind."""
+
+import pytest
+import tiny
+import torch
+from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
+
+STEPS = 24
+SCHEDULES = {"one pass": "1/2 until 0.8, full", "two passes": "draft 1/2 x12; refine 0.75 x12"}
+
+
+@pytest.fixture(scope="module")
+def flux():
+    return tiny.build("flux")
+
+
+def cached(node, patcher, threshold):
+    return node.execute(patcher, threshold, 0.0, 1.0, False).args[0]
+
+
+def skip_pattern(flux, patcher):
+    """Per step 'full', 'half' or '-' for a step that the cache skipped, and the result."""
+    marks = []
+    with tiny.count_image_tokens(flux) as seen:
+        def step_done(step, x0, x, total):
+            marks.append({64: "F", 16: "h"}[seen[-1][0]] if len(seen) > step_done.before else "-")
+            step_done.before = len(seen)
+        step_done.before = 0
+        result = tiny.sample(patcher, flux, steps=STEPS, callback=step_done)
+    return "".join(marks), result
+
+
+@pytest.mark.parametrize("fresco_first", [True, False])
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("node,threshold", [(EasyCacheNode, 0.5), (LazyCacheNode, 0.5)], ids=["EasyCache", "LazyCache"])
+def test_skips_on_both_sides_of_a_level_change(flux, apply, node, threshold, schedule, fresco_first):
+    if fresco_first:
+        patched = cached(node, apply(flux.patcher, schedule), threshold)
+    else:
+        patched = apply(cached(node, flux.patcher, threshold), schedule)
+    plain_pattern, _ = skip_pattern(flux, cached(node, flux.patcher, threshold))
+    pattern, result = skip_pattern(flux, patched)
+    print(f"\nplain {plain_pattern}\nours  {pattern}")
+    assert torch.isfinite(result).all()
+    change = pattern.rindex("h") + 1
+    while pattern[change] == "-":  # skipped steps after the last coarse evaluation
+        change += 1
+    before, after = pattern[:change], pattern[change:]
+    assert "-" in plain_pattern and "-" in before.rstrip("-")
+    # after the change: evaluated anew at full resolution, then skipping again, and never for good
+    assert after.startswith("F") and "-" in after and after.count("F") >= 3
+    longest = max(len(run) for run in after.replace("F", " ").split())
+    assert longest <= max(len(run) for run in plain_pattern.replace("F", " ").split()) + 2
+
+
+@pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
+def test_counters_survive_the_restart_and_the_next_run_is_the_same(flux, apply, node, caplog):
+    patched = cached(node, apply(flux.patcher, SCHEDULES["two passes"]), 0.5)
+    with caplog.at_level("INFO"):
+        first_pattern, first = skip_pattern(flux, patched)
+    skipped = first_pattern.count("-")
+    assert any(f"skipped {skipped}/{STEPS} steps" in r.message for r in caplog.records)
+    second_pattern, second = skip_pattern(flux, patched)
+    assert first_pattern == second_pattern and torch.equal(first, second)
+
+
+def test_without_the_restart_easycache_would_skip_every_later_step(flux, apply, monkeypatch):
+    """The host's behaviour that the restart is for; if this fails the host has changed and the restart may go."""
+    from fresco_pack.nodes import compat
+
+    monkeypatch.setattr(compat, "restart_step_cache", lambda *args, **kwargs: None)
+    pattern, _ = skip_pattern(flux, cached(EasyCacheNode, apply(flux.patcher, SCHEDULES["one pass"]), 0.5))
+    tail = pattern[pattern.rindex("h") + 1:].lstrip("-")
+    assert tail.rstrip("-").count("-") == 0 and tail.endswith("-" * (len(tail) // 2))

@@ -1,0 +1,52 @@
+"""Starts the host tests under each host's own Python.
+
+Hosts: COMFYUI_PATH (several joined by the system's path separator), by default ~/ComfyUI and every ~/ComfyUI-*.
+Python: COMFYUI_PYTHON, by default .venv/bin/python of ~/ComfyUI. Needs pytest there.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+HOME = Path.home()
+
+
+def hosts() -> list[Path]:
+    named = os.environ.get("COMFYUI_PATH")
+    found = [Path(p).expanduser() for p in named.split(os.pathsep)] if named else sorted(HOME.glob("ComfyUI*"))
+    return [p for p in found if (p / "comfyui_version.py").exists()]
+
+
+PYTHON = Path(os.environ.get("COMFYUI_PYTHON", HOME / "ComfyUI" / ".venv" / "bin" / "python")).expanduser()
+
+
+def missing() -> str | None:
+    if not hosts():
+        return "NO HOST: set COMFYUI_PATH to a ComfyUI of version 0.9.2 or newer to run the host tests"
+    if not PYTHON.exists():
+        return f"NO HOST PYTHON: {PYTHON} does not exist; set COMFYUI_PYTHON to the Python that runs ComfyUI"
+    if subprocess.run([PYTHON, "-c", "import pytest"], capture_output=True).returncode:
+        return f"NO PYTEST ON THE HOST: run {PYTHON} -m pip install pytest"
+    return None
+
+
+SUITES = sorted(p.name for p in (HERE / "host").glob("test_*.py"))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("host", hosts() or [None], ids=lambda p: p.name if p else "none")
+def test_host_suite(host, suite, capsys):
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    env = {**os.environ, "COMFYUI_PATH": str(host), "FRESCO_HOST_TESTS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([PYTHON, "-m", "pytest", "-c", HERE / "host" / "pytest.ini", "-p", "no:cacheprovider", "-q",
+                           HERE / "host" / suite], env=env, capture_output=True, text=True, cwd=HERE / "host")
+    with capsys.disabled():
+        print(f"\n{host.name} {suite}: {done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr}",
+              file=sys.stderr)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
