@@ -147,7 +147,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             value = value.lower()
             if value not in _WORDS:
                 near = difflib.get_close_matches(value, _WORDS, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
+                hint = f"; did you mean '{near[0]}'?" if near else "."
                 raise ScheduleError(f"unknown word '{match.group(kind)}' in '{text.strip()}'{hint} A schedule knows "
                                     f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.75")
         if kind == "other" and value != ",":
