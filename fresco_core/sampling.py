@@ -45,7 +45,7 @@ def sample(denoise: Denoiser, noise: Tensor, plan: Plan, parameterisation: Param
     every evaluation. Raises ValueError for noise that is not finite.
     """
     check_finite("noise", noise)
-    tracker = ConvergenceTracker()
+    tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
     x0 = torch.zeros_like(noise)
     step = 0
     for index, planned in enumerate(plan.passes):

@@ -44,7 +44,9 @@ def save_tiny_files(models: Path):
     safetensors.torch.save_file(unet.state_dict(), models / "diffusion_models" / "tiny_flux.safetensors")
     vae = comfy.taesd.taesd.TAESD(latent_channels=16)
     tiny.fill(vae, 1)
-    torch.nn.init.constant_(list(vae.taesd_decoder.children())[-1].bias, 0.5)  # mid grey, so that the picture is not black
+    last = list(vae.taesd_decoder.children())[-1]
+    last.weight.data *= 8.0  # around mid grey and with contrast, so that there is something to see
+    last.bias.data.fill_(0.5)
     safetensors.torch.save_file({k: v.contiguous() for k, v in vae.state_dict().items()}, models / "vae" / "tiny_vae.safetensors")
     clip = comfy.sd1_clip.SDClipModel(device="cpu", dtype=torch.float16).transformer
     generator = torch.Generator().manual_seed(1)

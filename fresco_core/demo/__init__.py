@@ -1,0 +1,1 @@
+"""The command `python -m fresco_core demo`: one seed drawn plain and through Fresco, side by side."""

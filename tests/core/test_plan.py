@@ -1,0 +1,159 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fresco_core.clock import FLOW, VE
+from fresco_core.plan import Canvas, PlannedPass, make_plan
+from fresco_core.sampling import flow_sigmas
+from fresco_core.schedule import ScheduleError, parse, preset
+
+CANVAS = Canvas(64, 64)
+
+
+def plan(text, steps=20, canvas=CANVAS, **kwargs):
+    return make_plan(parse(text), flow_sigmas(steps), canvas, **kwargs)
+
+
+def test_counts_and_sigmas_of_the_two_pass_example():
+    p = plan("draft 1/2 x12; refine 0.75 x8")
+    draft, refine = p.passes
+    assert draft.levels == (1,) * 12 and refine.levels == (0,) * 8 and p.steps == 20
+    assert draft.sigmas == pytest.approx(np.linspace(1, 0, 13)) and refine.sigmas == pytest.approx(np.linspace(0.75, 0, 9))
+    assert p.tokens() == 12 * 256 + 8 * 1024 and p.full_tokens() == 20 * 1024
+    assert "12 at 1/2 resolution (256 tokens)" in p.describe() and "1.82x fewer" in p.describe()
+
+
+def test_a_single_pass_keeps_the_hosts_grid_exactly():
+    grid = [float(np.float32(s)) for s in flow_sigmas(13, shift=3.1)]
+    p = make_plan(parse("1/2 until 0.55, full"), grid, CANVAS)
+    assert p.passes[0].sigmas == tuple(grid)
+    assert p.passes[0].levels == tuple(int(s > 0.55) for s in grid[:-1])
+
+
+@given(st.sampled_from(["draft 1/2 60%; refine 0.75 40%", "draft 1/2; refine 0.75", "draft 1/2 x2; refine 0.75",
+                        "draft 1/4 15%, 1/2 35%; refine 0.7", "1/4, 1/2, full", "1/2 33%, full 67%"]), st.integers(4, 60))
+def test_steps_are_divided_to_the_last_one(text, steps):
+    schedule = parse(text)
+    p = make_plan(schedule, flow_sigmas(steps), CANVAS)
+    assert p.steps == steps and not p.plain
+    used = [level for planned in p.passes for level in planned.levels]
+    assert {look.level for q in schedule.passes for look in q.looks} == set(used)
+    for planned in p.passes:
+        assert len(planned.sigmas) == planned.steps + 1
+        assert all(a > b for a, b in zip(planned.sigmas, planned.sigmas[1:]))
+        assert list(planned.levels) == sorted(planned.levels, reverse=True)
+    assert p.passes[-1].sigmas[-1] == 0.0 and used[-1] == 0
+
+
+@given(st.integers(2, 40), st.integers(2, 40), st.floats(0.2, 5.0))
+@settings(max_examples=60)
+def test_a_pass_is_spread_as_the_grid_is(total, steps, shift):
+    """A pass over the whole range with n steps takes every (N/n)-th point of a grid of N where n divides N."""
+    grid = flow_sigmas(total * steps, shift)
+    draft = total * steps // 2
+    p = make_plan(parse(f"draft 1/2 x{draft}; refine 0.5 x{total * steps - draft}"), grid, CANVAS)
+    expected = np.interp(np.linspace(0, total * steps, draft + 1), np.arange(total * steps + 1), grid)
+    assert p.passes[0].sigmas == pytest.approx(expected, abs=1e-6)
+
+
+def test_exploding_grids_are_spread_in_log_sigma_and_keep_the_last_jump():
+    karras = [*np.exp(np.linspace(np.log(14.6), np.log(0.03), 20)), 0.0]
+    p = make_plan(parse("draft 1/2 x12; refine 0.75 x8"), karras, CANVAS, VE, 14.6)
+    draft, refine = p.passes
+    assert draft.sigmas[0] == pytest.approx(14.6) and draft.sigmas[-1] == 0.0 == refine.sigmas[-1]
+    assert draft.sigmas[-2] == pytest.approx(0.03, rel=1e-4)
+    assert refine.sigmas[0] == pytest.approx(3.0, rel=1e-5), "noise share 0.75 is sigma 3"
+    ratios = np.diff(np.log(draft.sigmas[:-1]))
+    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-3)
+    partial = make_plan(parse("draft 1/2 x6; refine 0.75 x4"), karras[:11], CANVAS, VE, 14.6)
+    assert partial.passes[0].sigmas[-1] == 0.0 and partial.passes[1].sigmas[-1] == pytest.approx(karras[10])
+
+
+def test_runs_that_start_lower_rewind_to_the_same_part_of_their_range():
+    half = flow_sigmas(40)[-21:]  # denoise 0.5
+    p = make_plan(parse("draft 1/2; refine 0.8"), half, CANVAS, sigma_max=1.0)
+    assert p.passes[0].sigmas[0] == pytest.approx(0.5) and p.passes[1].sigmas[0] == pytest.approx(0.4)
+
+
+def test_a_run_that_keeps_noise_drafts_to_the_clean_end():
+    p = make_plan(parse("draft 1/2 x4; refine 0.9 x4"), flow_sigmas(16)[:9], CANVAS, sigma_max=1.0)
+    assert p.passes[0].sigmas[-1] == 0.0 and p.passes[1].sigmas[-1] == pytest.approx(0.5)
+
+
+def test_a_draft_may_stop_early():
+    p = plan("draft 1/2 x12 to 0.1; refine 0.75 x8")
+    assert p.passes[0].sigmas[-1] == pytest.approx(0.1)
+
+
+def test_the_last_step_of_a_clean_run_is_full_even_where_the_grid_jumps_over_until():
+    p = make_plan(parse("1/2 until 0.3, full"), [1.0, 0.9, 0.8, 0.0], CANVAS)
+    assert p.passes[0].levels == (1, 1, 0)
+    stage = make_plan(parse("1/2 until 0.3, full"), [1.0, 0.9, 0.8], CANVAS)
+    assert stage.passes[0].levels == (1, 1), "a stage that keeps noise looks as the whole run would"
+
+
+def test_step_at_covers_the_grid_what_is_between_and_what_is_beyond():
+    p = PlannedPass((1.0, 0.6, 0.3, 0.0), (1, 1, 0))
+    cases = {1.2: 0, 1.0: 0, 0.8: 0, 0.61: 0, 0.6: 1, 0.31: 1, 0.3: 2, 0.1: 2, 0.0: 2}
+    assert {s: p.step_at(s) for s in cases} == cases
+    for i, s in enumerate((1.0, 0.6, 0.3)):
+        assert p.step_at(float(np.float32(s))) == i
+
+
+@pytest.mark.parametrize("canvas,steps,text,reason", [
+    (Canvas(6, 64), 20, "draft 1/2; refine 0.75", "too small for half resolution"),
+    (Canvas(64, 64), 1, "1/2 until 0.5, full", "1 steps are too few"),
+    (Canvas(64, 64), 2, "1/4, 1/2, full", "2 steps are too few"),
+])
+def test_runs_that_cannot_gain_are_plain_and_say_why(canvas, steps, text, reason):
+    p = plan(text, steps, canvas)
+    assert p.plain and reason in p.reason and reason in p.describe()
+    assert p.passes[0].sigmas == tuple(flow_sigmas(steps)) and set(p.passes[0].levels) == {0}
+
+
+def test_a_run_that_starts_below_the_last_until_is_plain():
+    p = make_plan(parse("1/2 until 0.8, full"), flow_sigmas(20)[-11:], CANVAS)
+    assert p.plain and "already full" in p.reason
+    p = make_plan(parse("draft 1/2; refine 0.3"), [1.0, 0.9, 0.8, 0.7, 0.5], CANVAS)
+    assert p.plain and "below the sigma at which this run ends" in p.reason
+
+
+@pytest.mark.parametrize("text,steps,canvas,words", [
+    ("draft 1/2 x12; refine 0.75 x8", 15, CANVAS, "sets 20 steps, but the sampler has 15; set the sampler's steps to 20"),
+    ("1/2 x4, full", 4, CANVAS, "sets 4 steps and more, but the sampler has 4; set the sampler's steps to 5 or more"),
+    ("1/4 until 0.8, full", 20, Canvas(12, 64), "fewer than 2 tokens a side; use 1/2 at the most"),
+    ("1/8 until 0.8, full", 20, Canvas(16, 16, patch=1), None),
+])
+def test_schedules_that_do_not_fit(text, steps, canvas, words):
+    if words is None:
+        assert not plan(text, steps, canvas).plain
+        return
+    with pytest.raises(ScheduleError, match=words):
+        plan(text, steps, canvas)
+
+
+@pytest.mark.parametrize("sigmas,words", [
+    ([1.0], "brings 1 sigmas"),
+    ([], "brings 0 sigmas"),
+    ([1.0, 0.5, 0.7, 0.0], r"out of order at step 2 \(0.5 then 0.7\)"),
+    ([1.0, float("nan"), 0.0], "not all finite"),
+    ([1.0, -0.5], "not all finite and positive"),
+])
+def test_bad_grids(sigmas, words):
+    with pytest.raises(ScheduleError, match=words):
+        make_plan(preset("balanced"), sigmas, CANVAS)
+
+
+def test_tokens_count_padding_frames_and_patches():
+    assert Canvas(17, 19).tokens(0) == 9 * 10 and Canvas(17, 19).tokens(1) == 5 * 5
+    assert Canvas(60, 104, frames=21, patch=2).tokens(1) == 15 * 26 * 21
+    assert Canvas(8, 8, frames=5, patch=2, frame_patch=2).tokens(0) == 16 * 3
+
+
+def test_a_plan_for_a_million_tokens_takes_milliseconds():
+    start = time.perf_counter()
+    p = make_plan(preset("balanced"), flow_sigmas(50), Canvas(2048, 2048), FLOW)
+    assert p.canvas.tokens(0) == 1024 * 1024 and time.perf_counter() - start < 0.05

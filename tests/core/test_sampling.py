@@ -1,0 +1,128 @@
+import pytest
+import torch
+
+from fresco_core.closed_form import HaarProcess, power_law
+from fresco_core.convergence import ConvergenceTracker
+from fresco_core.heatmap import converged_mask, heatmap, viridis
+from fresco_core.noise import hashed_noise
+from fresco_core.plan import Canvas, make_plan
+from fresco_core.sampling import flow_sigmas, sample, sample_euler
+from fresco_core.schedule import parse
+from fresco_core.trace import Trace
+
+CANVAS = Canvas(32, 32)
+
+
+def process():
+    means = torch.randn(4, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+    return HaarProcess(torch.nn.functional.avg_pool2d(means, 9, 1, 4) * 6, power_law(3, 0.02, 2.0))
+
+
+def plan(text, steps=20):
+    return make_plan(parse(text), flow_sigmas(steps), CANVAS)
+
+
+@pytest.mark.parametrize("prior", ["zero", "smooth", "wiener", "smooth_wiener"])
+@pytest.mark.parametrize("text", ["1/2 until 0.8, full", "draft 1/2 60%; refine 0.75 40%",
+                                  "draft 1/4 x4; refine 0.9 1/2 x8; refine 0.7 x8", "draft 1/2 x10 to 0.1; refine 0.75 x10"])
+def test_the_composition_of_the_seed_survives(text, prior):
+    """Every picture lands at the mean picture that the full sampler chooses for the same noise."""
+    p = process()
+    noise = hashed_noise(5, (24, 2, 32, 32))
+    full = sample(p.denoise, noise, plan("full"))
+    ours = sample(p.denoise, noise, plan(text), prior=prior)
+
+    def chosen(x):
+        return ((x.unsqueeze(1) - p.means) ** 2).flatten(2).sum(2).argmin(1)
+    assert len(set(chosen(full).tolist())) == 4
+    agreement = float((chosen(full) == chosen(ours)).float().mean())
+    assert agreement >= 0.65, "chance is a quarter; near ties may fall differently"
+    assert torch.equal(ours, sample(p.denoise, noise, plan(text), prior=prior))
+
+
+def test_full_plan_is_plain_euler():
+    p = process()
+    noise = hashed_noise(5, (2, 2, 32, 32))
+    assert torch.equal(sample(p.denoise, noise, plan("full")), sample_euler(p.denoise, noise, torch.tensor(flow_sigmas(20))))
+
+
+def test_callback_counts_over_passes_and_the_trace_records_every_evaluation():
+    p = process()
+    seen = []
+    planned = plan("draft 1/2 x12; refine 0.75 x8")
+    trace = Trace(2, CANVAS, 2, planned)
+    calls = []
+
+    def denoise(x, sigma):
+        calls.append(x.shape[-1] ** 2 // 4)
+        return p.denoise(x, sigma)
+    sample(denoise, hashed_noise(5, (2, 2, 32, 32)), planned, callback=lambda step, x0, x: seen.append(step), trace=trace)
+    assert seen == list(range(20))
+    assert [e.tokens for e in trace.evaluations] == calls and trace.tokens == planned.tokens()
+    assert [e.convergence is None for e in trace.evaluations] == [i in (0, 12) for i in range(20)]
+    assert all(isinstance(e.sigma, float) for e in trace.evaluations)
+    assert trace.evaluations[1].convergence.shape == (2, 1, 8, 8)
+    assert "12 at 1/2, 8 at full" in trace.summary() and "1.82x fewer" in trace.summary()
+
+
+def test_nan_noise_is_refused_before_the_first_step():
+    noise = hashed_noise(5, (1, 2, 32, 32))
+    noise[0, 0, 0, 0] = float("nan")
+    with pytest.raises(ValueError, match="noise has 1 NaN"):
+        sample(process().denoise, noise, plan("full"))
+
+
+def test_convergence_is_the_normalised_temporal_variance():
+    generator = torch.Generator().manual_seed(0)
+    predictions = [torch.randn(2, 3, 16, 16, generator=generator) for _ in range(5)]
+    tracker = ConvergenceTracker(block_level=2, window=3)
+    values = [tracker.update(x) for x in predictions]
+    assert values[0] is None
+    blocks = torch.stack([torch.nn.functional.avg_pool2d(x, 4) for x in predictions])
+    for last, window in ((1, blocks[0:2]), (4, blocks[2:5])):
+        temporal = ((window - window.mean(0)) ** 2).mean(0).mean(1)
+        current = blocks[last].flatten(2)
+        spatial = ((current - current.mean(2, keepdim=True)) ** 2).mean(2).mean(1)
+        torch.testing.assert_close(values[last][:, 0], temporal / spatial.reshape(-1, 1, 1))
+
+
+def test_convergence_ignores_scale_and_tells_still_blocks_from_moving_ones():
+    base = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    trackers = ConvergenceTracker(), ConvergenceTracker()
+    for i in range(3):
+        x = base.clone()
+        x[..., :8] += 0.3 * i
+        v, scaled = (t.update(x * s) for t, s in zip(trackers, (1.0, 37.0)))
+    torch.testing.assert_close(v, scaled)
+    assert float(v[..., 2:].max()) < 1e-10 < 1e-3 < float(v[..., :2].min())
+
+
+def test_convergence_of_video_is_per_frame_and_a_new_size_starts_over():
+    tracker = ConvergenceTracker()
+    assert tracker.update(torch.randn(1, 4, 5, 16, 16)) is None
+    assert tracker.update(torch.randn(1, 4, 5, 16, 16)).shape == (1, 5, 4, 4)
+    assert tracker.update(torch.randn(1, 4, 5, 24, 16)) is None
+    with pytest.raises(ValueError, match="at least 2"):
+        ConvergenceTracker(window=1)
+
+
+def test_heatmaps_and_masks_have_the_pictures_size_and_order():
+    trace = Trace(1, Canvas(18, 16), 2)
+    blocks = torch.logspace(-5, 0, 20).reshape(1, 1, 5, 4)
+    trace.add(0, torch.tensor([0.5]), 1, blocks)
+    trace.add(0, torch.tensor([0.4]), 1, None)
+    evaluation = trace.finish().evaluations[0]
+    picture = heatmap(evaluation, trace)
+    assert picture.shape == (1, 144, 128, 3) and 0.0 <= float(picture.min()) and float(picture.max()) <= 1.0
+    assert torch.equal(picture[0, 0, 0], viridis(torch.tensor(0.0)))
+    mask = converged_mask(evaluation, trace, tau=float(blocks.flatten()[10]))
+    assert mask.shape == (1, 144, 128) and float(mask[0, 0, 0]) == 1.0 and float(mask[0, -1, -1]) == 0.0
+    for draw in (lambda e: heatmap(e, trace), lambda e: converged_mask(e, trace, 0.1)):
+        with pytest.raises(ValueError, match="no convergence value"):
+            draw(trace.evaluations[1])
+
+
+def test_viridis_grows_lighter_all_the_way():
+    colours = viridis(torch.linspace(0, 1, 50))
+    luminance = colours @ torch.tensor([0.2126, 0.7152, 0.0722])
+    assert (luminance.diff() > 0).all()
