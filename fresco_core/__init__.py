@@ -1,8 +1,8 @@
 """fresco_core: progressive resolution for diffusion transformers, independent of any host.
 
-One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at it through
-coarser levels. Reading order: transform, clock, noise, look, detail, schedule, plan, sampling, then convergence, trace
-and heatmap; closed_form holds exact denoisers to try them on.
+One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
+it through coarser levels. Reading order: transform, clock, noise, look, detail, schedule, plan, sampling,
+then convergence, trace and heatmap; closed_form holds exact denoisers to try them on.
 """
 
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
@@ -17,9 +17,39 @@ from .trace import Evaluation, Trace
 from .transform import expand, join, merge, split
 
 __all__ = [
-    "DETAIL_PRIORS", "FLOW", "PRESETS", "VE",
-    "Canvas", "ConvergenceTracker", "Evaluation", "Flow", "Look", "Parameterisation", "Pass", "Plan", "PlannedPass",
-    "Schedule", "ScheduleError", "Trace", "VarianceExploding",
-    "check_finite", "coarse_state", "complete", "expand", "flow_sigmas", "hashed_noise", "join", "look",
-    "make_plan", "margin_state", "merge", "needs_margin", "parse", "preset", "recompose", "sample", "sample_euler", "split",
+    "DETAIL_PRIORS",
+    "FLOW",
+    "PRESETS",
+    "VE",
+    "Canvas",
+    "ConvergenceTracker",
+    "Evaluation",
+    "Flow",
+    "Look",
+    "Parameterisation",
+    "Pass",
+    "Plan",
+    "PlannedPass",
+    "Schedule",
+    "ScheduleError",
+    "Trace",
+    "VarianceExploding",
+    "check_finite",
+    "coarse_state",
+    "complete",
+    "expand",
+    "flow_sigmas",
+    "hashed_noise",
+    "join",
+    "look",
+    "make_plan",
+    "margin_state",
+    "merge",
+    "needs_margin",
+    "parse",
+    "preset",
+    "recompose",
+    "sample",
+    "sample_euler",
+    "split",
 ]

@@ -1,8 +1,8 @@
 """Noise levels: how a canvas at sigma looks to a model at level k (DESIGN section 2).
 
-A noisy canvas is `x = a(sigma) * x0 + b(sigma) * eps`. Block means keep `a` and divide the deviation of the noise by
-2^k, so the merged canvas is a state of the same family at its own noise level sigma_k, up to a factor.
-Sigmas may be floats or tensors; no function here synchronises with the device.
+A noisy canvas is `x = a(sigma) * x0 + b(sigma) * eps`. Block means keep `a` and divide the deviation of the
+noise by 2^k, so the merged canvas is a state of the same family at its own noise level sigma_k, up to a
+factor. Sigmas may be floats or tensors; no function here synchronises with the device.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Flow:
         return (1 << level) * sigma / (1.0 + ((1 << level) - 1) * sigma)
 
     def state_scale(self, sigma: Sigma, level: int) -> Sigma:
-        """The factor that makes the merged canvas a state at `level_sigma`: 1 / ((1 - sigma) + sigma / 2^k)."""
+        """The factor that makes the merged canvas a state at `level_sigma`: 1 / ((1 - sigma) + sigma / "
+        "2^k)."""
         return 1.0 / ((1.0 - sigma) + sigma / (1 << level))
 
     def share(self, sigma: float) -> float:
@@ -53,7 +54,8 @@ class Flow:
 
 @dataclass(frozen=True)
 class VarianceExploding:
-    """`x = x0 + sigma * eps`, sigma >= 0 (the sigmas of EPS and v-prediction models in k-diffusion's convention)."""
+    """`x = x0 + sigma * eps`, sigma >= 0 (the sigmas of EPS and v-prediction models in k-diffusion's
+    convention)."""
 
     name = "variance exploding"
 
@@ -98,6 +100,7 @@ def over_batch(sigma: Tensor, x: Tensor) -> Tensor:
 
 
 def recompose(x0: Tensor, noise: Tensor, sigma: Tensor, parameterisation: Parameterisation) -> Tensor:
-    """The canvas at `sigma` that has prediction `x0` and noise field `noise`: the rewind of DESIGN section 2b."""
+    """The canvas at `sigma` that has prediction `x0` and noise field `noise`: the rewind of DESIGN section
+    2b."""
     s = over_batch(sigma, x0)
     return parameterisation.signal(s) * x0 + parameterisation.noise(s) * noise

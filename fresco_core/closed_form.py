@@ -1,7 +1,9 @@
-"""Exact denoisers in closed form: no network, so that what a plan does to the statistics can be computed and shown.
+"""Exact denoisers in closed form: no network, so that what a plan does to the statistics can be computed and
+shown.
 
-The process is Gaussian and diagonal in the Haar basis: every detail coefficient of level j is independent with
-variance S_j, around one of several mean pictures. Its posterior mean E[x0 | x] and that of each merged level are exact.
+The process is Gaussian and diagonal in the Haar basis: every detail coefficient of level j is independent
+with variance S_j, around one of several mean pictures. Its posterior mean E[x0 | x] and that of each merged
+level are exact.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from .transform import join, merge, split
 class HaarProcess:
     """Mixture of Gaussian processes that share their band powers.
 
-    powers: S_j of the orthonormal detail bands of the full canvas, from the finest (j = 1) on; the last entry is the
-    power of the remaining low band. means: (K, C, H, W) pictures, equally likely. Sides are multiples of 2^(len - 1).
+    powers: S_j of the orthonormal detail bands of the full canvas, from the finest (j = 1) on; the last entry
+    is the power of the remaining low band. means: (K, C, H, W) pictures, equally likely. Sides are multiples
+    of 2^(len - 1).
     """
 
     means: Tensor
@@ -37,8 +40,10 @@ class HaarProcess:
         for level in range(self.depth + 1):
             if self.means.shape[-1] >> level == x.shape[-1] and self.means.shape[-2] >> level == x.shape[-2]:
                 return level
-        raise ValueError(f"{tuple(x.shape[-2:])} is no level of a {tuple(self.means.shape[-2:])} process "
-                         f"of {self.depth} levels")
+        raise ValueError(
+            f"{tuple(x.shape[-2:])} is no level of a {tuple(self.means.shape[-2:])} process "
+            f"of {self.depth} levels"
+        )
 
     def power(self, level: int, band: int) -> float:
         """S of `band` (0 the finest detail left, depth - level the low band) of the merged process.
@@ -48,7 +53,8 @@ class HaarProcess:
         return self.powers[level + band] / 4.0**level
 
     def bands(self, x: Tensor, level: int) -> list[Tensor]:
-        """Orthonormal bands of x (..., H, W) at `level`: details (3, ..., h, w) from fine to coarse, then the low band."""
+        """Orthonormal bands of x (..., H, W) at `level`: details (3, ..., h, w) from fine to coarse, then the
+        low band."""
         out: list[Tensor] = []
         for _ in range(self.depth - level):
             x, detail = split(x)
@@ -71,7 +77,8 @@ class HaarProcess:
         return self.means[pick] + self.assemble(scaled)
 
     def denoise(self, x: Tensor, sigma: Tensor, parameterisation: Parameterisation = FLOW) -> Tensor:
-        """E[x0 | x], exact, for a state x (B, C, h, w) of any level at its own noise level sigma, shape () or (B,).
+        """E[x0 | x], exact, for a state x (B, C, h, w) of any level at its own noise level sigma, shape () or
+        (B,).
 
         Each mean picture is weighted by its likelihood; around it every band shrinks by a S / (a^2 S + b^2).
         """
@@ -84,7 +91,9 @@ class HaarProcess:
         for j, (seen, mean) in enumerate(zip(self.bands(x, level), means, strict=True)):
             power = self.power(level, j)
             total = (a * a * power + b * b).clamp_min(1e-20)
-            gap = seen.unsqueeze(2) - (a.unsqueeze(1) if a.ndim else a) * mean.unsqueeze(1)  # (3, B, K, C, h, w)
+            gap = seen.unsqueeze(2) - (a.unsqueeze(1) if a.ndim else a) * mean.unsqueeze(
+                1
+            )  # (3, B, K, C, h, w)
             score -= 0.5 * (gap * gap).sum(dim=(0, 3, 4, 5)) / total.reshape(-1, 1)
             shrunk.append((a * power / total, gap))
         weight = score.softmax(dim=1).reshape(1, *score.shape, 1, 1, 1)
@@ -96,5 +105,6 @@ class HaarProcess:
 
 
 def power_law(depth: int, amplitude: float = 1.0, beta: float = 2.0) -> tuple[float, ...]:
-    """Band powers of a spectrum 1/f^beta: the finest detail has `amplitude`, each coarser band 2^beta times more."""
+    """Band powers of a spectrum 1/f^beta: the finest detail has `amplitude`, each coarser band 2^beta times
+    more."""
     return tuple(amplitude * 2.0 ** (beta * min(j, depth - 1)) for j in range(depth + 1))

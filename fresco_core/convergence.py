@@ -1,4 +1,5 @@
-"""Where the prediction has settled: temporal variance of the clean prediction per block (DESIGN section 4)."""
+"""Where the prediction has settled: temporal variance of the clean prediction per block (DESIGN "
+"section 4)."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from .transform import merge
 
 
 class ConvergenceTracker:
-    """Blockwise variance of the last `window` clean predictions, relative to the prediction's spatial variance.
+    """Blockwise variance of the last `window` clean predictions, relative to the prediction's spatial
+    variance.
 
-    A block is 2^block_level latent pixels a side. Memory is constant: `window` merged predictions. Nothing here
-    synchronises with the device.
+    A block is 2^block_level latent pixels a side. Memory is constant: `window` merged predictions. Nothing
+    here synchronises with the device.
     """
 
     def __init__(self, block_level: int = 2, window: int = 3):
@@ -29,9 +31,11 @@ class ConvergenceTracker:
         self._history.clear()
 
     def update(self, prediction: Tensor) -> Tensor | None:
-        """Add a prediction (B, C, H, W) or (B, C, T, H, W); returns (B, T, h, w) values, or None for the first.
+        """Add a prediction (B, C, H, W) or (B, C, T, H, W); returns (B, T, h, w) values, or None for the
+        first.
 
-        v = mean over channels of the variance over the window / spatial variance of the prediction, dimensionless.
+        v = mean over channels of the variance over the window / spatial variance of the prediction,
+        dimensionless.
         """
         blocks = merge(prediction.float(), self.block_level)
         if blocks.ndim == 4:

@@ -1,4 +1,5 @@
-"""Detail priors: what the canvas prediction holds in the bands that a coarse look cannot see (DESIGN section 2).
+"""Detail priors: what the canvas prediction holds in the bands that a coarse look cannot see (DESIGN section
+2).
 
 All priors keep the low band: `merge(complete(low, ...), k) == low`. For each hidden Haar level they add
 
@@ -7,8 +8,8 @@ All priors keep the low band: `merge(complete(low, ...), k) == low`. For each hi
     wiener          w * x_d, the best linear guess from the canvas's own noisy detail x_d
     smooth_wiener   s + w_r * (x_d - a s): the smooth detail s, corrected by what the canvas says of its error
 
-with w = a S / (a^2 S + b^2), S the clean power of the band. S is extrapolated from the coarser bands of the current
-prediction, which a posterior mean shrinks to a^2 S^2 / (a^2 S + b^2); that is solved for S.
+with w = a S / (a^2 S + b^2), S the clean power of the band. S is extrapolated from the coarser bands of the
+current prediction, which a posterior mean shrinks to a^2 S^2 / (a^2 S + b^2); that is solved for S.
 """
 
 from __future__ import annotations
@@ -43,24 +44,41 @@ def complete(
     prior: str = "smooth",
     power: Sequence[Tensor] | None = None,
 ) -> Tensor:
-    """The canvas prediction (B, C, ..., H, W) for a prediction `low` made at `level`, and the canvas x it came from.
+    """The canvas prediction (B, C, ..., H, W) for a prediction `low` made at `level`, and the canvas x it
+    came from.
 
-    `sigma` is the canvas's noise level, shape () or (B,). `power`, for tests and known processes, gives S of each
-    hidden band instead of the estimate: per hidden level from fine to coarse, a tensor that broadcasts to
-    (3, B, C, ...), in units of `split(merge(x0, level - 1))`.
+    `sigma` is the canvas's noise level, shape () or (B,). `power`, for tests and known processes, gives S of
+    each hidden band instead of the estimate: per hidden level from fine to coarse, a tensor that broadcasts
+    to (3, B, C, ...), in units of `split(merge(x0, level - 1))`.
     """
     check_prior(prior)
     size = (x.shape[-2], x.shape[-1])
     s = over_batch(sigma, low)
     a, b = parameterisation.signal(s), parameterisation.noise(s)
     for coarse in range(level, 0, -1):
-        low = _refine_once(low, x, a, b, coarse, level_size(size, coarse - 1), prior,
-                           None if power is None else power[coarse - 1])
+        low = _refine_once(
+            low,
+            x,
+            a,
+            b,
+            coarse,
+            level_size(size, coarse - 1),
+            prior,
+            None if power is None else power[coarse - 1],
+        )
     return low
 
 
-def _refine_once(low: Tensor, x: Tensor, a: Tensor, b: Tensor, coarse: int, size: tuple[int, int], prior: str,
-                 power: Tensor | None) -> Tensor:
+def _refine_once(
+    low: Tensor,
+    x: Tensor,
+    a: Tensor,
+    b: Tensor,
+    coarse: int,
+    size: tuple[int, int],
+    prior: str,
+    power: Tensor | None,
+) -> Tensor:
     """One level down: the prediction at `coarse` -> the prediction at `coarse - 1`, of `size`."""
     smooth = _smooth_detail(low) if prior.startswith("smooth") else None
     detail = smooth if smooth is not None else low.new_zeros((3, *low.shape))
@@ -90,14 +108,20 @@ def _smooth_residual(z: Tensor) -> Tensor:
 
 
 def band_power(
-    low: Tensor, a: Tensor, b: Tensor, bands: Callable[[Tensor], Tensor] = lambda z: split(z)[1],
+    low: Tensor,
+    a: Tensor,
+    b: Tensor,
+    bands: Callable[[Tensor], Tensor] = lambda z: split(z)[1],
 ) -> Tensor:
-    """Clean power S of the first hidden band, extrapolated from the two finest visible ones: (3, B, C, 1, ...).
+    """Clean power S of the first hidden band, extrapolated from the two finest visible ones: (3, B, C, 1,
+    ...).
 
-    `low` (B, C, ..., h, w) is the current prediction, a and b the coefficients of signal and noise at its level.
-    `bands` gives the bands (3, B, C, ..., h/2, w/2) whose power is wanted. The ratio of neighbouring bands is
-    pooled over channels and limited to spectra between 1/f^4 and white; grids too small to show two bands count as 1/f^2.
+    `low` (B, C, ..., h, w) is the current prediction, a and b the coefficients of signal and noise at its
+    level. `bands` gives the bands (3, B, C, ..., h/2, w/2) whose power is wanted. The ratio of neighbouring
+    bands is pooled over channels and limited to spectra between 1/f^4 and white; grids too small to show two
+    bands count as 1/f^2.
     """
+
     def measured(z: Tensor, noise: Tensor) -> Tensor:
         values = bands(z)
         mean = (values * values).mean(dim=tuple(range(3, values.ndim)), keepdim=True)

@@ -9,9 +9,17 @@ from .trace import Evaluation, Trace
 from .transform import expand
 
 # Nine points of matplotlib's viridis (CC0, van der Walt and Smith): perceptually uniform, dark to bright
-_VIRIDIS = ((0.267, 0.005, 0.329), (0.279, 0.175, 0.483), (0.230, 0.322, 0.546), (0.173, 0.449, 0.558),
-            (0.128, 0.567, 0.551), (0.158, 0.684, 0.502), (0.369, 0.789, 0.383), (0.678, 0.864, 0.190),
-            (0.993, 0.906, 0.144))
+_VIRIDIS = (
+    (0.267, 0.005, 0.329),
+    (0.279, 0.175, 0.483),
+    (0.230, 0.322, 0.546),
+    (0.173, 0.449, 0.558),
+    (0.128, 0.567, 0.551),
+    (0.158, 0.684, 0.502),
+    (0.369, 0.789, 0.383),
+    (0.678, 0.864, 0.190),
+    (0.993, 0.906, 0.144),
+)
 
 
 def viridis(values: Tensor) -> Tensor:
@@ -36,7 +44,9 @@ def heatmap(evaluation: Evaluation, trace: Trace, scale: int = 8, decades: float
     ValueError for an evaluation without values (the first of a pass).
     """
     if evaluation.convergence is None:
-        raise ValueError("this evaluation has no convergence value: it is the first of its pass, and a variance needs two")
+        raise ValueError(
+            "this evaluation has no convergence value: it is the first of its pass, and a variance needs two"
+        )
     values = (evaluation.convergence.float().clamp_min(1e-30).log10() + decades) / decades
     return viridis(on_canvas(values, trace, scale).flatten(0, 1))
 
@@ -44,5 +54,7 @@ def heatmap(evaluation: Evaluation, trace: Trace, scale: int = 8, decades: float
 def converged_mask(evaluation: Evaluation, trace: Trace, tau: float, scale: int = 8) -> Tensor:
     """1 where the block's convergence value is below `tau`, else 0: (B * T, H * scale, W * scale)."""
     if evaluation.convergence is None:
-        raise ValueError("this evaluation has no convergence value: it is the first of its pass, and a variance needs two")
+        raise ValueError(
+            "this evaluation has no convergence value: it is the first of its pass, and a variance needs two"
+        )
     return on_canvas((evaluation.convergence < tau).float(), trace, scale).flatten(0, 1)

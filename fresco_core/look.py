@@ -1,7 +1,7 @@
 """A coarse look: the canvas as the model sees it at level k, and its prediction brought back to the canvas.
 
-`coarse_state` and `complete` (detail.py) are the two halves; `look` joins them around a denoiser. Hosts that split a
-prediction over several conditionings call the halves themselves.
+`coarse_state` and `complete` (detail.py) are the two halves; `look` joins them around a denoiser. Hosts that
+split a prediction over several conditionings call the halves themselves.
 """
 
 from __future__ import annotations
@@ -19,25 +19,38 @@ Denoiser = Callable[[Tensor, Tensor], Tensor]
 """denoise(x, sigma) -> x0: x (B, C, ..., H, W), sigma (B,), the clean prediction in x's shape."""
 
 
-def coarse_state(x: Tensor, sigma: Tensor, level: int, parameterisation: Parameterisation = FLOW,
-                 margin: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def coarse_state(
+    x: Tensor,
+    sigma: Tensor,
+    level: int,
+    parameterisation: Parameterisation = FLOW,
+    margin: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """The state that the model sees at `level`: (p, sigma_k) of shapes (B, C, ..., h, w) and sigma's.
 
-    `x` (B, C, ..., H, W) is the canvas at `sigma`, shape () or (B,). `margin` (see `margin_state`) continues canvases
-    whose sides 2^level does not divide, so that the noise of their last blocks has the right strength too.
+    `x` (B, C, ..., H, W) is the canvas at `sigma`, shape () or (B,). `margin` (see `margin_state`) continues
+    canvases whose sides 2^level does not divide, so that the noise of their last blocks has the right
+    strength too.
     """
     s = over_batch(sigma, x)
     if margin is not None:
         x = pad_to_level(x, level, margin)
-    return merge(x, level) * parameterisation.state_scale(s, level), parameterisation.level_sigma(sigma, level)
+    return merge(x, level) * parameterisation.state_scale(s, level), parameterisation.level_sigma(
+        sigma, level
+    )
 
 
-def margin_state(prediction: Tensor | None, noise: Tensor, sigma: Tensor, level: int,
-                 parameterisation: Parameterisation = FLOW) -> Tensor | None:
+def margin_state(
+    prediction: Tensor | None,
+    noise: Tensor,
+    sigma: Tensor,
+    level: int,
+    parameterisation: Parameterisation = FLOW,
+) -> Tensor | None:
     """A canvas of the padded size at `sigma` whose part beyond the edge continues the run's canvas.
 
-    `noise` is a field of the padded size; `prediction` the last clean prediction of the canvas, whose border lines
-    are repeated outwards (None before the first: zeros). None where 2^level divides the canvas.
+    `noise` is a field of the padded size; `prediction` the last clean prediction of the canvas, whose border
+    lines are repeated outwards (None before the first: zeros). None where 2^level divides the canvas.
     """
     size = (noise.shape[-2], noise.shape[-1])
     s = over_batch(sigma, noise)
@@ -55,9 +68,16 @@ def needs_margin(size: tuple[int, int], level: int) -> bool:
     return padded_size(size, level) != size
 
 
-def look(denoise: Denoiser, x: Tensor, sigma: Tensor, level: int, parameterisation: Parameterisation = FLOW,
-         prior: str = "smooth") -> Tensor:
-    """The canvas prediction (B, C, ..., H, W) of `denoise` called on the canvas at `level` and its own noise level.
+def look(
+    denoise: Denoiser,
+    x: Tensor,
+    sigma: Tensor,
+    level: int,
+    parameterisation: Parameterisation = FLOW,
+    prior: str = "smooth",
+) -> Tensor:
+    """The canvas prediction (B, C, ..., H, W) of `denoise` called on the canvas at `level` and its own noise
+    level.
 
     level 0 is `denoise(x, sigma)` itself.
     """

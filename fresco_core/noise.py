@@ -1,8 +1,8 @@
 """The unified noise field: one white Gaussian value per coordinate, for every resolution of a run.
 
 Inside a host the field is the host's own seeded noise tensor. Without a host `hashed_noise` draws it from a
-counter-based hash, so that a value depends on (seed, batch, frame, y, x, channel) alone: not on the canvas size, the
-device or the order of calls (Fresco, Eq. 3).
+counter-based hash, so that a value depends on (seed, batch, frame, y, x, channel) alone: not on the canvas
+size, the device or the order of calls (Fresco, Eq. 3).
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def hashed_noise(
 ) -> Tensor:
     """White unit Gaussian noise of `shape` (B, C, H, W) or (B, C, T, H, W), bound to coordinates.
 
-    `origin` is the (batch, frame, y, x) coordinate of the first value, so any crop of a larger canvas can be drawn by
-    itself. The values are made on the CPU in float64 (hash to two uniforms, then Box and Muller) and converted.
-    Raises ValueError for other shapes.
+    `origin` is the (batch, frame, y, x) coordinate of the first value, so any crop of a larger canvas can be
+    drawn by itself. The values are made on the CPU in float64 (hash to two uniforms, then Box and Muller) and
+    converted. Raises ValueError for other shapes.
     """
     if len(shape) not in (4, 5):
         raise ValueError(f"noise shape is {tuple(shape)}; expected (B, C, H, W) or (B, C, T, H, W)")
@@ -61,8 +61,13 @@ def hashed_noise(
         return values.reshape([-1 if d == dim else 1 for d in range(5)])
 
     state = _mix(torch.full((1,) * 5, _signed(seed), dtype=torch.int64) + _signed(_GOLDEN))
-    for coordinate in (axis(batch, origin[0], 0), axis(frames, origin[1], 2), axis(height, origin[2], 3),
-                       axis(width, origin[3], 4), axis(channels, 0, 1)):
+    for coordinate in (
+        axis(batch, origin[0], 0),
+        axis(frames, origin[1], 2),
+        axis(height, origin[2], 3),
+        axis(width, origin[3], 4),
+        axis(channels, 0, 1),
+    ):
         state = _absorb(state, coordinate)
     # 53 bits for the radius (never zero), 53 bits of a second hash for the angle
     radius = (_shift_right(state, 11) + 1).double() * 2.0**-53
@@ -77,7 +82,9 @@ def check_noise(noise: Tensor, canvas: Tensor) -> Tensor:
     The finiteness test synchronises with the device; call it before a run, not in it.
     """
     if noise.shape != canvas.shape:
-        raise ValueError(f"noise is {tuple(noise.shape)} but the canvas is {tuple(canvas.shape)}; they must agree")
+        raise ValueError(
+            f"noise is {tuple(noise.shape)} but the canvas is {tuple(canvas.shape)}; they must agree"
+        )
     check_finite("noise", noise)
     return noise
 
@@ -89,4 +96,6 @@ def check_finite(name: str, values: Tensor) -> None:
         infinite = int(torch.isinf(values).sum())
         raise ValueError(
             f"the {name} has {nan} NaN and {infinite} infinite of {values.numel()} values; "
-            "Fresco needs finite values: check the node that made it (a VAE in half precision is the usual cause)")
+            "Fresco needs finite values: check the node that made it (a VAE in half precision is the "
+            "usual cause)"
+        )

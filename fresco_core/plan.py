@@ -1,4 +1,5 @@
-"""A plan: a schedule worked out for one run, that is for its sigmas, its canvas and its model's patch size."""
+"""A plan: a schedule worked out for one run, that is for its sigmas, its canvas and its model's patch "
+"size."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .clock import FLOW, Flow, Parameterisation
-from .schedule import Pass, Schedule, ScheduleError, pass_amounts
+from .schedule import Pass, Schedule, ScheduleError, level_name, pass_amounts
 from .transform import level_size
 
 MIN_TOKENS_PER_SIDE = 2
@@ -41,7 +42,8 @@ class Canvas:
 
 @dataclass(frozen=True)
 class PlannedPass:
-    """One run of the sampler: its sigmas (steps + 1 values, falling, the model's own unit) and the level of each step."""
+    """One run of the sampler: its sigmas (steps + 1 values, falling, the model's own unit) and the level of
+    each step."""
 
     sigmas: tuple[float, ...]
     levels: tuple[int, ...]
@@ -67,7 +69,8 @@ class PlannedPass:
 
 @dataclass(frozen=True)
 class Plan:
-    """Passes to run. `reason`, where given, says why the run is plain although the schedule asked for more."""
+    """Passes to run. `reason`, where given, says why the run is plain although the schedule asked for "
+    "more."""
 
     schedule: Schedule
     canvas: Canvas
@@ -99,24 +102,32 @@ class Plan:
         lines = []
         for index, p in enumerate(self.passes):
             runs = [(level, p.levels.count(level)) for level in dict.fromkeys(p.levels)]
-            looks = ", ".join(f"{count} at {'full' if level == 0 else f'1/{1 << level}'} resolution "
-                              f"({self.canvas.tokens(level)} tokens)" for level, count in runs)
+            looks = ", ".join(
+                f"{count} at {level_name(level)} resolution ({self.canvas.tokens(level)} tokens)"
+                for level, count in runs
+            )
             lines.append(f"pass {index + 1}: sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {looks}")
-        lines.append(f"{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
-                     f"({self.full_tokens() / self.tokens():.2f}x fewer)")
+        lines.append(
+            f"{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
+            f"({self.full_tokens() / self.tokens():.2f}x fewer)"
+        )
         return "\n".join(lines)
 
 
 def make_plan(
-    schedule: Schedule, sigmas: Sequence[float], canvas: Canvas, parameterisation: Parameterisation = FLOW,
+    schedule: Schedule,
+    sigmas: Sequence[float],
+    canvas: Canvas,
+    parameterisation: Parameterisation = FLOW,
     sigma_max: float | None = None,
 ) -> Plan:
     """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
 
-    A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid spreads them.
-    A rewind to s goes to noise share s of a run that starts from `sigma_max` (default: sigmas[0]), and to the same
-    part of the starting share of a run that starts lower. Runs that cannot gain come back plain with a reason.
-    Raises ScheduleError where the schedule does not fit the steps, the sigmas or the canvas.
+    A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid
+    spreads them. A rewind to s goes to noise share s of a run that starts from `sigma_max` (default:
+    sigmas[0]), and to the same part of the starting share of a run that starts lower. Runs that cannot gain
+    come back plain with a reason. Raises ScheduleError where the schedule does not fit the steps, the sigmas
+    or the canvas.
     """
     _check_sigmas(sigmas)
     steps = len(sigmas) - 1
@@ -127,14 +138,18 @@ def make_plan(
     if schedule.off:
         return plain()
     if not canvas.allows(1):
-        return plain(f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
-                     f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side")
+        return plain(
+            f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
+            f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
+        )
     if not canvas.allows(schedule.deepest):
         possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
         raise ScheduleError(
-            f"'{schedule}' looks at 1/{1 << schedule.deepest} resolution, but a latent of {canvas.height}x{canvas.width} "
+            f"'{schedule}' looks at {level_name(schedule.deepest)} resolution, but a latent of "
+            f"{canvas.height}x{canvas.width} "
             f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
-            f"use 1/{1 << possible} at the most, or a larger picture")
+            f"use {level_name(possible)} at the most, or a larger picture"
+        )
     needed = sum(len(pass_amounts(p)) for p in schedule.passes)
     if steps < max(needed, 2):
         return plain(f"{steps} steps are too few for '{schedule}', which divides them into {needed} parts")
@@ -159,12 +174,16 @@ def _check_sigmas(sigmas: Sequence[float]) -> None:
     if len(sigmas) < 2:
         raise ScheduleError(f"the sampler brings {len(sigmas)} sigmas; expected at least 2 (one step)")
     if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
-        raise ScheduleError(f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
-                            "check the scheduler node")
+        raise ScheduleError(
+            f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
+            "check the scheduler node"
+        )
     for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
         if late > early:
-            raise ScheduleError(f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
-                                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'")
+            raise ScheduleError(
+                f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
+                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
+            )
 
 
 def _short(sigmas: Sequence[float]) -> str:
@@ -178,14 +197,19 @@ def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
     free = [look for look in looks if look.count is None]
     if (not free and fixed != steps) or fixed + len(free) > steps:
         raise ScheduleError(
-            f"'{schedule}' sets {fixed} steps{' and more' if free else ''}, but the sampler has {steps}; set the "
-            f"sampler's steps to {fixed if not free else f'{fixed + len(free)} or more'}, or leave the counts out "
-            "and the steps are divided")
+            f"'{schedule}' sets {fixed} steps{' and more' if free else ''}, but the sampler has "
+            f"{steps}; set the "
+            f"sampler's steps to {fixed if not free else f'{fixed + len(free)} or more'}, or leave the "
+            f"counts out "
+            "and the steps are divided"
+        )
     open_looks = sum(1 for look in free if look.share is None)
     rest = 1.0 - fixed / steps - sum(look.share or 0.0 for look in free)
     even = max(rest, 0.0) / open_looks if open_looks else 0.0
-    wanted = [float(look.count) if look.count is not None else steps * (even if look.share is None else look.share)
-              for look in looks]
+    wanted = [
+        float(look.count) if look.count is not None else steps * (even if look.share is None else look.share)
+        for look in looks
+    ]
     counts = [look.count if look.count is not None else max(1, int(w)) for look, w in zip(looks, wanted)]
     movable = [i for i, look in enumerate(looks) if look.count is None]
     while movable and sum(counts) != steps:
@@ -197,8 +221,9 @@ def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
     return [[next(parts) for _ in pass_amounts(p)] for p in schedule.passes]
 
 
-def _range(p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation,
-           sigma_max: float | None) -> tuple[float, float]:
+def _range(
+    p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation, sigma_max: float | None
+) -> tuple[float, float]:
     """First and last sigma of a pass of several."""
     first, last = float(sigmas[0]), float(sigmas[-1])
     start = first
@@ -212,12 +237,13 @@ def _range(p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation,
     return start, end
 
 
-def _subgrid(sigmas: Sequence[float], start: float, end: float, steps: int,
-             parameterisation: Parameterisation) -> tuple[float, ...]:
+def _subgrid(
+    sigmas: Sequence[float], start: float, end: float, steps: int, parameterisation: Parameterisation
+) -> tuple[float, ...]:
     """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
 
-    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma down to
-    the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
+    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
+    down to the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
     """
     grid = np.asarray(sigmas, dtype=np.float64)
     if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
@@ -242,7 +268,9 @@ def _subgrid(sigmas: Sequence[float], start: float, end: float, steps: int,
     return tuple(float(v) for v in values.astype(np.float32))
 
 
-def _levels(p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation) -> tuple[int, ...]:
+def _levels(
+    p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
+) -> tuple[int, ...]:
     if not p.by_sigma:
         return tuple(look.level for look, count in zip(p.looks, parts) for _ in range(count))
     levels = []
@@ -250,5 +278,7 @@ def _levels(p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisa
         share = parameterisation.share(sigma)
         levels.append(next(look.level for look in p.looks if look.until is None or share > look.until))
     if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
-        levels[-1] = 0  # a grid of few steps may jump over the last 'until'; the last step is full all the same
+        levels[-1] = (
+            0  # a grid of few steps may jump over the last 'until'; the last step is full all the same
+        )
     return tuple(levels)

@@ -19,7 +19,8 @@ Callback = Callable[[int, Tensor, Tensor], None]
 
 
 def flow_sigmas(steps: int, shift: float = 1.0) -> list[float]:
-    """steps + 1 sigmas from 1 to 0, evenly spaced and then time-shifted: s t / (1 + (s - 1) t) (SD3, arXiv 2403.03206)."""
+    """steps + 1 sigmas from 1 to 0, evenly spaced and then time-shifted: s t / (1 + (s - 1) t) (SD3, arXiv
+    2403.03206)."""
     return [shift * t / (1.0 + (shift - 1.0) * t) for t in (1.0 - i / steps for i in range(steps + 1))]
 
 
@@ -37,12 +38,19 @@ def sample_euler(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def sample(denoise: Denoiser, noise: Tensor, plan: Plan, parameterisation: Parameterisation = FLOW,
-           prior: str = "smooth", callback: Callback | None = None, trace: Trace | None = None) -> Tensor:
+def sample(
+    denoise: Denoiser,
+    noise: Tensor,
+    plan: Plan,
+    parameterisation: Parameterisation = FLOW,
+    prior: str = "smooth",
+    callback: Callback | None = None,
+    trace: Trace | None = None,
+) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
-    Between passes the canvas is recomposed from the last prediction and the same noise. `trace`, where given, records
-    every evaluation. Raises ValueError for noise that is not finite.
+    Between passes the canvas is recomposed from the last prediction and the same noise. `trace`, where given,
+    records every evaluation. Raises ValueError for noise that is not finite.
     """
     check_finite("noise", noise)
     tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)

@@ -13,9 +13,9 @@ A schedule is a frozen value that reads from and prints to one line:
     look     = level [ "until" sigma ] [ "x" count | share "%" ]
     level    = "full" | "1/2" | "1/4" | "1/8"
 
-Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one. In a
-pass that is divided by `until`, the amount after the last look is the pass's own. Without any amount the steps are
-divided evenly among what has none.
+Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
+In a pass that is divided by `until`, the amount after the last look is the pass's own. Without any amount the
+steps are divided evenly among what has none.
 """
 
 from __future__ import annotations
@@ -36,21 +36,30 @@ PRESETS: dict[str, str] = {
 
 _WORDS = ("draft", "refine", "full", "until", "to", "off", *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)))
 _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
-_TOKEN = re.compile(rf"\s*(?:(?P<level>\d+\s*/\s*\d+)|x\s*(?P<count>\d+)\b|(?P<share>{_NUMBER})\s*%"
-                    rf"|(?P<number>{_NUMBER})|(?P<word>[A-Za-z_]+)|(?P<other>\S))")
+_TOKEN = re.compile(
+    rf"\s*(?:(?P<level>\d+\s*/\s*\d+)|x\s*(?P<count>\d+)\b|(?P<share>{_NUMBER})\s*%"
+    rf"|(?P<number>{_NUMBER})|(?P<word>[A-Za-z_]+)|(?P<other>\S))"
+)
+
+
+def level_name(level: int) -> str:
+    """A level as schedules write it: full, 1/2, 1/4, ..."""
+    return "full" if level == 0 else f"1/{1 << level}"
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be read, contradicts itself or does not fit the run. The message says what to do."""
+    """A schedule that cannot be read, contradicts itself or does not fit the run. The message says what to
+    do."""
 
 
 @dataclass(frozen=True)
 class Look:
     """How the model sees the canvas for some steps of a pass.
 
-    level: 0 full, 1 half, 2 quarter resolution. until: the look lasts while the noise share is above this. count or
-    share: its number of steps, or its share (0..1) of the steps of the whole run. At most one of the three divides a
-    pass, except that the last look of a pass divided by `until` carries the amount of the pass.
+    level: 0 full, 1 half, 2 quarter resolution. until: the look lasts while the noise share is above this.
+    count or share: its number of steps, or its share (0..1) of the steps of the whole run. At most one of the
+    three divides a pass, except that the last look of a pass divided by `until` carries the amount of the
+    pass.
     """
 
     level: int
@@ -59,7 +68,7 @@ class Look:
     share: float | None = None
 
     def __str__(self) -> str:
-        words = ["full" if self.level == 0 else f"1/{1 << self.level}"]
+        words = [level_name(self.level)]
         if self.until is not None:
             words.append(f"until {self.until:g}")
         return " ".join(words + _amount(self.count, self.share))
@@ -75,8 +84,8 @@ def _amount(count: int | None, share: float | None) -> list[str]:
 class Pass:
     """One run of the sampler over the canvas.
 
-    looks: coarse to fine. start: the noise share that the canvas is rewound to, None for the first pass. end: the
-    noise share at which the pass stops; a later pass refines its last prediction.
+    looks: coarse to fine. start: the noise share that the canvas is rewound to, None for the first pass. end:
+    the noise share at which the pass stops; a later pass refines its last prediction.
     """
 
     looks: tuple[Look, ...]
@@ -129,12 +138,15 @@ def preset(name: str) -> Schedule:
 
 
 def parse(text: str) -> Schedule:
-    """Read a schedule from its one-line form. Raises ScheduleError that quotes the place and says what is expected."""
+    """Read a schedule from its one-line form. Raises ScheduleError that quotes the place and says what is
+    expected."""
     if not isinstance(text, str) or not text.strip():
-        raise ScheduleError("the schedule is empty; write for example 'draft 1/2 60%; refine 0.75 40%', or 'full'")
+        raise ScheduleError(
+            "the schedule is empty; write for example 'draft 1/2 60%; refine 0.75 40%', or 'full'"
+        )
     if text.strip().lower() == "off":
         return Schedule()
-    parts = [part for part in text.strip().rstrip(";").split(";")]
+    parts = text.strip().rstrip(";").split(";")
     return Schedule(tuple(_parse_pass(part, index) for index, part in enumerate(parts)))
 
 
@@ -148,11 +160,15 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             if value not in _WORDS:
                 near = difflib.get_close_matches(value, _WORDS, n=1)
                 hint = f"; did you mean '{near[0]}'?" if near else "."
-                raise ScheduleError(f"unknown word '{match.group(kind)}' in '{text.strip()}'{hint} A schedule knows "
-                                    f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.75")
+                raise ScheduleError(
+                    f"unknown word '{match.group(kind)}' in '{text.strip()}'{hint} A schedule knows "
+                    f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.75"
+                )
         if kind == "other" and value != ",":
-            raise ScheduleError(f"found '{value}' in '{text.strip()}'; expected looks separated by ',' "
-                                "and passes separated by ';'")
+            raise ScheduleError(
+                f"found '{value}' in '{text.strip()}'; expected looks separated by ',' "
+                "and passes separated by ';'"
+            )
         found.append((kind, value))
     return found
 
@@ -167,13 +183,19 @@ def _parse_pass(text: str, index: int) -> Pass:
         tokens = tokens[1:]
     elif tokens and tokens[0] == ("word", "refine"):
         if index == 0:
-            raise ScheduleError(f"{quoted}: the first pass has nothing to refine; begin with 'draft 1/2; ...'")
+            raise ScheduleError(
+                f"{quoted}: the first pass has nothing to refine; begin with 'draft 1/2; ...'"
+            )
         if len(tokens) < 2 or tokens[1][0] != "number":
-            raise ScheduleError(f"{quoted}: 'refine' needs the sigma that it starts from, for example 'refine 0.75'")
+            raise ScheduleError(
+                f"{quoted}: 'refine' needs the sigma that it starts from, for example 'refine 0.75'"
+            )
         start = float(tokens[1][1])
         tokens = tokens[2:]
     elif index:
-        raise ScheduleError(f"{quoted}: a later pass begins with 'refine SIGMA', for example 'refine 0.75 x8'")
+        raise ScheduleError(
+            f"{quoted}: a later pass begins with 'refine SIGMA', for example 'refine 0.75 x8'"
+        )
     end = 0.0
     if len(tokens) >= 2 and tokens[-2] == ("word", "to"):
         if tokens[-1][0] != "number":
@@ -202,7 +224,9 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     elif kind == "level":
         level = _parse_level(value, quoted)
     else:
-        raise ScheduleError(f"{quoted}: found '{value}' where a level belongs; expected 'full', '1/2' or '1/4'")
+        raise ScheduleError(
+            f"{quoted}: found '{value}' where a level belongs; expected 'full', '1/2' or '1/4'"
+        )
     until, count, share = None, None, None
     rest = tokens[1:]
     while rest:
@@ -218,8 +242,10 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
                 share = float(value) / 100.0
             rest = rest[1:]
         else:
-            raise ScheduleError(f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
-                                "'until SIGMA', 'xCOUNT' or 'SHARE%'")
+            raise ScheduleError(
+                f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
+                "'until SIGMA', 'xCOUNT' or 'SHARE%'"
+            )
     return Look(level, until, count, share)
 
 
@@ -227,8 +253,10 @@ def _parse_level(value: str, quoted: str) -> int:
     top, bottom = (int(n) for n in value.split("/"))
     levels = {1 << k: k for k in range(MAX_LEVEL + 1)}
     if top != 1 or bottom not in levels:
-        raise ScheduleError(f"{quoted}: unknown level '{value}'; expected full, "
-                            + ", ".join(f"1/{n}" for n in levels if n > 1))
+        raise ScheduleError(
+            f"{quoted}: unknown level '{value}'; expected full, "
+            + ", ".join(f"1/{n}" for n in levels if n > 1)
+        )
     return levels[bottom]
 
 
@@ -240,20 +268,32 @@ def _check(schedule: Schedule) -> None:
         where = f"pass {index + 1} ('{p.describe(len(schedule.passes) == 1)}')"
         _check_pass(p, where)
         if (p.start is None) != (index == 0):
-            raise ScheduleError(f"{where}: " + ("the first pass starts where the sampler starts, not at a sigma"
-                                                if index == 0 else "a later pass needs the sigma it starts from"))
+            raise ScheduleError(
+                f"{where}: "
+                + (
+                    "the first pass starts where the sampler starts, not at a sigma"
+                    if index == 0
+                    else "a later pass needs the sigma it starts from"
+                )
+            )
         if p.start is not None:
             starts.append(p.start)
     if any(late >= early for early, late in zip(starts, starts[1:])):
-        raise ScheduleError(f"the rewinds are {', '.join(f'{s:g}' for s in starts)}; expected each below the one "
-                            "before it, or a later pass would undo an earlier one")
+        raise ScheduleError(
+            f"the rewinds are {', '.join(f'{s:g}' for s in starts)}; expected each below the one "
+            "before it, or a later pass would undo an earlier one"
+        )
     last = schedule.passes[-1]
     if last.looks[-1].level != 0:
-        raise ScheduleError(f"'{schedule}' never becomes full: the last look of the last pass must be 'full'; add "
-                            "', full' to it or a pass such as '; refine 0.75'")
+        raise ScheduleError(
+            f"'{schedule}' never becomes full: the last look of the last pass must be 'full'; add "
+            "', full' to it or a pass such as '; refine 0.75'"
+        )
     if last.end:
-        raise ScheduleError(f"'{schedule}' stops at sigma {last.end:g}; only passes before the last may stop early "
-                            "(set the sampler's end step to keep noise)")
+        raise ScheduleError(
+            f"'{schedule}' stops at sigma {last.end:g}; only passes before the last may stop early "
+            "(set the sampler's end step to keep noise)"
+        )
     shares = [look.share for p in schedule.passes for look in p.looks if look.share is not None]
     amounts = [a for p in schedule.passes for a in pass_amounts(p)]
     total = sum(shares)
@@ -262,7 +302,8 @@ def _check(schedule: Schedule) -> None:
 
 
 def pass_amounts(p: Pass) -> tuple[Look, ...]:
-    """The looks whose count or share divides the run's steps: one for a pass divided by sigma, else every look."""
+    """The looks whose count or share divides the run's steps: one for a pass divided by sigma, else every
+    look."""
     return (p.looks[-1],) if p.by_sigma else p.looks
 
 
@@ -273,9 +314,13 @@ def _check_pass(p: Pass, where: str) -> None:
         if not 0 <= look.level <= MAX_LEVEL:
             raise ScheduleError(f"{where}: level {look.level} is outside 0..{MAX_LEVEL}")
         if look.count is not None and look.count < 1:
-            raise ScheduleError(f"{where}: a look of {look.count} steps; expected at least one, or leave the look out")
+            raise ScheduleError(
+                f"{where}: a look of {look.count} steps; expected at least one, or leave the look out"
+            )
         if look.share is not None and not 0.0 < look.share <= 1.0:
-            raise ScheduleError(f"{where}: a share of {look.share * 100:g}%; expected above 0% and up to 100%")
+            raise ScheduleError(
+                f"{where}: a share of {look.share * 100:g}%; expected above 0% and up to 100%"
+            )
         if look.until is not None and not 0.0 < look.until < 1.0:
             raise ScheduleError(f"{where}: sigma {look.until:g} after 'until'; expected between 0 and 1")
     levels = [look.level for look in p.looks]
@@ -288,10 +333,15 @@ def _check_pass(p: Pass, where: str) -> None:
     if p.by_sigma:
         untils = [look.until for look in p.looks[:-1]]
         if p.looks[-1].until is not None or None in untils:
-            raise ScheduleError(f"{where}: with 'until', every look but the last needs one, and the last has none")
+            raise ScheduleError(
+                f"{where}: with 'until', every look but the last needs one, and the last has none"
+            )
         if any(late >= early for early, late in zip(untils, untils[1:])):  # type: ignore[operator]
-            raise ScheduleError(f"{where}: sigmas out of order, "
-                                f"{', '.join(f'{u:g}' for u in untils)}; expected falling")
+            raise ScheduleError(
+                f"{where}: sigmas out of order, {', '.join(f'{u:g}' for u in untils)}; expected falling"
+            )
         if any(look.count is not None or look.share is not None for look in p.looks[:-1]):
-            raise ScheduleError(f"{where}: divided by 'until', so only the last look may carry a count or share "
-                                "(that of the whole pass)")
+            raise ScheduleError(
+                f"{where}: divided by 'until', so only the last look may carry a count or share "
+                "(that of the whole pass)"
+            )

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from .plan import Canvas, Plan
+from .schedule import level_name
 
 
 @dataclass
 class Evaluation:
-    """One call of the denoiser: pass and step it belongs to, canvas sigma (a tensor until the trace is finished),
-    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first."""
+    """One call of the denoiser: pass and step it belongs to, canvas sigma (a tensor until the trace is
+    finished), level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's
+    first."""
 
     pass_index: int
     sigma: Tensor | float
@@ -35,7 +37,9 @@ class Trace:
 
     def add(self, pass_index: int, sigma: Tensor, level: int, convergence: Tensor | None) -> None:
         """Record an evaluation; keeps device tensors, so that it costs no synchronisation."""
-        self.evaluations.append(Evaluation(pass_index, sigma.detach(), level, self.canvas.tokens(level), convergence))
+        self.evaluations.append(
+            Evaluation(pass_index, sigma.detach(), level, self.canvas.tokens(level), convergence)
+        )
 
     def finish(self) -> Trace:
         """Move everything to the CPU, once the run is over (on an error too)."""
@@ -62,7 +66,9 @@ class Trace:
             return "no evaluation recorded"
         levels = sorted({e.level for e in self.evaluations}, reverse=True)
         counts = ", ".join(
-            f"{sum(e.level == level for e in self.evaluations)} at {'full' if level == 0 else f'1/{1 << level}'}"
-            for level in levels)
-        return (f"{len(self.evaluations)} evaluations ({counts}), {self.tokens} image tokens instead of "
-                f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)")
+            f"{sum(e.level == level for e in self.evaluations)} at {level_name(level)}" for level in levels
+        )
+        return (
+            f"{len(self.evaluations)} evaluations ({counts}), {self.tokens} image tokens instead of "
+            f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)"
+        )

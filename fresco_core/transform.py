@@ -1,8 +1,8 @@
 """The 2x2 orthonormal Haar transform between a canvas and its coarser levels.
 
-Level k of a canvas is the mean of its 2^k x 2^k spatial blocks. All functions act on the last two
-dimensions, so images (B, C, H, W) and video (B, C, T, H, W, per frame) go through the same code. They compute in
-float32 or better and return the dtype that they were given.
+Level k of a canvas is the mean of its 2^k x 2^k spatial blocks. All functions act on the last two dimensions,
+so images (B, C, H, W) and video (B, C, T, H, W, per frame) go through the same code. They compute in float32
+or better and return the dtype that they were given.
 
 A side that 2^k does not divide is continued by repeating its last line, level by level; the line is cut off
 again on the way back. This keeps `merge(expand(z)) == z` for every size. Where the values carry noise, pass a
@@ -16,7 +16,8 @@ from torch import Tensor
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """Height and width, in latent pixels, of `level` of a canvas of `size` (H, W): sides divided by 2^level, up."""
+    """Height and width, in latent pixels, of `level` of a canvas of `size` (H, W): sides divided by 2^level,
+    up."""
     check_level(level)
     step = 1 << level
     return -(-size[0] // step), -(-size[1] // step)
@@ -25,7 +26,9 @@ def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
 def check_level(level: int) -> None:
     """Raise ValueError unless `level` is an integer >= 0."""
     if isinstance(level, bool) or not isinstance(level, int) or level < 0:
-        raise ValueError(f"level is {level!r}; expected an integer >= 0 (0 full, 1 half, 2 quarter resolution)")
+        raise ValueError(
+            f"level is {level!r}; expected an integer >= 0 (0 full, 1 half, 2 quarter resolution)"
+        )
 
 
 def _working(x: Tensor) -> Tensor:
@@ -53,7 +56,8 @@ def padded_size(size: tuple[int, int], level: int) -> tuple[int, int]:
 def pad_to_level(x: Tensor, level: int, margin: Tensor) -> Tensor:
     """Continue x (..., H, W) to `padded_size` with the values of `margin`.
 
-    `margin` has the padded size (and broadcasts over the leading dimensions); only its part outside the canvas is read.
+    `margin` has the padded size (and broadcasts over the leading dimensions); only its part outside the
+    canvas is read.
     """
     size = (x.shape[-2], x.shape[-1])
     padded = padded_size(size, level)
@@ -71,7 +75,8 @@ def _corners(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def merge(x: Tensor, level: int = 1) -> Tensor:
-    """Block means of x: (..., H, W) -> (..., ceil(H/2^level), ceil(W/2^level)). The operator M^k of DESIGN section 2."""
+    """Block means of x: (..., H, W) -> (..., ceil(H/2^level), ceil(W/2^level)). The operator M^k of DESIGN
+    section 2."""
     check_level(level)
     out = _working(x)
     for _ in range(level):
@@ -81,15 +86,19 @@ def merge(x: Tensor, level: int = 1) -> Tensor:
 
 
 def expand(z: Tensor, level: int = 1, size: tuple[int, int] | None = None) -> Tensor:
-    """Copy every value of z over its block: the operator E^k. `size` (H, W) cuts the padding of odd canvases off.
+    """Copy every value of z over its block: the operator E^k. `size` (H, W) cuts the padding of odd canvases
+    off.
 
-    `merge(expand(z, k, size), k) == z` exactly. Raises ValueError where `size` does not have z's size at `level`.
+    `merge(expand(z, k, size), k) == z` exactly. Raises ValueError where `size` does not have z's size at
+    `level`.
     """
     check_level(level)
     found = (z.shape[-2], z.shape[-1])
     if size is not None and level_size(size, level) != found:
         raise ValueError(
-            f"level {level} of a {size[0]}x{size[1]} canvas is {level_size(size, level)}, but the tensor is {found}")
+            f"level {level} of a {size[0]}x{size[1]} canvas is {level_size(size, level)}, but the "
+            f"tensor is {found}"
+        )
     if level == 0:
         return z
     step = 1 << level
@@ -98,7 +107,8 @@ def expand(z: Tensor, level: int = 1, size: tuple[int, int] | None = None) -> Te
 
 
 def split(x: Tensor) -> tuple[Tensor, Tensor]:
-    """One orthonormal Haar level of x (..., H, W), sides even: low (..., H/2, W/2), details (3, ..., H/2, W/2).
+    """One orthonormal Haar level of x (..., H, W), sides even: low (..., H/2, W/2), details (3, ..., H/2,
+    W/2).
 
     The details are horizontal, vertical and diagonal differences; the four bands are the rows of the order-4
     Hadamard matrix over 2. `low` is twice the block mean.
@@ -116,16 +126,23 @@ def join(low: Tensor, details: Tensor) -> Tensor:
     if details.shape != (3, *low.shape):
         raise ValueError(f"details are {tuple(details.shape)}; expected {(3, *low.shape)}")
     ll, (dh, dv, dd) = _working(low), _working(details)
-    rows = torch.stack((
-        torch.stack(((ll + dh) + (dv + dd), (ll - dh) + (dv - dd)), dim=-1),
-        torch.stack(((ll + dh) - (dv + dd), (ll - dh) - (dv - dd)), dim=-1),
-    ), dim=-3) * 0.5
+    rows = (
+        torch.stack(
+            (
+                torch.stack(((ll + dh) + (dv + dd), (ll - dh) + (dv - dd)), dim=-1),
+                torch.stack(((ll + dh) - (dv + dd), (ll - dh) - (dv - dd)), dim=-1),
+            ),
+            dim=-3,
+        )
+        * 0.5
+    )
     # rows: (..., h, 2, w, 2)
     return rows.reshape(*low.shape[:-2], 2 * low.shape[-2], 2 * low.shape[-1]).to(low.dtype)
 
 
 def unpack_channels(x: Tensor, packing: int) -> Tensor:
-    """(B, c*p*p, H, W) whose channels are `(c p p)` patches -> (B, c, H*p, W*p). packing 1 changes nothing."""
+    """(B, c*p*p, H, W) whose channels are `(c p p)` patches -> (B, c, H*p, W*p). packing 1 changes "
+    "nothing."""
     return x if packing == 1 else torch.nn.functional.pixel_shuffle(x, packing)
 
 

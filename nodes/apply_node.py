@@ -21,8 +21,9 @@ class FrescoApply(io.ComfyNode):
             node_id="FrescoApply",
             display_name="Fresco Apply",
             category=CATEGORY,
-            description="Makes a model sample coarse to fine on a full-size canvas. Works with any sampler node behind it. "
-                        "The incoming model is not changed.",
+            description="Makes a model sample coarse to fine on a full-size canvas. Works with any "
+            "sampler node behind it. "
+            "The incoming model is not changed.",
             search_aliases=["fresco", "accelerate", "speed up", "progressive resolution"],
             inputs=[
                 io.Model.Input("model", tooltip="The model to accelerate. The node patches a clone."),

@@ -1,4 +1,5 @@
-"""All that depends on the host's version or on the inside of its objects. No other file asks which host it runs on."""
+"""All that depends on the host's version or on the inside of its objects. No other file asks which host it
+runs on."""
 
 from __future__ import annotations
 
@@ -27,12 +28,15 @@ def check_host() -> None:
         version = "0.0.0 (no comfyui_version module)"
     numbers = tuple(int(n) for n in version.split("-")[0].split(".")[:3] if n.isdigit())
     if numbers < OLDEST_HOST:
-        raise ImportError(f"Fresco needs ComfyUI {'.'.join(map(str, OLDEST_HOST))} or newer and found {version}: "
-                          "update ComfyUI, or remove this pack")
+        raise ImportError(
+            f"Fresco needs ComfyUI {'.'.join(map(str, OLDEST_HOST))} or newer and found {version}: "
+            "update ComfyUI, or remove this pack"
+        )
 
 
 def schema(**fields: Any) -> io.Schema:
-    """io.Schema without the fields that this host's does not know (search_aliases came with 0.10, for one)."""
+    """io.Schema without the fields that this host's does not know (search_aliases came with 0.10, for "
+    "one)."""
     known = {f.name for f in dataclasses.fields(io.Schema)}
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
@@ -44,11 +48,14 @@ def widget(kind: type, id: str, **options: Any) -> Any:
 
 
 def bound(names: str, args: tuple, kwargs: dict) -> dict[str, Any]:
-    """Arguments of a wrapper by name. `names` lists the positional ones in the host's order; signatures may grow."""
+    """Arguments of a wrapper by name. `names` lists the positional ones in the host's order; signatures may
+    grow."""
     return {**dict(zip(names.split(), args)), **kwargs}
 
 
-# --- models ---------------------------------------------------------------------------------------------------------
+# --- models
+# ---------------------------------------------------------------------------------------------------------
+
 
 def parameterisation_of(model: Any) -> Parameterisation | None:
     """How the model's states mix signal and noise, read off its own `noise_scaling`; None for anything else.
@@ -60,8 +67,10 @@ def parameterisation_of(model: Any) -> Parameterisation | None:
 
     def coefficients(sigma: float) -> tuple[float, float]:
         s = torch.tensor([sigma])
-        return (float(sampling.noise_scaling(s, zero.clone(), one.clone())),
-                float(sampling.noise_scaling(s, one.clone(), zero.clone())))
+        return (
+            float(sampling.noise_scaling(s, zero.clone(), one.clone())),
+            float(sampling.noise_scaling(s, one.clone(), zero.clone())),
+        )
 
     try:
         (a, b), (c, d) = coefficients(0.25), coefficients(0.75)
@@ -86,9 +95,20 @@ def packing_of(model: Any) -> int:
 def canvas_of(model: Any, shape: tuple[int, ...]) -> Canvas:
     """The canvas of a latent of `shape` (B, C, H, W) or (B, C, T, H, W) and the model's patch size."""
     patch = getattr(model.diffusion_model, "patch_size", None)
-    sides = [patch] if isinstance(patch, int) else [int(n) for n in patch] if isinstance(patch, (tuple, list)) else [1]
-    return Canvas(shape[-2], shape[-1], frames=shape[2] if len(shape) == 5 else 1, patch=max(sides[-1], 1),
-                  frame_patch=sides[0] if len(sides) == 3 and len(shape) == 5 else 1)
+    sides = (
+        [patch]
+        if isinstance(patch, int)
+        else [int(n) for n in patch]
+        if isinstance(patch, (tuple, list))
+        else [1]
+    )
+    return Canvas(
+        shape[-2],
+        shape[-1],
+        frames=shape[2] if len(shape) == 5 else 1,
+        patch=max(sides[-1], 1),
+        frame_patch=sides[0] if len(sides) == 3 and len(shape) == 5 else 1,
+    )
 
 
 def unsupported(model: Any, noise: Tensor, latent_shapes: Any) -> str | None:
@@ -96,11 +116,18 @@ def unsupported(model: Any, noise: Tensor, latent_shapes: Any) -> str | None:
     latent = model.latent_format
     if latent_shapes is not None and len(latent_shapes) > 1:
         return "the model packs several streams into one latent"
-    if noise.ndim not in (4, 5) or getattr(latent, "latent_dimensions", 2) < 2 or type(latent).__name__ in NOT_SPATIAL:
+    if (
+        noise.ndim not in (4, 5)
+        or getattr(latent, "latent_dimensions", 2) < 2
+        or type(latent).__name__ in NOT_SPATIAL
+    ):
         return f"the latent {tuple(noise.shape)} of {type(model).__name__} is neither pictures nor video"
     if parameterisation_of(model) is None:
-        return f"{type(model.model_sampling).__mro__[1].__name__} of {type(model).__name__} is neither a flow nor an " \
-               "EPS or v-prediction model"
+        return (
+            f"{type(model.model_sampling).__mro__[1].__name__} of {type(model).__name__} is neither a "
+            f"flow nor an "
+            "EPS or v-prediction model"
+        )
     return None
 
 
@@ -110,10 +137,13 @@ def sigma_max_of(model: Any) -> float:
 
 
 def keeps_latent_clean(model: Any) -> bool:
-    """Whether the model sees the unmasked part of an inpainted latent without noise (image-to-video families)."""
+    """Whether the model sees the unmasked part of an inpainted latent without noise (image-to-video
+    families)."""
     one = torch.ones(1, 1, 1, 1, 1)
     try:
-        seen = model.scale_latent_inpaint(x=one, sigma=torch.tensor([0.5]), noise=one, latent_image=torch.zeros_like(one))
+        seen = model.scale_latent_inpaint(
+            x=one, sigma=torch.tensor([0.5]), noise=one, latent_image=torch.zeros_like(one)
+        )
     except Exception as error:  # models with more arguments of their own
         log.debug("scale_latent_inpaint could not be probed: %s", error)
         return False
@@ -121,20 +151,25 @@ def keeps_latent_clean(model: Any) -> bool:
 
 
 def looks_up_sigmas(model: Any) -> bool:
-    """Whether the network looks its own sigma up in `sample_sigmas` (mean-flow models of the HunyuanVideo class)."""
+    """Whether the network looks its own sigma up in `sample_sigmas` (mean-flow models of the HunyuanVideo
+    class)."""
     return bool(getattr(getattr(model.diffusion_model, "params", None), "meanflow", False))
 
 
-# --- samplers and caches --------------------------------------------------------------------------------------------
+# --- samplers and caches
+# --------------------------------------------------------------------------------------------
+
 
 def off_grid(sampler: Any) -> bool:
-    """Whether the sampler chooses sigmas of its own between the first and the last positive one of its grid."""
+    """Whether the sampler chooses sigmas of its own between the first and the last positive one of its "
+    "grid."""
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
     return name.removeprefix("sample_").startswith(("dpm_fast", "dpm_adaptive"))
 
 
 def clean_latent(model: Any, samples: Tensor) -> Tensor:
-    """A sampler's result as the next sampler node would receive it: out of the model's scale and back, rounding included."""
+    """A sampler's result as the next sampler node would receive it: out of the model's scale and back,
+    rounding included."""
     return model.process_latent_in(model.process_latent_out(samples.to(torch.float32)))
 
 
@@ -150,7 +185,11 @@ def restart_step_cache(transformer_options: dict, size_changed: bool) -> None:
     LazyCache looks at the canvas, whose size never changes: it restarts only between passes.
     """
     holder = transformer_options.get("easycache")
-    if holder is None or not hasattr(holder, "clone") or (size_changed and not hasattr(holder, "uuid_cache_diffs")):
+    if (
+        holder is None
+        or not hasattr(holder, "clone")
+        or (size_changed and not hasattr(holder, "uuid_cache_diffs"))
+    ):
         return
     kept = {"start_t", "end_t", "total_steps_skipped", "output_change_rates", "approx_output_change_rates"}
     for name, value in vars(holder.clone()).items():

@@ -1,7 +1,8 @@
 """Conditioning that lies on the canvas, brought along to a coarse look.
 
-Areas, masks, and start and end percents need no care: the host resolves them on the canvas, before the look. What the
-network itself receives in the canvas's size is merged here; ControlNets are called on what the network sees.
+Areas, masks, and start and end percents need no care: the host resolves them on the canvas, before the look.
+What the network itself receives in the canvas's size is merged here; ControlNets are called on what the
+network sees.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ REFERENCES = ("ref_latents",)  # lists of pictures of any size that the network 
 
 
 def at_level(run: Run, size: tuple[int, int], conds: dict[str, Any]) -> dict[str, Any]:
-    """The network's keyword arguments for a canvas (or area) of `size`, its spatial tensors merged to the run's level.
+    """The network's keyword arguments for a canvas (or area) of `size`, its spatial tensors merged to the
+    run's level.
 
-    Merged are reference latents, and every floating-point tensor of 4 or more dimensions with the canvas's sides.
+    Merged are reference latents, and every floating-point tensor of 4 or more dimensions with the canvas's
+    sides.
     """
     return {name: _merged(run, size, value, name in REFERENCES) for name, value in conds.items()}
 
@@ -28,14 +31,19 @@ def at_level(run: Run, size: tuple[int, int], conds: dict[str, Any]) -> dict[str
 def _merged(run: Run, size: tuple[int, int], value: Any, always: bool) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_merged(run, size, item, always) for item in value)
-    if isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point() \
-            and (always or (value.shape[-2], value.shape[-1]) == size):
+    if (
+        isinstance(value, Tensor)
+        and value.ndim >= 4
+        and value.is_floating_point()
+        and (always or (value.shape[-2], value.shape[-1]) == size)
+    ):
         return run.condition(value)
     return value
 
 
 def with_level_controls(run: Run, conds: list[list[dict] | None]) -> list[list[dict] | None]:
     """The conditionings with every ControlNet replaced by one that sees the run's level."""
+
     def replaced(cond: dict) -> dict:
         control = cond.get("control")
         if control is None:
@@ -73,7 +81,8 @@ class LevelControl:
 
 @contextmanager
 def _ranges_judged_at(control: Any, sigma: Tensor) -> Iterator[None]:
-    """Let every ControlNet of the chain be active or not as it is at `sigma`, whatever sigma it is called with."""
+    """Let every ControlNet of the chain be active or not as it is at `sigma`, whatever sigma it is called
+    with."""
     always, never = (float("inf"), float("-inf")), (float("-inf"), float("inf"))
     saved = []
     while control is not None:

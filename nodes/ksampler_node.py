@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.samplers
-import nodes as host_nodes
 from comfy_api.latest import io
+
+import nodes as host_nodes
 
 from ..fresco_core import PRESETS, Canvas, Schedule, Trace
 from . import compat
@@ -35,45 +36,115 @@ class FrescoKSampler(io.ComfyNode):
             node_id="FrescoKSampler",
             display_name="Fresco KSampler",
             category=CATEGORY,
-            description="KSampler through Fresco: the same seed, sampler and scheduler, with cheap coarse steps where they "
-                        "suffice. Also returns a trace of the run.",
+            description="KSampler through Fresco: the same seed, sampler and scheduler, with cheap "
+            "coarse steps where they "
+            "suffice. Also returns a trace of the run.",
             search_aliases=["fresco", "ksampler", "accelerate", "speed up"],
             inputs=[
                 io.Model.Input("model", tooltip="The model used for denoising the latent."),
-                number(io.Int.Input, "seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
-                       tooltip="The random seed of the noise. The noise is the same as plain KSampler's."),
-                number(io.Int.Input, "steps", default=20, min=1, max=10000,
-                       tooltip="Steps over all passes. A schedule without counts divides them."),
-                number(io.Float.Input, "cfg", default=8.0, min=0.0, max=100.0, step=0.1, round=0.01,
-                       tooltip="Classifier-free guidance scale."),
-                number(io.Combo.Input, "sampler_name", options=comfy.samplers.KSampler.SAMPLERS,
-                       tooltip="The sampling algorithm; every pass uses it."),
-                number(io.Combo.Input, "scheduler", options=comfy.samplers.KSampler.SCHEDULERS,
-                       tooltip="How the steps are spread over the noise levels; every pass keeps its shape."),
+                number(
+                    io.Int.Input,
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The random seed of the noise. The noise is the same as plain KSampler's.",
+                ),
+                number(
+                    io.Int.Input,
+                    "steps",
+                    default=20,
+                    min=1,
+                    max=10000,
+                    tooltip="Steps over all passes. A schedule without counts divides them.",
+                ),
+                number(
+                    io.Float.Input,
+                    "cfg",
+                    default=8.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    tooltip="Classifier-free guidance scale.",
+                ),
+                number(
+                    io.Combo.Input,
+                    "sampler_name",
+                    options=comfy.samplers.KSampler.SAMPLERS,
+                    tooltip="The sampling algorithm; every pass uses it.",
+                ),
+                number(
+                    io.Combo.Input,
+                    "scheduler",
+                    options=comfy.samplers.KSampler.SCHEDULERS,
+                    tooltip="How the steps are spread over the noise levels; every pass keeps its shape.",
+                ),
                 io.Conditioning.Input("positive", tooltip="What to include in the picture."),
                 io.Conditioning.Input("negative", tooltip="What to keep out of the picture."),
-                io.Latent.Input("latent_image", tooltip="The latent to denoise, at the full size of the result."),
-                number(io.Float.Input, "denoise", default=1.0, min=0.0, max=1.0, step=0.01,
-                       tooltip="Below 1 the latent's own content is kept in part (image to image)."),
+                io.Latent.Input(
+                    "latent_image", tooltip="The latent to denoise, at the full size of the result."
+                ),
+                number(
+                    io.Float.Input,
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Below 1 the latent's own content is kept in part (image to image).",
+                ),
                 schedule_input("", " Leave empty to use the preset."),
-                number(io.Combo.Input, "preset", options=preset_names(), default=DEFAULT_PRESET,
-                       tooltip="Used while schedule is empty. " + "; ".join(f"{k}: '{v}'" for k, v in PRESETS.items())),
+                number(
+                    io.Combo.Input,
+                    "preset",
+                    options=preset_names(),
+                    default=DEFAULT_PRESET,
+                    tooltip="Used while schedule is empty. "
+                    + "; ".join(f"{k}: '{v}'" for k, v in PRESETS.items()),
+                ),
                 detail_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The denoised latent."),
-                FrescoTraceType.Output(display_name="trace", tooltip="What each step did; connect to Fresco Convergence."),
+                FrescoTraceType.Output(
+                    display_name="trace", tooltip="What each step did; connect to Fresco Convergence."
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any,
-                negative: Any, latent_image: dict, denoise: float = 1.0, schedule: Schedule | str = "",
-                preset: str = DEFAULT_PRESET, detail: str = DEFAULT_PRIOR) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        positive: Any,
+        negative: Any,
+        latent_image: dict,
+        denoise: float = 1.0,
+        schedule: Schedule | str = "",
+        preset: str = DEFAULT_PRESET,
+        detail: str = DEFAULT_PRIOR,
+    ) -> io.NodeOutput:
         traces: list[Trace] = []
         patched = apply_fresco(model, to_schedule(schedule, preset), detail, traces)
-        latent, = host_nodes.common_ksampler(patched, seed, steps, cfg, sampler_name, scheduler, positive, negative,
-                                             latent_image, denoise=denoise)
+        (latent,) = host_nodes.common_ksampler(
+            patched,
+            seed,
+            steps,
+            cfg,
+            sampler_name,
+            scheduler,
+            positive,
+            negative,
+            latent_image,
+            denoise=denoise,
+        )
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
         latent[RUN_MARK] = trace.run_id
         return io.NodeOutput(latent, trace)

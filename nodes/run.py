@@ -65,18 +65,25 @@ class Run:
 
     def prepare(self, sigmas: Tensor) -> Plan:
         """Work the schedule out for this run's sigmas, before the first step. Raises ScheduleError."""
-        self.plan = make_plan(self.settings.schedule, sigmas.tolist(), self.trace.canvas, self.parameterisation,
-                              compat.sigma_max_of(self.model))
+        self.plan = make_plan(
+            self.settings.schedule,
+            sigmas.tolist(),
+            self.trace.canvas,
+            self.parameterisation,
+            compat.sigma_max_of(self.model),
+        )
         self.trace.plan = self.plan
         if self.plan.reason:
             log.warning("Fresco runs plain: %s", self.plan.reason)
         return self.plan
 
     def begin_pass(self, index: int, sampler: Any, transformer_options: dict) -> None:
-        """Called before each pass. Nothing learned on one pass (predictions to compare, cached steps) holds for the next.
+        """Called before each pass. Nothing learned on one pass (predictions to compare, cached steps) holds
+        for the next.
 
-        Samplers that leave the grid may evaluate last far above its last sigmas: below the middle of their range in
-        log sigma (the last evaluation of DPM-Solver-fast lies there or lower) they see the pass's last look.
+        Samplers that leave the grid may evaluate last far above its last sigmas: below the middle of their
+        range in log sigma (the last evaluation of DPM-Solver-fast lies there or lower) they see the pass's
+        last look.
         """
         assert self.plan is not None
         sigmas = self.plan.passes[index].sigmas
@@ -90,8 +97,8 @@ class Run:
             compat.restart_step_cache(transformer_options, size_changed=False)
 
     def choose_level(self, sigma: Tensor, transformer_options: dict) -> int:
-        """The level of the evaluation at `sigma`. Reads sigma from the device only in passes that change their look,
-        and only until the last look is reached."""
+        """The level of the evaluation at `sigma`. Reads sigma from the device only in passes that change
+        their look, and only until the last look is reached."""
         assert self.plan is not None
         planned = self.plan.passes[self.pass_index]
         if planned.uniform or self.settled:
@@ -111,7 +118,8 @@ class Run:
         self.trace.add(self.pass_index, sigma, self.level, self.tracker.update(prediction))
 
     def coarse(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), or an area of it, at sigma (B,)."""
+        """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), or an area of it, at
+        sigma (B,)."""
         x = unpack_channels(x, self.packing)
         state, level_sigma = coarse_state(x, sigma, self.level, self.parameterisation, self._margin(x, sigma))
         if self.clean_mask is not None and self.clean_mask.shape[-2:] == x.shape[-2:]:
@@ -136,8 +144,14 @@ class Run:
     def with_detail(self, prediction: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """A blockwise constant canvas prediction, completed by the detail prior."""
         low = merge(unpack_channels(prediction, self.packing), self.level)
-        out = complete(low, unpack_channels(x, self.packing), sigma, self.level, self.parameterisation,
-                       self.settings.prior)
+        out = complete(
+            low,
+            unpack_channels(x, self.packing),
+            sigma,
+            self.level,
+            self.parameterisation,
+            self.settings.prior,
+        )
         return pack_channels(out, self.packing).to(prediction.dtype)
 
     def close(self) -> None:
@@ -160,7 +174,12 @@ class Run:
         if self.level not in self.beyond:
             self.beyond[self.level] = hashed_noise(self.seed, shape, device=x.device, dtype=x.dtype)
         last = None if self.prediction is None else unpack_channels(self.prediction, self.packing)
-        margin = margin_state(last, self.beyond[self.level], sigma.flatten()[:1], self.level, self.parameterisation)
+        margin = margin_state(
+            last, self.beyond[self.level], sigma.flatten()[:1], self.level, self.parameterisation
+        )
         assert margin is not None
-        return margin.repeat(x.shape[0] // margin.shape[0], *(1,) * (margin.ndim - 1)) if x.shape[0] != margin.shape[0] \
+        return (
+            margin.repeat(x.shape[0] // margin.shape[0], *(1,) * (margin.ndim - 1))
+            if x.shape[0] != margin.shape[0]
             else margin
+        )

@@ -27,42 +27,105 @@ class FrescoSchedule(io.ComfyNode):
             node_id="FrescoSchedule",
             display_name="Fresco Schedule",
             category=CATEGORY,
-            description="Builds a resolution schedule and says what it will do: steps, sigmas and tokens per level.",
+            description="Builds a resolution schedule and says what it will do: steps, sigmas and "
+            "tokens per level.",
             search_aliases=["fresco", "schedule", "sigmas"],
             is_output_node=True,
             inputs=[
-                number(io.Combo.Input, "preset", options=[*preset_names(), FROM_TEXT, FROM_NUMBERS], default=DEFAULT_PRESET,
-                       tooltip="A ready schedule, or where to take it from: the text below, or the numbers below."),
-                number(io.String.Input, "text", default=str(preset(DEFAULT_PRESET)), multiline=False,
-                       tooltip="Used with preset 'from text'. " + SCHEDULE_HELP),
-                number(io.Combo.Input, "draft_level", options=list(LEVELS), default="1/2",
-                       tooltip="Used with preset 'from numbers': resolution of the draft pass."),
-                number(io.Float.Input, "draft_share", default=0.6, min=0.05, max=0.95, step=0.05,
-                       tooltip="Used with preset 'from numbers': share of the steps that the draft takes."),
-                number(io.Float.Input, "refine_from", default=0.75, min=0.05, max=0.95, step=0.01,
-                       tooltip="Used with preset 'from numbers': sigma that the refine pass starts from. High keeps the "
-                               "seed's detail, low keeps the draft."),
-                number(io.Int.Input, "steps", default=20, min=1, max=10000,
-                       tooltip="Steps over all passes, for SIGMAS and for the description."),
-                number(io.Combo.Input, "scheduler", options=comfy.samplers.SCHEDULER_NAMES, default="simple",
-                       tooltip="Spread of the steps, for SIGMAS."),
-                io.Model.Input("model", optional=True, tooltip="Connect to get SIGMAS, and tokens in the description."),
-                io.Latent.Input("latent", optional=True, tooltip="Connect to get tokens for its size in the description."),
+                number(
+                    io.Combo.Input,
+                    "preset",
+                    options=[*preset_names(), FROM_TEXT, FROM_NUMBERS],
+                    default=DEFAULT_PRESET,
+                    tooltip="A ready schedule, or where to take it from: the text below, or the numbers "
+                    "below.",
+                ),
+                number(
+                    io.String.Input,
+                    "text",
+                    default=str(preset(DEFAULT_PRESET)),
+                    multiline=False,
+                    tooltip="Used with preset 'from text'. " + SCHEDULE_HELP,
+                ),
+                number(
+                    io.Combo.Input,
+                    "draft_level",
+                    options=list(LEVELS),
+                    default="1/2",
+                    tooltip="Used with preset 'from numbers': resolution of the draft pass.",
+                ),
+                number(
+                    io.Float.Input,
+                    "draft_share",
+                    default=0.6,
+                    min=0.05,
+                    max=0.95,
+                    step=0.05,
+                    tooltip="Used with preset 'from numbers': share of the steps that the draft takes.",
+                ),
+                number(
+                    io.Float.Input,
+                    "refine_from",
+                    default=0.75,
+                    min=0.05,
+                    max=0.95,
+                    step=0.01,
+                    tooltip="Used with preset 'from numbers': sigma that the refine pass starts from. "
+                    "High keeps the "
+                    "seed's detail, low keeps the draft.",
+                ),
+                number(
+                    io.Int.Input,
+                    "steps",
+                    default=20,
+                    min=1,
+                    max=10000,
+                    tooltip="Steps over all passes, for SIGMAS and for the description.",
+                ),
+                number(
+                    io.Combo.Input,
+                    "scheduler",
+                    options=comfy.samplers.SCHEDULER_NAMES,
+                    default="simple",
+                    tooltip="Spread of the steps, for SIGMAS.",
+                ),
+                io.Model.Input(
+                    "model", optional=True, tooltip="Connect to get SIGMAS, and tokens in the description."
+                ),
+                io.Latent.Input(
+                    "latent", optional=True, tooltip="Connect to get tokens for its size in the description."
+                ),
             ],
             outputs=[
-                FrescoScheduleType.Output(display_name="schedule", tooltip="Connect to Fresco Apply or Fresco KSampler."),
-                io.Sigmas.Output(display_name="SIGMAS", tooltip="The grid for SamplerCustomAdvanced; needs a model."),
+                FrescoScheduleType.Output(
+                    display_name="schedule", tooltip="Connect to Fresco Apply or Fresco KSampler."
+                ),
+                io.Sigmas.Output(
+                    display_name="SIGMAS", tooltip="The grid for SamplerCustomAdvanced; needs a model."
+                ),
                 io.String.Output(display_name="plan", tooltip="What the schedule will do, in words."),
             ],
         )
 
     @classmethod
-    def execute(cls, preset: str, text: str, draft_level: str, draft_share: float, refine_from: float, steps: int,
-                scheduler: str, model: Any = None, latent: dict | None = None) -> io.NodeOutput:
+    def execute(
+        cls,
+        preset: str,
+        text: str,
+        draft_level: str,
+        draft_share: float,
+        refine_from: float,
+        steps: int,
+        scheduler: str,
+        model: Any = None,
+        latent: dict | None = None,
+    ) -> io.NodeOutput:
         schedule = build(preset, text, draft_level, draft_share, refine_from)
         sigmas: Any = ExecutionBlocker("Fresco Schedule: connect a model to get SIGMAS")
         if model is not None:
-            sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, steps)
+            sigmas = comfy.samplers.calculate_sigmas(
+                model.get_model_object("model_sampling"), scheduler, steps
+            )
         words = f"{schedule}\n{describe(schedule, steps, None if model is None else sigmas, model, latent)}"
         return io.NodeOutput(schedule, sigmas, words, ui=ui.PreviewText(words))
 
@@ -72,8 +135,12 @@ def build(source: str, text: str, draft_level: str, draft_share: float, refine_f
     if source == FROM_TEXT:
         return parse(text)
     if source == FROM_NUMBERS:
-        return Schedule((Pass((Look(LEVELS[draft_level], share=round(draft_share, 4)),)),
-                         Pass((Look(0, share=round(1.0 - draft_share, 4)),), start=refine_from)))
+        return Schedule(
+            (
+                Pass((Look(LEVELS[draft_level], share=round(draft_share, 4)),)),
+                Pass((Look(0, share=round(1.0 - draft_share, 4)),), start=refine_from),
+            )
+        )
     return preset(source)
 
 
@@ -81,11 +148,21 @@ def describe(schedule: Schedule, steps: int, sigmas: Any, model: Any, latent: di
     """The plan in words, for the model and latent at hand or else for a 1024x1024 FLUX picture."""
     if model is None:
         plan = make_plan(schedule, flow_sigmas(steps), Canvas(128, 128))
-        return plan.describe() + "\n(for a 1024x1024 picture and patches of 2; connect model and latent for yours)"
+        return (
+            plan.describe()
+            + "\n(for a 1024x1024 picture and patches of 2; connect model and latent for yours)"
+        )
     shape = tuple(latent["samples"].shape) if latent is not None else (1, 16, 128, 128)
     parameterisation = compat.parameterisation_of(model.model)
     if parameterisation is None:
-        return "this model's states are neither a flow's nor an EPS or v-prediction model's: it will run plain"
-    plan = make_plan(schedule, sigmas.tolist(), compat.canvas_of(model.model, shape), parameterisation,
-                     compat.sigma_max_of(model.model))
+        return (
+            "this model's states are neither a flow's nor an EPS or v-prediction model's: it will run plain"
+        )
+    plan = make_plan(
+        schedule,
+        sigmas.tolist(),
+        compat.canvas_of(model.model, shape),
+        parameterisation,
+        compat.sigma_max_of(model.model),
+    )
     return plan.describe() + ("" if latent is not None else "\n(for a latent of 128x128; connect yours)")

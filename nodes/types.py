@@ -17,23 +17,33 @@ DEFAULT_PRESET = "balanced"
 DEFAULT_PRIOR = "smooth"
 
 SCHEDULE_HELP = (
-    "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x12; refine 0.75 x8' (two passes: "
+    "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x12; refine "
+    "0.75 x8' (two passes: "
     "12 steps at half resolution to the end, then 8 full steps from sigma 0.75 on the same noise), "
-    "'1/2 until 0.55, full' (one pass), 'full' (off).")
+    "'1/2 until 0.55, full' (one pass), 'full' (off)."
+)
 
 
 def schedule_input(default: str, extra_help: str = "") -> Any:
     """A text widget that also takes a FRESCO_SCHEDULE connection."""
-    text = compat.widget(io.String.Input, "schedule", default=default, multiline=False, tooltip=SCHEDULE_HELP + extra_help)
+    text = compat.widget(
+        io.String.Input, "schedule", default=default, multiline=False, tooltip=SCHEDULE_HELP + extra_help
+    )
     return io.MultiType.Input(text, types=[FrescoScheduleType])
 
 
 def detail_input() -> Any:
     """The choice of detail prior."""
     return compat.widget(
-        io.Combo.Input, "detail", options=list(DETAIL_PRIORS), default=DEFAULT_PRIOR, advanced=True,
-        tooltip="What a coarse step assumes about detail it cannot see. smooth: interpolated. zero: none. wiener: the best "
-                "linear guess from the canvas's own noise. smooth_wiener: both.")
+        io.Combo.Input,
+        "detail",
+        options=list(DETAIL_PRIORS),
+        default=DEFAULT_PRIOR,
+        advanced=True,
+        tooltip="What a coarse step assumes about detail it cannot see. smooth: interpolated. zero: "
+        "none. wiener: the best "
+        "linear guess from the canvas's own noise. smooth_wiener: both.",
+    )
 
 
 def preset_names() -> list[str]:
@@ -42,7 +52,8 @@ def preset_names() -> list[str]:
 
 
 def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:
-    """The schedule that a `schedule` input and a preset mean: what is connected or written, else the preset."""
+    """The schedule that a `schedule` input and a preset mean: what is connected or written, else the "
+    "preset."""
     if isinstance(value, Schedule):
         return value
     if value is None or not str(value).strip():

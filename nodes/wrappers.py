@@ -1,9 +1,9 @@
 """How a run goes through Fresco: five wrappers of the host's sampling, outermost first.
 
-OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the level of the
-evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and adds the detail prior;
-APPLY_MODEL is the look itself. The sampler, the guider, masks, areas, percents, hooks, context windows, previews and
-caches of the host all see the canvas; only what is inside APPLY_MODEL sees the level.
+OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
+level of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and adds the
+detail prior; APPLY_MODEL is the look itself. The sampler, the guider, masks, areas, percents, hooks, context
+windows, previews and caches of the host all see the canvas; only what is inside APPLY_MODEL sees the level.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ log = logging.getLogger(__name__)
 
 
 def apply_fresco(patcher: Any, schedule: Schedule, prior: str, traces: list[Trace] | None = None) -> Any:
-    """A clone of the host's model patcher that samples by `schedule`; an earlier schedule on it is replaced."""
+    """A clone of the host's model patcher that samples by `schedule`; an earlier schedule on it is "
+    "replaced."""
     patcher = patcher.clone()
     patcher.model_options["transformer_options"][KEY] = Settings(schedule, check_prior(prior), traces)
     kinds = comfy.patcher_extension.WrappersMP
-    for kind, wrapper in ((kinds.OUTER_SAMPLE, outer_sample), (kinds.SAMPLER_SAMPLE, sampler_sample),
-                          (kinds.PREDICT_NOISE, predict_noise), (kinds.CALC_COND_BATCH, calc_cond_batch),
-                          (kinds.APPLY_MODEL, apply_model)):
+    for kind, wrapper in (
+        (kinds.OUTER_SAMPLE, outer_sample),
+        (kinds.SAMPLER_SAMPLE, sampler_sample),
+        (kinds.PREDICT_NOISE, predict_noise),
+        (kinds.CALC_COND_BATCH, calc_cond_batch),
+        (kinds.APPLY_MODEL, apply_model),
+    ):
         patcher.remove_wrappers_with_key(kind, KEY)
         patcher.add_wrapper_with_key(kind, KEY, wrapper)
     return patcher
@@ -42,7 +47,9 @@ def apply_fresco(patcher: Any, schedule: Schedule, prior: str, traces: list[Trac
 
 def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """Open the run, check what goes in, and drop everything at the end, however it ends."""
-    given = compat.bound("noise latent_image sampler sigmas denoise_mask callback disable_pbar seed", args, kwargs)
+    given = compat.bound(
+        "noise latent_image sampler sigmas denoise_mask callback disable_pbar seed", args, kwargs
+    )
     guider = executor.class_obj
     options = guider.model_options
     settings: Settings | None = options["transformer_options"].get(KEY)
@@ -81,13 +88,16 @@ def open_run(settings: Settings, model: Any, noise: Tensor, seed: int | None) ->
 
 
 def block_level_of(canvas: Canvas) -> int:
-    """The level whose pixels are 2x2 tokens, the blocks of the convergence value (4x4 latent pixels at least)."""
+    """The level whose pixels are 2x2 tokens, the blocks of the convergence value (4x4 latent pixels at
+    least)."""
     return max(2, canvas.patch.bit_length())
 
 
 def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """Run the plan's passes; a plan of one pass is the host's own call."""
-    given = compat.bound("guider sigmas extra_args callback noise latent_image denoise_mask disable_pbar", args, kwargs)
+    given = compat.bound(
+        "guider sigmas extra_args callback noise latent_image denoise_mask disable_pbar", args, kwargs
+    )
     options = given["extra_args"]["model_options"]["transformer_options"]
     run: Run | None = options.get(RUN)
     if run is None:
@@ -103,7 +113,8 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
-    """Every pass an ordinary call of the host's sampler, from the last pass's result and with the run's own noise."""
+    """Every pass an ordinary call of the host's sampler, from the last pass's result and with the run's own
+    noise."""
     assert run.plan is not None
     sigmas, noise, latent = given["sigmas"], given["noise"], given["latent_image"]
     samples, done = latent, 0
@@ -113,13 +124,22 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
         run.begin_pass(index, executor.class_obj, extra_args["model_options"]["transformer_options"])
         call = executor
         if index:
-            if not noise.any():  # the noise is in the latent (add_noise disabled): what is left of it after the draft
+            if (
+                not noise.any()
+            ):  # the noise is in the latent (add_noise disabled): what is left of it after the draft
                 noise = recovered_noise(run, noise, latent, samples, sigmas[0])
             if given.get("denoise_mask") is not None and hasattr(executor.class_obj, "sampler_function"):
                 call = compat.with_sampler(executor, inpainting_into(executor.class_obj, latent))
-        samples = call(given["guider"], pass_sigmas, extra_args,
-                       counted(given["callback"], done, run.plan.steps), noise, samples, given.get("denoise_mask"),
-                       given.get("disable_pbar", False))
+        samples = call(
+            given["guider"],
+            pass_sigmas,
+            extra_args,
+            counted(given["callback"], done, run.plan.steps),
+            noise,
+            samples,
+            given.get("denoise_mask"),
+            given.get("disable_pbar", False),
+        )
         if index + 1 < len(run.plan.passes):
             clean = samples if planned.sigmas[-1] == 0.0 else run.prediction
             samples = compat.clean_latent(run.model, clean)
@@ -141,6 +161,7 @@ def counted(callback: Callable | None, done: int, total: int) -> Callable | None
 
     def counting(step: int, x0: Tensor, x: Tensor, total_steps: int) -> Any:
         return callback(done + step, x0, x, total)
+
     return counting
 
 
@@ -151,7 +172,8 @@ def recovered_noise(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor,
 
 
 def inpainting_into(sampler: Any, latent: Tensor) -> Any:
-    """A copy of a host sampler that keeps the unmasked part from `latent`, not from the latent that it refines.
+    """A copy of a host sampler that keeps the unmasked part from `latent`, not from the latent that it
+    refines.
 
     It makes no difference to masks of 0 and 1; under a soft mask a second pass would mix the draft in twice.
     """
@@ -181,19 +203,25 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """At a coarse level: ControlNets see the level, and every conditioning's prediction gets the detail prior."""
+    """At a coarse level: ControlNets see the level, and every conditioning's prediction gets the detail
+    prior."""
     given = compat.bound("model conds x_in timestep model_options", args, kwargs)
     run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
     if run is None or run.level == 0:
         return executor(*args, **kwargs)
-    model, conds, x, timestep, options = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
+    model, conds, x, timestep, options = (
+        given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options")
+    )
     predictions = executor(model, with_level_controls(run, conds), x, timestep, options, **given)
-    return [prediction if cond is None else run.with_detail(prediction, x, timestep)
-            for prediction, cond in zip(predictions, conds)]
+    return [
+        prediction if cond is None else run.with_detail(prediction, x, timestep)
+        for prediction, cond in zip(predictions, conds)
+    ]
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """The look: call the model on the level's state, at the level's own noise level, and copy the prediction back."""
+    """The look: call the model on the level's state, at the level's own noise level, and copy the prediction
+    back."""
     given = compat.bound("x t c_concat c_crossattn control transformer_options", args, kwargs)
     transformer_options = given.pop("transformer_options", None) or {}
     run: Run | None = transformer_options.get(RUN)
@@ -204,9 +232,15 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     state, level_sigma = run.coarse(x, sigma)
     conds = at_level(run, size, given)
     if compat.looks_up_sigmas(run.model):
-        transformer_options = {**transformer_options, **{
-            name: run.parameterisation.level_sigma(transformer_options[name], run.level)
-            for name in ("sigmas", "sample_sigmas") if name in transformer_options}}
-    prediction = executor(state, level_sigma, conds.pop("c_concat", None), crossattn, control, transformer_options,
-                          **conds)
+        transformer_options = {
+            **transformer_options,
+            **{
+                name: run.parameterisation.level_sigma(transformer_options[name], run.level)
+                for name in ("sigmas", "sample_sigmas")
+                if name in transformer_options
+            },
+        }
+    prediction = executor(
+        state, level_sigma, conds.pop("c_concat", None), crossattn, control, transformer_options, **conds
+    )
     return run.on_canvas(prediction, size)

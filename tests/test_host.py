@@ -1,7 +1,7 @@
 """Starts the host tests under each host's own Python.
 
-Hosts: COMFYUI_PATH (several joined by the system's path separator), by default ~/ComfyUI and every ~/ComfyUI-*.
-Python: COMFYUI_PYTHON, by default .venv/bin/python of ~/ComfyUI. Needs pytest there.
+Hosts: COMFYUI_PATH (several joined by the system's path separator), by default ~/ComfyUI and every
+~/ComfyUI-*. Python: COMFYUI_PYTHON, by default .venv/bin/python of ~/ComfyUI. Needs pytest there.
 """
 
 import os
@@ -17,7 +17,9 @@ HOME = Path.home()
 
 def hosts() -> list[Path]:
     named = os.environ.get("COMFYUI_PATH")
-    found = [Path(p).expanduser() for p in named.split(os.pathsep)] if named else sorted(HOME.glob("ComfyUI*"))
+    found = (
+        [Path(p).expanduser() for p in named.split(os.pathsep)] if named else sorted(HOME.glob("ComfyUI*"))
+    )
     return [p for p in found if (p / "comfyui_version.py").exists()]
 
 
@@ -44,9 +46,27 @@ def test_host_suite(host, suite, capsys):
     if reason:
         pytest.skip(reason)
     env = {**os.environ, "COMFYUI_PATH": str(host), "FRESCO_HOST_TESTS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([PYTHON, "-m", "pytest", "-c", HERE / "host" / "pytest.ini", "-p", "no:cacheprovider", "-q",
-                           HERE / "host" / suite], env=env, capture_output=True, text=True, cwd=HERE / "host")
+    done = subprocess.run(
+        [
+            PYTHON,
+            "-m",
+            "pytest",
+            "-c",
+            HERE / "host" / "pytest.ini",
+            "-p",
+            "no:cacheprovider",
+            "-q",
+            HERE / "host" / suite,
+        ],
+        env=env,
+        capture_output=True,
+        text=True,
+        cwd=HERE / "host",
+    )
     with capsys.disabled():
-        print(f"\n{host.name} {suite}: {done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr}",
-              file=sys.stderr)
+        print(
+            f"\n{host.name} {suite}: "
+            f"{done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr}",
+            file=sys.stderr,
+        )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

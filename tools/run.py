@@ -1,7 +1,7 @@
 """Run the demo or the tests on a fresh machine: makes a virtual environment in .venv, installs, runs.
 
-    python3 tools/run.py demo [options]     draw one seed plain and through Fresco (see --help)
-    python3 tools/run.py test [options]     lint, type check, all tests (options go to pytest)
+python3 tools/run.py demo [options]     draw one seed plain and through Fresco (see --help)
+python3 tools/run.py test [options]     lint, type check, all tests (options go to pytest)
 """
 
 from __future__ import annotations
@@ -26,8 +26,19 @@ def python() -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"setting up {ENVIRONMENT} (once)", flush=True)
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        subprocess.run([executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS],
-                       check=True)
+        subprocess.run(
+            [
+                executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                REQUIREMENTS,
+            ],
+            check=True,
+        )
         stamp.write_text(wanted)
     return executable
 
@@ -37,13 +48,14 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in ("demo", "test"):
         print(__doc__)
         return 2
-    if sys.version_info < (3, 10):
-        print(f"found Python {sys.version.split()[0]}; Fresco needs 3.10 or newer")
-        return 2
     command, options = arguments[0], arguments[1:]
     runs = {
         "demo": [["-m", "fresco_core", "demo", *options]],
-        "test": [["-m", "ruff", "check", "."], ["-m", "mypy"], ["-m", "pytest", "-c", "tests/pytest.ini", *options]],
+        "test": [
+            ["-m", "ruff", "check", "."],
+            ["-m", "mypy"],
+            ["-m", "pytest", "-c", "tests/pytest.ini", *options],
+        ],
     }[command]
     executable = python()
     for run in runs:

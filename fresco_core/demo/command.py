@@ -25,10 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the demo."""
     parser.add_argument("--seed", type=int, default=3, help="seed of the noise field (default %(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="steps over all passes (default %(default)s)")
-    parser.add_argument("--schedule", default="balanced",
-                        help=f"a schedule in one line or a preset ({', '.join(PRESETS)}); default %(default)s")
-    parser.add_argument("--detail", default="smooth", choices=DETAIL_PRIORS, help="detail prior (default %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the sheet (default %(default)s)")
+    parser.add_argument(
+        "--schedule",
+        default="balanced",
+        help=f"a schedule in one line or a preset ({', '.join(PRESETS)}); default %(default)s",
+    )
+    parser.add_argument(
+        "--detail", default="smooth", choices=DETAIL_PRIORS, help="detail prior (default %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/demo"), help="folder for the sheet (default %(default)s)"
+    )
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -37,7 +44,8 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def run(options: argparse.Namespace) -> str:
-    """Draw one seed twice, write the sheet, return the printed comparison. Raises ScheduleError for a bad schedule."""
+    """Draw one seed twice, write the sheet, return the printed comparison. Raises ScheduleError for a bad
+    schedule."""
     from .sheet import draw_sheet  # Pillow, which only the sheet needs
 
     schedule = preset(options.schedule) if options.schedule in PRESETS else parse(options.schedule)
@@ -67,10 +75,18 @@ def run(options: argparse.Namespace) -> str:
         "",
         f"PSNR of fresco to plain, same seed: {similarity:.1f} dB",
     ]
-    path = draw_sheet(options.out / f"fresco_demo_{options.seed}.png", plain, ours, trace,
-                      f"one seed, {options.steps} steps: plain and '{schedule}'",
-                      (f"plain: {plain_trace.tokens} tokens", f"fresco: {trace.tokens} tokens, "
-                       f"{plain_trace.tokens / trace.tokens:.2f}x fewer, {similarity:.1f} dB PSNR to plain"))
+    path = draw_sheet(
+        options.out / f"fresco_demo_{options.seed}.png",
+        plain,
+        ours,
+        trace,
+        f"one seed, {options.steps} steps: plain and '{schedule}'",
+        (
+            f"plain: {plain_trace.tokens} tokens",
+            f"fresco: {trace.tokens} tokens, "
+            f"{plain_trace.tokens / trace.tokens:.2f}x fewer, {similarity:.1f} dB PSNR to plain",
+        ),
+    )
     return "\n".join([*lines, f"sheet: {path}"])
 
 

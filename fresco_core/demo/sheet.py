@@ -1,4 +1,5 @@
-"""One sheet for one comparison: both pictures, the level of every step, the convergence heatmaps. Needs Pillow."""
+"""One sheet for one comparison: both pictures, the level of every step, the convergence heatmaps. Needs
+Pillow."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..heatmap import heatmap
+from ..schedule import level_name
 from ..trace import Trace
 
 PAPER, INK, FAINT = (250, 248, 244), (40, 38, 36), (150, 144, 138)
@@ -27,7 +29,9 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def draw_sheet(path: Path, plain: Tensor, ours: Tensor, trace: Trace, title: str, captions: tuple[str, str]) -> Path:
+def draw_sheet(
+    path: Path, plain: Tensor, ours: Tensor, trace: Trace, title: str, captions: tuple[str, str]
+) -> Path:
     """Write the sheet as PNG. plain and ours: (3, H, W) in [-1, 1]; captions: a line under each picture."""
     side = (WIDTH - 3 * MARGIN) // 2
     shown = [e for e in trace.evaluations if e.convergence is not None]
@@ -43,13 +47,24 @@ def draw_sheet(path: Path, plain: Tensor, ours: Tensor, trace: Trace, title: str
         sheet.paste(to_image(picture, side), (left, 70))
         pen.text((left, 70 + side + 10), caption, INK, _font(17))
     _draw_steps(pen, trace, bars_top)
-    pen.text((MARGIN, maps_top), "change of the prediction, block by block: bright still moves, dark has settled", INK, _font(17))
+    pen.text(
+        (MARGIN, maps_top),
+        "change of the prediction, block by block: bright still moves, dark has settled",
+        INK,
+        _font(17),
+    )
     for index, evaluation in enumerate(picks):
         left = MARGIN + index * (tile + 10)
         values = (heatmap(evaluation, trace, 1)[0] * 255).to(torch.uint8).numpy()
-        sheet.paste(Image.fromarray(values).resize((tile, tile), Image.Resampling.NEAREST), (left, maps_top + 34))
-        pen.text((left, maps_top + 40 + tile), f"step {trace.evaluations.index(evaluation) + 1}, "
-                 f"sigma {float(evaluation.sigma):.2f}", FAINT, _font(13))
+        sheet.paste(
+            Image.fromarray(values).resize((tile, tile), Image.Resampling.NEAREST), (left, maps_top + 34)
+        )
+        pen.text(
+            (left, maps_top + 40 + tile),
+            f"step {trace.evaluations.index(evaluation) + 1}, sigma {float(evaluation.sigma):.2f}",
+            FAINT,
+            _font(13),
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
     return path
@@ -67,7 +82,8 @@ def _draw_steps(pen: ImageDraw.ImageDraw, trace: Trace, top: int) -> None:
         height = 100 * e.tokens / trace.canvas.tokens(0)
         pen.rectangle((left + 2, base - height, left + width - 2, base), LEVEL_COLOURS[e.level])
     for level in sorted({e.level for e in trace.evaluations}):
-        name = "full" if level == 0 else f"1/{1 << level}"
         left = MARGIN + 120 * sorted({e.level for e in trace.evaluations}).index(level)
         pen.rectangle((left, base + 10, left + 14, base + 24), LEVEL_COLOURS[level])
-        pen.text((left + 20, base + 8), f"{name}: {trace.canvas.tokens(level)}", FAINT, _font(14))
+        pen.text(
+            (left + 20, base + 8), f"{level_name(level)}: {trace.canvas.tokens(level)}", FAINT, _font(14)
+        )

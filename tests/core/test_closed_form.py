@@ -26,7 +26,8 @@ def natural(size=32):
 
 
 def run(process, text, prior="zero", oracle=False, fresh=False, count=600, parameterisation=FLOW):
-    """One-pass Euler from a hashed field; `fresh` redraws the hidden noise at the switch to full resolution."""
+    """One-pass Euler from a hashed field; `fresh` redraws the hidden noise at the switch to full "
+    "resolution."""
     size = process.means.shape[-1]
     sigmas = [s if parameterisation is FLOW else 30.0 * s for s in flow_sigmas(STEPS)]
     planned = make_plan(parse(text), sigmas, Canvas(size, size, patch=1), parameterisation).passes[0]
@@ -45,8 +46,15 @@ def run(process, text, prior="zero", oracle=False, fresh=False, count=600, param
         else:
             state, level_sigma = coarse_state(x, sigma, level, parameterisation)
             power = [torch.tensor(process.power(j, 0)) for j in range(level)] if oracle else None
-            x0 = complete(process.denoise(state, level_sigma, parameterisation), x, sigma, level, parameterisation,
-                          prior, power)
+            x0 = complete(
+                process.denoise(state, level_sigma, parameterisation),
+                x,
+                sigma,
+                level,
+                parameterisation,
+                prior,
+                power,
+            )
         x = euler_step(x, x0, sigma, sigma_next)
     return x
 
@@ -62,7 +70,11 @@ def test_wiener_with_known_power_is_the_full_sampler(make, text, parameterisatio
     """With the band's true power the coarse steps are not an approximation: the same sample, seed by seed."""
     process = make()
     if parameterisation is VE:
-        text = text.replace("0.56", "0.8").replace("0.8,", "0.9,", 1) if text != SWITCH else "1/2 until 0.8, full"
+        text = (
+            text.replace("0.56", "0.8").replace("0.8,", "0.9,", 1)
+            if text != SWITCH
+            else "1/2 until 0.8, full"
+        )
     full = run(process, "full", parameterisation=parameterisation, count=50)
     ours = run(process, text, "wiener", oracle=True, parameterisation=parameterisation, count=50)
     torch.testing.assert_close(ours, full, rtol=2e-4, atol=2e-4)
@@ -72,11 +84,17 @@ def test_wiener_keeps_the_energy_that_zero_loses_and_fresh_noise_drifts(record_p
     """Figures of DESIGN section 2: a unit-power band, 50 steps, half resolution until sigma = 0.56."""
     process = white()
     full = run(process, "full")
-    rows = {"full": full, "wiener": run(process, SWITCH, "wiener"),
-            "wiener, known power": run(process, SWITCH, "wiener", oracle=True),
-            "smooth": run(process, SWITCH, "smooth"), "zero": run(process, SWITCH, "zero"),
-            "zero, fresh noise at the switch": run(process, SWITCH, "zero", fresh=True)}
-    print(f"\n{'unit band, switch at 0.56':34s} finest band   second band   relative squared distance to full")
+    rows = {
+        "full": full,
+        "wiener": run(process, SWITCH, "wiener"),
+        "wiener, known power": run(process, SWITCH, "wiener", oracle=True),
+        "smooth": run(process, SWITCH, "smooth"),
+        "zero": run(process, SWITCH, "zero"),
+        "zero, fresh noise at the switch": run(process, SWITCH, "zero", fresh=True),
+    }
+    print(
+        f"\n{'unit band, switch at 0.56':34s} finest band   second band   relative squared distance to full"
+    )
     figures = {}
     for name, x in rows.items():
         fine, second = variances(process, x)[:2]
@@ -97,7 +115,10 @@ def test_natural_spectrum_estimated_power_is_close(record_property):
     full = run(process, "full", count=100)
     wiener, zero = (run(process, SWITCH, prior, count=100) for prior in ("wiener", "zero"))
     gap = [float(((x - full) ** 2).mean() / (full**2).mean()) for x in (wiener, zero)]
-    print(f"\n1/f^2 process: relative squared distance to the full sampler: wiener {gap[0]:.2e}, zero {gap[1]:.2e}")
+    print(
+        f"\n1/f^2 process: relative squared distance to the full sampler: wiener {gap[0]:.2e}, zero "
+        f"{gap[1]:.2e}"
+    )
     assert gap[0] < 0.25 * gap[1]
     for ours, reference in zip(variances(process, wiener), variances(process, full)):
         assert ours == pytest.approx(reference, rel=0.05)

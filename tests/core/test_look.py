@@ -22,6 +22,7 @@ def network(seed, channels=2):
         s = sigma.reshape(-1, 1, 1, 1)
         y = torch.tanh(torch.nn.functional.conv2d(x, first, padding=1) + s)
         return torch.nn.functional.conv2d(y, second, padding=1) + 0.2 * (1 - s) * x
+
     return denoise
 
 
@@ -33,7 +34,9 @@ def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior
     """Property 3: the low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
     denoise = network(seed)
     size = 8 * blocks
-    noise = torch.randn(2, 2, size, size + 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    noise = torch.randn(
+        2, 2, size, size + 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     grid = [s if parameterisation is FLOW else 10 * s for s in flow_sigmas(steps)]
     sigmas = torch.tensor(grid, dtype=torch.float64)
     start = recompose(torch.zeros_like(noise), noise, sigmas[0], parameterisation)
@@ -56,7 +59,7 @@ def test_every_prior_keeps_the_low_band_for_every_size(prior, level, height, wid
     assert out.shape == x.shape and torch.isfinite(out).all()
     even_h, even_w = (n >> level << level for n in (height, width))
     inside = merge(out[..., :even_h, :even_w], level)
-    torch.testing.assert_close(inside, low[..., :even_h >> level, :even_w >> level], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(inside, low[..., : even_h >> level, : even_w >> level], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("prior", DETAIL_PRIORS)
@@ -84,7 +87,8 @@ def test_level_zero_is_the_denoiser_itself():
 @pytest.mark.parametrize("size", [(15, 16), (17, 19), (5, 13)])
 @pytest.mark.parametrize("level", [1, 2])
 def test_margin_keeps_the_noise_of_border_blocks_at_its_level(size, level):
-    """With a right prediction every block of the level state, border blocks too, has the deviation of its sigma."""
+    """With a right prediction every block of the level state, border blocks too, has the deviation of its
+    sigma."""
     generator = torch.Generator().manual_seed(4)
     count = 6000
     padded = padded_size(size, level)

@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from fresco_core.noise import check_finite, check_noise, hashed_noise
 
 
-@given(st.integers(0, 2**63 - 1), st.integers(0, 3), st.integers(0, 5), st.integers(0, 40), st.integers(0, 40))
+@given(
+    st.integers(0, 2**63 - 1), st.integers(0, 3), st.integers(0, 5), st.integers(0, 40), st.integers(0, 40)
+)
 @settings(max_examples=40, deadline=None)
 def test_value_depends_on_seed_and_coordinate_alone(seed, batch, frame, y, x):
     whole = hashed_noise(seed, (4, 3, 7, 48, 48))
     part = hashed_noise(seed, (1, 3, 2, 8, 8), origin=(batch, frame, y, x))
-    assert torch.equal(whole[batch:batch + 1, :, frame:frame + 2, y:y + 8, x:x + 8], part)
+    assert torch.equal(whole[batch : batch + 1, :, frame : frame + 2, y : y + 8, x : x + 8], part)
 
 
 def test_image_is_the_first_frame_of_a_video():
@@ -23,7 +25,12 @@ def test_field_is_white_and_unit():
     n = z.numel()
     assert abs(float(z.mean())) < 5 / n**0.5 and abs(float(z.var()) - 1) < 5 * (2 / n) ** 0.5
     assert abs(float((z**4).mean()) - 3.0) < 0.1
-    for shifted in (z[:, 1:] * z[:, :-1], z[..., 1:] * z[..., :-1], z[..., 1:, :] * z[..., :-1, :], z[1:] * z[:-1]):
+    for shifted in (
+        z[:, 1:] * z[:, :-1],
+        z[..., 1:] * z[..., :-1],
+        z[..., 1:, :] * z[..., :-1, :],
+        z[1:] * z[:-1],
+    ):
         assert abs(float(shifted.mean())) < 5 / shifted.numel() ** 0.5
 
 

@@ -21,7 +21,9 @@ def test_counts_and_sigmas_of_the_two_pass_example():
     p = plan("draft 1/2 x12; refine 0.75 x8")
     draft, refine = p.passes
     assert draft.levels == (1,) * 12 and refine.levels == (0,) * 8 and p.steps == 20
-    assert draft.sigmas == pytest.approx(np.linspace(1, 0, 13)) and refine.sigmas == pytest.approx(np.linspace(0.75, 0, 9))
+    assert draft.sigmas == pytest.approx(np.linspace(1, 0, 13)) and refine.sigmas == pytest.approx(
+        np.linspace(0.75, 0, 9)
+    )
     assert p.tokens() == 12 * 256 + 8 * 1024 and p.full_tokens() == 20 * 1024
     assert "12 at 1/2 resolution (256 tokens)" in p.describe() and "1.82x fewer" in p.describe()
 
@@ -33,8 +35,19 @@ def test_a_single_pass_keeps_the_hosts_grid_exactly():
     assert p.passes[0].levels == tuple(int(s > 0.55) for s in grid[:-1])
 
 
-@given(st.sampled_from(["draft 1/2 60%; refine 0.75 40%", "draft 1/2; refine 0.75", "draft 1/2 x2; refine 0.75",
-                        "draft 1/4 15%, 1/2 35%; refine 0.7", "1/4, 1/2, full", "1/2 33%, full 67%"]), st.integers(4, 60))
+@given(
+    st.sampled_from(
+        [
+            "draft 1/2 60%; refine 0.75 40%",
+            "draft 1/2; refine 0.75",
+            "draft 1/2 x2; refine 0.75",
+            "draft 1/4 15%, 1/2 35%; refine 0.7",
+            "1/4, 1/2, full",
+            "1/2 33%, full 67%",
+        ]
+    ),
+    st.integers(4, 60),
+)
 def test_steps_are_divided_to_the_last_one(text, steps):
     schedule = parse(text)
     p = make_plan(schedule, flow_sigmas(steps), CANVAS)
@@ -51,7 +64,8 @@ def test_steps_are_divided_to_the_last_one(text, steps):
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(0.2, 5.0))
 @settings(max_examples=60)
 def test_a_pass_is_spread_as_the_grid_is(total, steps, shift):
-    """A pass over the whole range with n steps takes every (N/n)-th point of a grid of N where n divides N."""
+    """A pass over the whole range with n steps takes every (N/n)-th point of a grid of N where n "
+    "divides N."""
     grid = flow_sigmas(total * steps, shift)
     draft = total * steps // 2
     p = make_plan(parse(f"draft 1/2 x{draft}; refine 0.5 x{total * steps - draft}"), grid, CANVAS)
@@ -103,11 +117,14 @@ def test_step_at_covers_the_grid_what_is_between_and_what_is_beyond():
         assert p.step_at(float(np.float32(s))) == i
 
 
-@pytest.mark.parametrize("canvas,steps,text,reason", [
-    (Canvas(6, 64), 20, "draft 1/2; refine 0.75", "too small for half resolution"),
-    (Canvas(64, 64), 1, "1/2 until 0.5, full", "1 steps are too few"),
-    (Canvas(64, 64), 2, "1/4, 1/2, full", "2 steps are too few"),
-])
+@pytest.mark.parametrize(
+    "canvas,steps,text,reason",
+    [
+        (Canvas(6, 64), 20, "draft 1/2; refine 0.75", "too small for half resolution"),
+        (Canvas(64, 64), 1, "1/2 until 0.5, full", "1 steps are too few"),
+        (Canvas(64, 64), 2, "1/4, 1/2, full", "2 steps are too few"),
+    ],
+)
 def test_runs_that_cannot_gain_are_plain_and_say_why(canvas, steps, text, reason):
     p = plan(text, steps, canvas)
     assert p.plain and reason in p.reason and reason in p.describe()
@@ -121,12 +138,25 @@ def test_a_run_that_starts_below_the_last_until_is_plain():
     assert p.plain and "below the sigma at which this run ends" in p.reason
 
 
-@pytest.mark.parametrize("text,steps,canvas,words", [
-    ("draft 1/2 x12; refine 0.75 x8", 15, CANVAS, "sets 20 steps, but the sampler has 15; set the sampler's steps to 20"),
-    ("1/2 x4, full", 4, CANVAS, "sets 4 steps and more, but the sampler has 4; set the sampler's steps to 5 or more"),
-    ("1/4 until 0.8, full", 20, Canvas(12, 64), "fewer than 2 tokens a side; use 1/2 at the most"),
-    ("1/8 until 0.8, full", 20, Canvas(16, 16, patch=1), None),
-])
+@pytest.mark.parametrize(
+    "text,steps,canvas,words",
+    [
+        (
+            "draft 1/2 x12; refine 0.75 x8",
+            15,
+            CANVAS,
+            "sets 20 steps, but the sampler has 15; set the sampler's steps to 20",
+        ),
+        (
+            "1/2 x4, full",
+            4,
+            CANVAS,
+            "sets 4 steps and more, but the sampler has 4; set the sampler's steps to 5 or more",
+        ),
+        ("1/4 until 0.8, full", 20, Canvas(12, 64), "fewer than 2 tokens a side; use 1/2 at the most"),
+        ("1/8 until 0.8, full", 20, Canvas(16, 16, patch=1), None),
+    ],
+)
 def test_schedules_that_do_not_fit(text, steps, canvas, words):
     if words is None:
         assert not plan(text, steps, canvas).plain
@@ -135,13 +165,16 @@ def test_schedules_that_do_not_fit(text, steps, canvas, words):
         plan(text, steps, canvas)
 
 
-@pytest.mark.parametrize("sigmas,words", [
-    ([1.0], "brings 1 sigmas"),
-    ([], "brings 0 sigmas"),
-    ([1.0, 0.5, 0.7, 0.0], r"out of order at step 2 \(0.5 then 0.7\)"),
-    ([1.0, float("nan"), 0.0], "not all finite"),
-    ([1.0, -0.5], "not all finite and positive"),
-])
+@pytest.mark.parametrize(
+    "sigmas,words",
+    [
+        ([1.0], "brings 1 sigmas"),
+        ([], "brings 0 sigmas"),
+        ([1.0, 0.5, 0.7, 0.0], r"out of order at step 2 \(0.5 then 0.7\)"),
+        ([1.0, float("nan"), 0.0], "not all finite"),
+        ([1.0, -0.5], "not all finite and positive"),
+    ],
+)
 def test_bad_grids(sigmas, words):
     with pytest.raises(ScheduleError, match=words):
         make_plan(preset("balanced"), sigmas, CANVAS)

@@ -5,20 +5,29 @@ from hypothesis import strategies as st
 from fresco_core.schedule import PRESETS, Look, Pass, Schedule, ScheduleError, parse, preset
 
 
-@pytest.mark.parametrize("text,printed", [
-    ("full", "full"),
-    ("off", "full"),
-    (" FULL ", "full"),
-    ("1/2 until 0.55, full", "1/2 until 0.55, full"),
-    ("1/4 until .8,1/2 until 0.5 , full", "1/4 until 0.8, 1/2 until 0.5, full"),
-    ("1/2 x6, full x4", "1/2 x6, full x4"),
-    ("1/2 60%, full 40%", "1/2 60%, full 40%"),
-    ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x12; refine 0.75 x8"),
-    ("draft 1/2; refine 0.75 full;", "draft 1/2; refine 0.75"),
-    ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
-    ("draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2", "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2"),
-    ("draft 1/4 x3 to 0.1; refine 0.9 1/2 x3; refine 0.7 x2", "draft 1/4 x3 to 0.1; refine 0.9 1/2 x3; refine 0.7 x2"),
-])
+@pytest.mark.parametrize(
+    "text,printed",
+    [
+        ("full", "full"),
+        ("off", "full"),
+        (" FULL ", "full"),
+        ("1/2 until 0.55, full", "1/2 until 0.55, full"),
+        ("1/4 until .8,1/2 until 0.5 , full", "1/4 until 0.8, 1/2 until 0.5, full"),
+        ("1/2 x6, full x4", "1/2 x6, full x4"),
+        ("1/2 60%, full 40%", "1/2 60%, full 40%"),
+        ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x12; refine 0.75 x8"),
+        ("draft 1/2; refine 0.75 full;", "draft 1/2; refine 0.75"),
+        ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
+        (
+            "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
+            "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
+        ),
+        (
+            "draft 1/4 x3 to 0.1; refine 0.9 1/2 x3; refine 0.7 x2",
+            "draft 1/4 x3 to 0.1; refine 0.9 1/2 x3; refine 0.7 x2",
+        ),
+    ],
+)
 def test_reads_and_prints(text, printed):
     schedule = parse(text)
     assert str(schedule) == printed
@@ -39,7 +48,10 @@ def schedules(draw):
         last = index == len(starts)
         use = [*coarse, 0] if last or draw(st.booleans()) or not coarse else coarse
         if len(use) > 1 and draw(st.booleans()):
-            untils = sorted(draw(st.lists(sigmas, min_size=len(use) - 1, max_size=len(use) - 1, unique=True)), reverse=True)
+            untils = sorted(
+                draw(st.lists(sigmas, min_size=len(use) - 1, max_size=len(use) - 1, unique=True)),
+                reverse=True,
+            )
             looks = [Look(level, until=u) for level, u in zip(use, untils)] + [Look(use[-1], **draw(amounts))]
         else:
             looks = [Look(level, **draw(amounts)) for level in use]
@@ -60,53 +72,61 @@ def test_presets_are_valid_and_named():
     assert preset("off").off and not preset("balanced").off
 
 
-@pytest.mark.parametrize("text,words", [
-    ("", "schedule is empty"),
-    (";", "pass 1 is empty"),
-    ("draft", "pass 1 is empty"),
-    ("draf 1/2; refine 0.75", "unknown word 'draf'.*did you mean 'draft'"),
-    ("half, full", "unknown word 'half'"),
-    ("1/3, full", "unknown level '1/3'; expected full, 1/2, 1/4, 1/8"),
-    ("1/16, full", "unknown level"),
-    ("0.5, full", "found '0.5' where a level belongs"),
-    ("1/2 full", "did not expect 'full'"),
-    ("1/2,, full", "a look is missing"),
-    ("1/2 until, full", "'until' needs one sigma"),
-    ("1/2 until 0.5 until 0.4, full", "'until' needs one sigma"),
-    ("1/2 x4 x5, full", "did not expect '5'"),
-    ("1/2 @ full", "found '@'"),
-    ("1/2", "never becomes full"),
-    ("draft 1/2 x4", "never becomes full"),
-    ("draft 1/2; refine 0.75 1/2", "never becomes full"),
-    ("full, 1/2", "coarse to fine"),
-    ("1/2, 1/2, full", "coarse to fine"),
-    ("1/4 until 0.5, 1/2 until 0.8, full", "sigmas out of order, 0.5, 0.8; expected falling"),
-    ("1/2 until 1.5, full", "expected between 0 and 1"),
-    ("1/2 until 0, full", "expected between 0 and 1"),
-    ("1/4 until 0.5, 1/2, full", "every look but the last needs one"),
-    ("1/2 until 0.5, full until 0.1", "every look but the last"),
-    ("1/2 until 0.5 x3, full", "only the last look may carry"),
-    ("1/2 x0, full", "expected at least one"),
-    ("1/2 0%, full", "expected above 0%"),
-    ("1/2 60%, full 60%", r"add up to 120%; expected 100%"),
-    ("1/2 30%, full 60%", r"add up to 90%; expected 100%"),
-    ("refine 0.75", "nothing to refine"),
-    ("draft 1/2; full", "a later pass begins with 'refine SIGMA'"),
-    ("draft 1/2; draft 1/2", "only the first pass is a draft"),
-    ("draft 1/2; refine", "'refine' needs the sigma"),
-    ("draft 1/2; refine 1.5", "expected between 0 and 1"),
-    ("draft 1/4; refine 0.7 1/2; refine 0.8", "each below the one before"),
-    ("draft 1/2; refine 0.7 to 0.2", "stops at sigma 0.2"),
-    ("draft 1/2 to; refine 0.7", "did not expect 'to'"),
-    ("draft 1/2 to 0.8; refine 0.9 1/2 to 0.95; refine 0.5", "expected from 0 up to below its start"),
-])
+@pytest.mark.parametrize(
+    "text,words",
+    [
+        ("", "schedule is empty"),
+        (";", "pass 1 is empty"),
+        ("draft", "pass 1 is empty"),
+        ("draf 1/2; refine 0.75", "unknown word 'draf'.*did you mean 'draft'"),
+        ("half, full", "unknown word 'half'"),
+        ("1/3, full", "unknown level '1/3'; expected full, 1/2, 1/4, 1/8"),
+        ("1/16, full", "unknown level"),
+        ("0.5, full", "found '0.5' where a level belongs"),
+        ("1/2 full", "did not expect 'full'"),
+        ("1/2,, full", "a look is missing"),
+        ("1/2 until, full", "'until' needs one sigma"),
+        ("1/2 until 0.5 until 0.4, full", "'until' needs one sigma"),
+        ("1/2 x4 x5, full", "did not expect '5'"),
+        ("1/2 @ full", "found '@'"),
+        ("1/2", "never becomes full"),
+        ("draft 1/2 x4", "never becomes full"),
+        ("draft 1/2; refine 0.75 1/2", "never becomes full"),
+        ("full, 1/2", "coarse to fine"),
+        ("1/2, 1/2, full", "coarse to fine"),
+        ("1/4 until 0.5, 1/2 until 0.8, full", "sigmas out of order, 0.5, 0.8; expected falling"),
+        ("1/2 until 1.5, full", "expected between 0 and 1"),
+        ("1/2 until 0, full", "expected between 0 and 1"),
+        ("1/4 until 0.5, 1/2, full", "every look but the last needs one"),
+        ("1/2 until 0.5, full until 0.1", "every look but the last"),
+        ("1/2 until 0.5 x3, full", "only the last look may carry"),
+        ("1/2 x0, full", "expected at least one"),
+        ("1/2 0%, full", "expected above 0%"),
+        ("1/2 60%, full 60%", r"add up to 120%; expected 100%"),
+        ("1/2 30%, full 60%", r"add up to 90%; expected 100%"),
+        ("refine 0.75", "nothing to refine"),
+        ("draft 1/2; full", "a later pass begins with 'refine SIGMA'"),
+        ("draft 1/2; draft 1/2", "only the first pass is a draft"),
+        ("draft 1/2; refine", "'refine' needs the sigma"),
+        ("draft 1/2; refine 1.5", "expected between 0 and 1"),
+        ("draft 1/4; refine 0.7 1/2; refine 0.8", "each below the one before"),
+        ("draft 1/2; refine 0.7 to 0.2", "stops at sigma 0.2"),
+        ("draft 1/2 to; refine 0.7", "did not expect 'to'"),
+        ("draft 1/2 to 0.8; refine 0.9 1/2 to 0.95; refine 0.5", "expected from 0 up to below its start"),
+    ],
+)
 def test_bad_schedules_say_what_is_wrong(text, words):
     with pytest.raises(ScheduleError, match=words):
         parse(text)
 
 
 def test_values_made_by_hand_are_checked_too():
-    for passes in [(), (Pass(()),), (Pass((Look(9), Look(0))),), (Pass((Look(0),), start=0.5),),
-                   (Pass((Look(1),)), Pass((Look(0),)))]:
+    for passes in [
+        (),
+        (Pass(()),),
+        (Pass((Look(9), Look(0))),),
+        (Pass((Look(0),), start=0.5),),
+        (Pass((Look(1),)), Pass((Look(0),))),
+    ]:
         with pytest.raises(ScheduleError):
             Schedule(passes)

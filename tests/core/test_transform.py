@@ -1,4 +1,5 @@
-"""Property 1 of the design: merging undoes expanding, the transform is orthonormal, merged white noise is white."""
+"""Property 1 of the design: merging undoes expanding, the transform is orthonormal, merged white noise is
+white."""
 
 import pytest
 import torch
@@ -87,14 +88,17 @@ def test_packed_channels_merge_as_the_pixels_they_hold():
     assert torch.equal(merge(unpack_channels(packed, 2), 1), merge(x, 1))
 
 
-@pytest.mark.parametrize("call", [
-    lambda: merge(torch.zeros(3), 1),
-    lambda: merge(torch.zeros(1, 1, 4, 4), -1),
-    lambda: split(torch.zeros(1, 1, 3, 4)),
-    lambda: join(torch.zeros(1, 2, 2), torch.zeros(2, 1, 2, 2)),
-    lambda: expand(torch.zeros(1, 1, 2, 2), 1, (5, 4)),
-    lambda: pad_to_level(torch.zeros(1, 1, 3, 3), 1, torch.zeros(1, 1, 3, 4)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: merge(torch.zeros(3), 1),
+        lambda: merge(torch.zeros(1, 1, 4, 4), -1),
+        lambda: split(torch.zeros(1, 1, 3, 4)),
+        lambda: join(torch.zeros(1, 2, 2), torch.zeros(2, 1, 2, 2)),
+        lambda: expand(torch.zeros(1, 1, 2, 2), 1, (5, 4)),
+        lambda: pad_to_level(torch.zeros(1, 1, 3, 3), 1, torch.zeros(1, 1, 3, 4)),
+    ],
+)
 def test_wrong_shapes_are_named(call):
     with pytest.raises(ValueError, match=r"found|expected|needs even|is \(|level|margin"):
         call()

@@ -1,4 +1,5 @@
-"""Runs under the host's Python: boots the host's modules and imports the pack as the host does, as a package."""
+"""Runs under the host's Python: boots the host's modules and imports the pack as the host does, as a "
+"package."""
 
 import importlib.util
 import os
@@ -16,8 +17,9 @@ if not (Path(HOST) / "comfyui_version.py").exists() or "FRESCO_HOST_TESTS" not i
 else:
     import tiny  # noqa: F401 - boots the host on import
 
-    spec = importlib.util.spec_from_file_location("fresco_pack", PACK / "__init__.py",
-                                                  submodule_search_locations=[str(PACK)])
+    spec = importlib.util.spec_from_file_location(
+        "fresco_pack", PACK / "__init__.py", submodule_search_locations=[str(PACK)]
+    )
     pack = importlib.util.module_from_spec(spec)
     sys.modules["fresco_pack"] = pack
     spec.loader.exec_module(pack)
@@ -31,4 +33,5 @@ def apply():
 
     def call(patcher, schedule, detail="smooth", traces=None):
         return apply_fresco(patcher, parse(schedule), detail, traces)
+
     return call

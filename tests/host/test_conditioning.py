@@ -21,7 +21,9 @@ def correlation(a, b):
 
 def follows(model, patched, change, floor=0.8):
     """A change of conditioning moves Fresco's result where it moves the plain one."""
-    plain_move = tiny.sample(model.patcher, model, steps=7, **change) - tiny.sample(model.patcher, model, steps=7)
+    plain_move = tiny.sample(model.patcher, model, steps=7, **change) - tiny.sample(
+        model.patcher, model, steps=7
+    )
     move = tiny.sample(patched, model, steps=7, **change) - tiny.sample(patched, model, steps=7)
     assert float(plain_move.std()) > 1e-3, "the change must matter to the plain sampler"
     return correlation(plain_move, move) > floor and 0.7 < float(move.std() / plain_move.std()) < 1.4
@@ -40,21 +42,30 @@ def test_inpainting_keeps_the_unmasked_half(flux, apply, schedule):
 
 
 def test_soft_mask_mixes_the_source_in_once(flux, apply):
-    """At mask 0.5 everywhere the result holds the source as much as the plain sampler's does, after two passes too."""
+    """At mask 0.5 everywhere the result holds the source as much as the plain sampler's does, after two
+    passes too."""
     source = 5.0 * tiny.sample(flux.patcher, flux, steps=4, seed=3)
     mask = torch.full((1, 1, 128, 128), 0.5)
 
     def share(patcher):
         result = tiny.sample(patcher, flux, steps=7, latent=source, noise_mask=mask)
-        return float((result * source).sum() / (source ** 2).sum())
+        return float((result * source).sum() / (source**2).sum())
+
     assert share(apply(flux.patcher, TWO_PASS)) == pytest.approx(share(flux.patcher), rel=0.1)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_inpaint_model_gets_its_concatenated_latents(apply, schedule):
     model = tiny.build("flux_inpaint")
-    other = [[model.positive[0][0], {**model.positive[0][1], "concat_latent_image":
-              3.0 * torch.roll(model.positive[0][1]["concat_latent_image"], 5, -1)}]]
+    other = [
+        [
+            model.positive[0][0],
+            {
+                **model.positive[0][1],
+                "concat_latent_image": 3.0 * torch.roll(model.positive[0][1]["concat_latent_image"], 5, -1),
+            },
+        ]
+    ]
     with tiny.count_image_tokens(model) as seen:
         tiny.sample(apply(model.patcher, schedule), model, steps=7)
     assert {count for count, _ in seen} == {16, 64}
@@ -95,30 +106,38 @@ def test_masked_conditioning_acts_inside_its_mask(flux, apply, schedule):
 def test_start_and_end_percent_are_judged_on_the_canvas(flux, apply):
     """Per evaluation the number of conditionings in use is the plain sampler's at the same canvas sigma."""
     early, late = tiny.conditioning(flux, 5), tiny.conditioning(flux, 6)
-    positive = [[early[0][0], {**early[0][1], "start_percent": 0.0, "end_percent": 0.4}],
-                [late[0][0], {**late[0][1], "start_percent": 0.4, "end_percent": 1.0}],
-                [early[0][0], {**early[0][1], "start_percent": 0.0, "end_percent": 0.7}]]
+    positive = [
+        [early[0][0], {**early[0][1], "start_percent": 0.0, "end_percent": 0.4}],
+        [late[0][0], {**late[0][1], "start_percent": 0.4, "end_percent": 1.0}],
+        [early[0][0], {**early[0][1], "start_percent": 0.0, "end_percent": 0.7}],
+    ]
 
     def conditionings_per_step(patcher):
         with tiny.count_image_tokens(flux) as seen:
             tiny.sample(patcher, flux, steps=10, positive=positive)
         return [batch for _, batch in seen]
-    assert conditionings_per_step(apply(flux.patcher, "1/2 until 0.3, full")) == conditionings_per_step(flux.patcher)
+
+    assert conditionings_per_step(apply(flux.patcher, "1/2 until 0.3, full")) == conditionings_per_step(
+        flux.patcher
+    )
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_controlnet_sees_the_level_and_its_percents_the_canvas(flux, apply, schedule):
     control = tiny_control.flux_controlnet()
     hint = tiny_control.hint_image(size=(16, 16))
-    positive, negative = tiny_control.with_control_pair(flux.positive, flux.negative, control, hint, strength=1.0,
-                                                        start=0.0, end=1.0)
+    positive, negative = tiny_control.with_control_pair(
+        flux.positive, flux.negative, control, hint, strength=1.0, start=0.0, end=1.0
+    )
     change = {"positive": positive, "negative": negative}
     assert follows(flux, apply(flux.patcher, schedule), change)
     with tiny_control.count_control_calls(control) as calls:
         tiny.sample(apply(flux.patcher, schedule), flux, steps=7, **change)
     assert set(calls) == {(8, 8), (16, 16)}
 
-    halfway = tiny_control.with_control_pair(flux.positive, flux.negative, control, hint, strength=1.0, start=0.2, end=0.6)
+    halfway = tiny_control.with_control_pair(
+        flux.positive, flux.negative, control, hint, strength=1.0, start=0.2, end=0.6
+    )
     change = dict(zip(("positive", "negative"), halfway))
     with tiny_control.count_control_calls(control) as plain_calls:
         tiny.sample(flux.patcher, flux, steps=10, **change)
@@ -141,9 +160,12 @@ def test_unequal_cond_and_uncond(flux, apply, schedule):
 def test_batch_is_its_pictures_one_by_one(apply, schedule):
     """batch > 1 and batch_index: every picture of a batch is the picture that it would be alone."""
     import comfy.sample
+
     model, single = tiny.build("flux", batch=3), tiny.build("flux")
     together = comfy.sample.prepare_noise(model.latent["samples"], 7, [4, 0, 2])
     ours = tiny.sample(apply(model.patcher, schedule), model, steps=7, noise=together, cfg=2.0)
     for i in range(3):
-        alone = tiny.sample(apply(single.patcher, schedule), single, steps=7, noise=together[i:i + 1], cfg=2.0)
-        torch.testing.assert_close(ours[i:i + 1], alone, rtol=1e-3, atol=1e-4)
+        alone = tiny.sample(
+            apply(single.patcher, schedule), single, steps=7, noise=together[i : i + 1], cfg=2.0
+        )
+        torch.testing.assert_close(ours[i : i + 1], alone, rtol=1e-3, atol=1e-4)

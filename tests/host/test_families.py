@@ -31,13 +31,16 @@ def test_family_runs_dense_levels(apply, family, schedule, cfg):
     assert {e.level for e in traces[0].evaluations} == {0, 1}
     if family not in ("z_image", "flux_kontext"):
         assert [e.tokens for e in traces[0].evaluations if e.level] == [coarse] * sum(
-            e.level for e in traces[0].evaluations)
+            e.level for e in traces[0].evaluations
+        )
     # still the same kind of picture: the spread of the latent stays near the plain sampler's
     assert 0.4 < float(ours.std() / plain.std()) < 2.5
 
 
 @pytest.mark.parametrize("size", [(18, 14), (17, 19), (13, 16)])
-@pytest.mark.parametrize("family", ["flux", "qwen_image", "wan", "lumina2", "z_image", "sd3", "sdxl", "flux2"])
+@pytest.mark.parametrize(
+    "family", ["flux", "qwen_image", "wan", "lumina2", "z_image", "sd3", "sdxl", "flux2"]
+)
 def test_odd_sizes(apply, family, size):
     if family not in tiny.available():
         pytest.skip(f"this host has no {family}")
@@ -48,7 +51,8 @@ def test_odd_sizes(apply, family, size):
 
 
 def test_flux2_looks_at_the_pixels_packed_into_its_channels(apply):
-    """The coarse state of packed latents is the packed coarse state of the pixels, not the mean of packed tokens."""
+    """The coarse state of packed latents is the packed coarse state of the pixels, not the mean of packed
+    tokens."""
     from fresco_pack.fresco_core import merge
     from fresco_pack.fresco_core.transform import pack_channels, unpack_channels
     from fresco_pack.nodes.run import Settings
@@ -62,4 +66,6 @@ def test_flux2_looks_at_the_pixels_packed_into_its_channels(apply):
     expected = pack_channels(merge(unpack_channels(x, 2), 1), 2) / 0.75
     torch.testing.assert_close(state, expected)
     assert float(sigma) == pytest.approx(0.5 / 1.5)
-    torch.testing.assert_close(run.on_canvas(run.condition(x), (16, 16)).mean(), x.mean(), atol=1e-5, rtol=1e-3)
+    torch.testing.assert_close(
+        run.on_canvas(run.condition(x), (16, 16)).mean(), x.mean(), atol=1e-5, rtol=1e-3
+    )

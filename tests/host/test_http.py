@@ -1,4 +1,5 @@
-"""The main job on a booted server: the shipped API workflow through POST /prompt, with tiny files in place of FLUX's.
+"""The main job on a booted server: the shipped API workflow through POST /prompt, with tiny files in place of
+FLUX's.
 
 Pictures and heatmaps are kept under out/host/ for looking at.
 """
@@ -33,13 +34,30 @@ NODES = {"FrescoApply", "FrescoKSampler", "FrescoSchedule", "FrescoConvergence"}
 
 
 def save_tiny_files(models: Path):
-    """A FLUX-layout transformer, a 16-channel tiny autoencoder and a CLIP-L, all random, for the stock loaders."""
+    """A FLUX-layout transformer, a 16-channel tiny autoencoder and a CLIP-L, all random, for the stock
+    loaders."""
     for folder in ("diffusion_models", "vae", "text_encoders"):
         (models / folder).mkdir(parents=True)
     unet = comfy.ldm.flux.model.Flux(
-        image_model="flux", in_channels=16, out_channels=16, patch_size=2, vec_in_dim=768, context_in_dim=768,
-        hidden_size=128, mlp_ratio=4.0, num_heads=1, depth=1, depth_single_blocks=1, axes_dim=[16, 56, 56],
-        theta=10000, qkv_bias=True, guidance_embed=True, txt_ids_dims=[], dtype=torch.float32, operations=comfy.ops.manual_cast)
+        image_model="flux",
+        in_channels=16,
+        out_channels=16,
+        patch_size=2,
+        vec_in_dim=768,
+        context_in_dim=768,
+        hidden_size=128,
+        mlp_ratio=4.0,
+        num_heads=1,
+        depth=1,
+        depth_single_blocks=1,
+        axes_dim=[16, 56, 56],
+        theta=10000,
+        qkv_bias=True,
+        guidance_embed=True,
+        txt_ids_dims=[],
+        dtype=torch.float32,
+        operations=comfy.ops.manual_cast,
+    )
     tiny.fill(unet, 0)
     safetensors.torch.save_file(unet.state_dict(), models / "diffusion_models" / "tiny_flux.safetensors")
     vae = comfy.taesd.taesd.TAESD(latent_channels=16)
@@ -47,11 +65,16 @@ def save_tiny_files(models: Path):
     last = list(vae.taesd_decoder.children())[-1]
     last.weight.data *= 8.0  # around mid grey and with contrast, so that there is something to see
     last.bias.data.fill_(0.5)
-    safetensors.torch.save_file({k: v.contiguous() for k, v in vae.state_dict().items()}, models / "vae" / "tiny_vae.safetensors")
+    safetensors.torch.save_file(
+        {k: v.contiguous() for k, v in vae.state_dict().items()}, models / "vae" / "tiny_vae.safetensors"
+    )
     clip = comfy.sd1_clip.SDClipModel(device="cpu", dtype=torch.float16).transformer
     generator = torch.Generator().manual_seed(1)
-    state = {k: (torch.randn(v.shape, generator=generator) * 0.02).half() for k, v in clip.state_dict().items()
-             if not k.startswith("text_projection")}
+    state = {
+        k: (torch.randn(v.shape, generator=generator) * 0.02).half()
+        for k, v in clip.state_dict().items()
+        if not k.startswith("text_projection")
+    }
     safetensors.torch.save_file(state, models / "text_encoders" / "tiny_clip.safetensors")
 
 
@@ -62,8 +85,23 @@ class Server:
             self.port = s.getsockname()[1]
         self.log = (base / "server.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "main.py", "--cpu", "--base-directory", base, "--port", str(self.port),
-             "--disable-api-nodes", "--disable-auto-launch", "--database-url", f"sqlite:///{base}/comfyui.db"], cwd=HOST, stdout=self.log, stderr=subprocess.STDOUT)
+            [
+                sys.executable,
+                "main.py",
+                "--cpu",
+                "--base-directory",
+                base,
+                "--port",
+                str(self.port),
+                "--disable-api-nodes",
+                "--disable-auto-launch",
+                "--database-url",
+                f"sqlite:///{base}/comfyui.db",
+            ],
+            cwd=HOST,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
         deadline = time.time() + 180
         while True:
             try:
@@ -85,8 +123,11 @@ class Server:
 
     def run(self, prompt):
         """POST /prompt, wait, return the history entry."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/prompt", json.dumps({"prompt": prompt}).encode(),
-                                         {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/prompt",
+            json.dumps({"prompt": prompt}).encode(),
+            {"Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=30) as response:
             prompt_id = json.loads(response.read())["prompt_id"]
         for _ in range(600):
@@ -118,7 +159,10 @@ def workflow(**sampler):
     """The shipped workflow with tiny files instead of FLUX's and a canvas of 256x256."""
     prompt = json.loads((PACK / "workflows" / "api" / "fresco_flux.json").read_text())
     prompt["1"]["inputs"]["unet_name"] = "tiny_flux.safetensors"
-    prompt["2"] = {"class_type": "CLIPLoader", "inputs": {"clip_name": "tiny_clip.safetensors", "type": "stable_diffusion"}}
+    prompt["2"] = {
+        "class_type": "CLIPLoader",
+        "inputs": {"clip_name": "tiny_clip.safetensors", "type": "stable_diffusion"},
+    }
     prompt["3"]["inputs"]["vae_name"] = "tiny_vae.safetensors"
     prompt["7"]["inputs"].update(width=256, height=256)
     prompt["9"]["inputs"].update(sampler)
@@ -136,7 +180,7 @@ def test_every_input_has_a_tooltip(server):
         assert all(info[name]["output_tooltips"])
     stock = list(info["KSampler"]["input"]["required"])
     ours = list(info["FrescoKSampler"]["input"]["required"])
-    assert ours[:len(stock)] == stock and ours[len(stock):] == ["schedule", "preset", "detail"]
+    assert ours[: len(stock)] == stock and ours[len(stock) :] == ["schedule", "preset", "detail"]
 
 
 def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
@@ -157,25 +201,57 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
 
 
 def test_the_same_through_apply_and_the_custom_sampler(server):
-    """FrescoApply, FrescoSchedule's SIGMAS and SamplerCustomAdvanced draw FrescoKSampler's picture, byte for byte."""
+    """FrescoApply, FrescoSchedule's SIGMAS and SamplerCustomAdvanced draw FrescoKSampler's picture, byte for
+    byte."""
     prompt = workflow(seed=11)
-    prompt.update({
-        "20": {"class_type": "FrescoApply", "inputs": {"model": ["1", 0], "schedule": ["8", 0], "detail": "smooth"}},
-        "21": {"class_type": "BasicGuider", "inputs": {"model": ["20", 0], "conditioning": ["6", 0]}},
-        "22": {"class_type": "RandomNoise", "inputs": {"noise_seed": 11}},
-        "23": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
-        "24": {"class_type": "SamplerCustomAdvanced", "inputs": {
-            "noise": ["22", 0], "guider": ["21", 0], "sampler": ["23", 0], "sigmas": ["8", 1], "latent_image": ["7", 0]}},
-        "25": {"class_type": "VAEDecode", "inputs": {"samples": ["24", 0], "vae": ["3", 0]}},
-        "26": {"class_type": "SaveImage", "inputs": {"images": ["25", 0], "filename_prefix": "custom"}},
-        "27": {"class_type": "FrescoApply", "inputs": {"model": ["1", 0], "schedule": "draft 1/2 60%; refine 0.75 40%",
-                                                     "detail": "smooth"}},
-        "28": {"class_type": "KSampler", "inputs": {
-            "model": ["27", 0], "seed": 11, "steps": 20, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple",
-            "positive": ["6", 0], "negative": ["5", 0], "latent_image": ["7", 0], "denoise": 1.0}},
-        "29": {"class_type": "VAEDecode", "inputs": {"samples": ["28", 0], "vae": ["3", 0]}},
-        "30": {"class_type": "SaveImage", "inputs": {"images": ["29", 0], "filename_prefix": "stock"}},
-    })
+    prompt.update(
+        {
+            "20": {
+                "class_type": "FrescoApply",
+                "inputs": {"model": ["1", 0], "schedule": ["8", 0], "detail": "smooth"},
+            },
+            "21": {"class_type": "BasicGuider", "inputs": {"model": ["20", 0], "conditioning": ["6", 0]}},
+            "22": {"class_type": "RandomNoise", "inputs": {"noise_seed": 11}},
+            "23": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+            "24": {
+                "class_type": "SamplerCustomAdvanced",
+                "inputs": {
+                    "noise": ["22", 0],
+                    "guider": ["21", 0],
+                    "sampler": ["23", 0],
+                    "sigmas": ["8", 1],
+                    "latent_image": ["7", 0],
+                },
+            },
+            "25": {"class_type": "VAEDecode", "inputs": {"samples": ["24", 0], "vae": ["3", 0]}},
+            "26": {"class_type": "SaveImage", "inputs": {"images": ["25", 0], "filename_prefix": "custom"}},
+            "27": {
+                "class_type": "FrescoApply",
+                "inputs": {
+                    "model": ["1", 0],
+                    "schedule": "draft 1/2 60%; refine 0.75 40%",
+                    "detail": "smooth",
+                },
+            },
+            "28": {
+                "class_type": "KSampler",
+                "inputs": {
+                    "model": ["27", 0],
+                    "seed": 11,
+                    "steps": 20,
+                    "cfg": 1.0,
+                    "sampler_name": "euler",
+                    "scheduler": "simple",
+                    "positive": ["6", 0],
+                    "negative": ["5", 0],
+                    "latent_image": ["7", 0],
+                    "denoise": 1.0,
+                },
+            },
+            "29": {"class_type": "VAEDecode", "inputs": {"samples": ["28", 0], "vae": ["3", 0]}},
+            "30": {"class_type": "SaveImage", "inputs": {"images": ["29", 0], "filename_prefix": "stock"}},
+        }
+    )
     entry = server.run(prompt)
     assert entry["status"]["status_str"] == "success", server.output()
     pictures = [pixels(server.picture(entry["outputs"][node]["images"][0])) for node in ("11", "26", "30")]
@@ -186,11 +262,14 @@ def pixels(png):
     return Image.open(io.BytesIO(png)).convert("RGB").tobytes()
 
 
-@pytest.mark.parametrize("change,words", [
-    ({"schedule": "draf 1/2; refine 0.75"}, "did you mean 'draft'"),
-    ({"schedule": "1/2 x4"}, "never becomes full"),
-    ({"schedule": "draft 1/2 x4; refine 0.75 x4"}, "sets 8 steps, but the sampler has 20"),
-])
+@pytest.mark.parametrize(
+    "change,words",
+    [
+        ({"schedule": "draf 1/2; refine 0.75"}, "did you mean 'draft'"),
+        ({"schedule": "1/2 x4"}, "never becomes full"),
+        ({"schedule": "draft 1/2 x4; refine 0.75 x4"}, "sets 8 steps, but the sampler has 20"),
+    ],
+)
 def test_a_bad_schedule_is_explained_on_the_node(server, change, words):
     entry = server.run(workflow(**change))
     assert entry["status"]["status_str"] == "error"
@@ -217,5 +296,6 @@ def test_sigmas_without_a_model_say_what_to_connect(server):
     assert "33" not in entry["outputs"] and "11" in entry["outputs"], "only what hangs on SIGMAS is blocked"
     from comfy_execution.graph_utils import ExecutionBlocker
     from fresco_pack.nodes.schedule_node import FrescoSchedule
+
     blocked = FrescoSchedule.execute("balanced", "", "1/2", 0.6, 0.75, 20, "simple").args[1]
     assert isinstance(blocked, ExecutionBlocker) and "connect a model to get SIGMAS" in blocked.message

@@ -16,8 +16,12 @@ def flux():
 def state_of(patcher):
     """Everything about a patcher and its model that a run could leave changed."""
     options = patcher.model_options["transformer_options"]
-    return (sorted(options), {kind: sorted(keys) for kind, keys in patcher.wrappers.items() if keys},
-            sorted(vars(patcher.model)), sorted(vars(patcher.model.diffusion_model)))
+    return (
+        sorted(options),
+        {kind: sorted(keys) for kind, keys in patcher.wrappers.items() if keys},
+        sorted(vars(patcher.model)),
+        sorted(vars(patcher.model.diffusion_model)),
+    )
 
 
 def test_the_incoming_model_is_untouched_and_applying_twice_replaces(flux, apply):
@@ -31,7 +35,9 @@ def test_the_incoming_model_is_untouched_and_applying_twice_replaces(flux, apply
     assert torch.equal(tiny.sample(flux.patcher, flux, steps=7), plain)
 
 
-@pytest.mark.parametrize("failure", [RuntimeError, comfy.model_management.InterruptProcessingException, KeyboardInterrupt])
+@pytest.mark.parametrize(
+    "failure", [RuntimeError, comfy.model_management.InterruptProcessingException, KeyboardInterrupt]
+)
 @pytest.mark.parametrize("call", [2, 5])
 def test_an_error_or_interrupt_in_either_pass_leaves_nothing(flux, apply, failure, call):
     plain = tiny.sample(flux.patcher, flux, steps=7)
@@ -44,6 +50,7 @@ def test_an_error_or_interrupt_in_either_pass_leaves_nothing(flux, apply, failur
         calls.append(1)
         if len(calls) == call:
             raise failure()
+
     handle = flux.model.diffusion_model.register_forward_pre_hook(fail)
     try:
         with pytest.raises(failure):
@@ -55,10 +62,13 @@ def test_an_error_or_interrupt_in_either_pass_leaves_nothing(flux, apply, failur
     assert torch.equal(tiny.sample(patched, flux, steps=7), good)
 
 
-@pytest.mark.parametrize("schedule,steps,message", [
-    ("draft 1/2 x4; refine 0.75 x4", 7, "sets 8 steps, but the sampler has 7"),
-    ("1/8 until 0.5, full", 7, "fewer than 2 tokens a side"),
-])
+@pytest.mark.parametrize(
+    "schedule,steps,message",
+    [
+        ("draft 1/2 x4; refine 0.75 x4", 7, "sets 8 steps, but the sampler has 7"),
+        ("1/8 until 0.5, full", 7, "fewer than 2 tokens a side"),
+    ],
+)
 def test_schedules_that_do_not_fit_the_run(flux, apply, schedule, steps, message):
     with tiny.count_image_tokens(flux) as seen, pytest.raises(ValueError, match=message):
         tiny.sample(apply(flux.patcher, schedule), flux, steps=steps)
@@ -77,11 +87,14 @@ def test_latents_and_noise_that_are_not_finite(flux, apply, bad):
     assert seen == []
 
 
-@pytest.mark.parametrize("sigmas,message", [
-    ([1.0, 0.5, 0.7, 0.2, 0.1, 0.05, 0.01, 0.0], "out of order at step 2"),
-    ([0.0, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 1.0], "out of order at step 1"),
-    ([1.0, float("nan"), 0.7, 0.5, 0.4, 0.3, 0.2, 0.0], "not all finite"),
-])
+@pytest.mark.parametrize(
+    "sigmas,message",
+    [
+        ([1.0, 0.5, 0.7, 0.2, 0.1, 0.05, 0.01, 0.0], "out of order at step 2"),
+        ([0.0, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 1.0], "out of order at step 1"),
+        ([1.0, float("nan"), 0.7, 0.5, 0.4, 0.3, 0.2, 0.0], "not all finite"),
+    ],
+)
 def test_sigmas_that_contradict_themselves(flux, apply, sigmas, message):
     with pytest.raises(ValueError, match=message):
         tiny.sample(apply(flux.patcher, TWO_PASS), flux, sigmas=torch.tensor(sigmas))

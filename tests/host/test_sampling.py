@@ -23,7 +23,9 @@ def test_full_is_bit_identical_to_the_host(flux, apply, sampler, scheduler):
     traces = []
     plain = tiny.sample(flux.patcher, flux, sampler=sampler, scheduler=scheduler, steps=4)
     off = tiny.sample(apply(flux.patcher, "full"), flux, sampler=sampler, scheduler=scheduler, steps=4)
-    traced = tiny.sample(apply(flux.patcher, "full", traces=traces), flux, sampler=sampler, scheduler=scheduler, steps=4)
+    traced = tiny.sample(
+        apply(flux.patcher, "full", traces=traces), flux, sampler=sampler, scheduler=scheduler, steps=4
+    )
     assert torch.equal(plain, off)
     assert torch.equal(plain, traced)
     assert traces[0].evaluations and all(e.level == 0 for e in traces[0].evaluations)
@@ -55,7 +57,9 @@ def test_two_passes_cost_exactly_the_planned_tokens(flux, apply):
     assert sum(count for count, _ in seen) == traces[0].plan.tokens() == 4 * 16 + 3 * 64
 
 
-@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "dpmpp_2m_sde", "euler_ancestral", "uni_pc", "res_multistep", "lcm"])
+@pytest.mark.parametrize(
+    "sampler", ["euler", "dpmpp_2m", "dpmpp_2m_sde", "euler_ancestral", "uni_pc", "res_multistep", "lcm"]
+)
 def test_refine_pass_is_the_hosts_own_image_to_image(flux, apply, sampler):
     """The draft's result as latent, the same noise and the refine pass's sigmas, through the host alone."""
     import comfy.sample
@@ -64,13 +68,20 @@ def test_refine_pass_is_the_hosts_own_image_to_image(flux, apply, sampler):
     traces = []
     patched = apply(flux.patcher, TWO_PASS, traces=traces)
     seen = []
-    whole = tiny.sample(patched, flux, sampler=sampler, steps=7, noise=noise,
-                        callback=lambda step, x0, x, total: seen.append((step, total, x0.clone())))
+    whole = tiny.sample(
+        patched,
+        flux,
+        sampler=sampler,
+        steps=7,
+        noise=noise,
+        callback=lambda step, x0, x, total: seen.append((step, total, x0.clone())),
+    )
     draft_sigmas, refine_sigmas = (torch.tensor(p.sigmas) for p in traces[0].plan.passes)
 
     draft = run_draft_alone(flux, apply, sampler, noise, draft_sigmas)
-    refined = tiny.sample(flux.patcher, flux, sampler=sampler, sigmas=refine_sigmas, noise=noise,
-                          latent=draft)
+    refined = tiny.sample(
+        flux.patcher, flux, sampler=sampler, sigmas=refine_sigmas, noise=noise, latent=draft
+    )
     assert torch.equal(whole, refined)
     assert [step for step, _, _ in seen] == list(range(7)) and {total for _, total, _ in seen} == {7}
 
@@ -83,11 +94,14 @@ def run_draft_alone(flux, apply, sampler, noise, sigmas):
 
     def all_coarse(schedule, grid, canvas, parameterisation, sigma_max):
         from fresco_pack.fresco_core import Plan, PlannedPass
+
         return Plan(schedule, canvas, (PlannedPass(tuple(grid), (1,) * (len(grid) - 1)),))
 
     run_module.make_plan = all_coarse
     try:
-        return tiny.sample(apply(flux.patcher, "1/2, full"), flux, sampler=sampler, sigmas=sigmas, noise=noise)
+        return tiny.sample(
+            apply(flux.patcher, "1/2, full"), flux, sampler=sampler, sigmas=sigmas, noise=noise
+        )
     finally:
         run_module.make_plan = original
 
@@ -101,15 +115,20 @@ def test_all_coarse_is_a_native_low_resolution_run(flux, apply):
     noise = comfy.sample.prepare_noise(flux.latent["samples"], 7)
     coarse = run_draft_alone(flux, apply, "euler", noise, sigmas)
     small = torch.zeros(1, 16, 8, 8)
-    native = tiny.sample(flux.patcher, flux, sigmas=FLOW.level_sigma(sigmas, 1), noise=merge(noise, 1) * 2.0, latent=small)
+    native = tiny.sample(
+        flux.patcher, flux, sigmas=FLOW.level_sigma(sigmas, 1), noise=merge(noise, 1) * 2.0, latent=small
+    )
     torch.testing.assert_close(merge(coarse, 1), native, rtol=1e-4, atol=2e-5)
 
 
 def test_progress_counts_both_passes_as_one_run(flux, apply):
     updates = []
-    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: updates.append((value, total)))
+    comfy.utils.set_progress_bar_global_hook(
+        lambda value, total, preview, node_id=None: updates.append((value, total))
+    )
     try:
         import latent_preview
+
         callback = latent_preview.prepare_callback(flux.patcher, 7)
         tiny.sample(apply(flux.patcher, TWO_PASS), flux, steps=7, callback=callback)
     finally:
@@ -132,9 +151,12 @@ def test_image_to_image_keeps_what_denoise_says(flux, apply, denoise, schedule):
 
 def test_start_and_end_steps_with_leftover_noise(flux, apply):
     """Two KSamplerAdvanced stages: the first returns leftover noise, the second adds none."""
+
     def stages(patcher):
         first = tiny.sample(patcher, flux, steps=8, start_step=0, last_step=4)
-        return tiny.sample(patcher, flux, steps=8, start_step=4, last_step=8, disable_noise=True, latent=first)
+        return tiny.sample(
+            patcher, flux, steps=8, start_step=4, last_step=8, disable_noise=True, latent=first
+        )
 
     whole = tiny.sample(flux.patcher, flux, steps=8)
     torch.testing.assert_close(stages(flux.patcher), whole, rtol=1e-3, atol=1e-4)
@@ -143,9 +165,10 @@ def test_start_and_end_steps_with_leftover_noise(flux, apply):
 
 
 def test_two_passes_in_a_stage_that_adds_no_noise_use_the_noise_in_the_latent(flux, apply):
-    """add_noise disabled: the rewind uses the noise that the latent itself holds, so the result stays near the plain one."""
+    """add_noise disabled: the rewind uses the noise that the latent itself holds, so the result stays near
+    the plain one."""
     first = tiny.sample(flux.patcher, flux, steps=8, start_step=0, last_step=2)
-    kwargs = dict(steps=8, start_step=2, last_step=8, disable_noise=True, latent=first)
+    kwargs = {"steps": 8, "start_step": 2, "last_step": 8, "disable_noise": True, "latent": first}
     plain = tiny.sample(flux.patcher, flux, **kwargs)
     traces = []
     ours = tiny.sample(apply(flux.patcher, "draft 1/2 x3; refine 0.9 x3", traces=traces), flux, **kwargs)
@@ -155,26 +178,35 @@ def test_two_passes_in_a_stage_that_adds_no_noise_use_the_noise_in_the_latent(fl
 
 
 def test_leftover_noise_of_a_two_pass_stage(flux, apply):
-    ours = tiny.sample(apply(flux.patcher, "draft 1/2 x3; refine 0.9 x3"), flux, steps=12, start_step=0, last_step=6)
+    ours = tiny.sample(
+        apply(flux.patcher, "draft 1/2 x3; refine 0.9 x3"), flux, steps=12, start_step=0, last_step=6
+    )
     assert torch.isfinite(ours).all()
-    rest = tiny.sample(flux.patcher, flux, steps=12, start_step=6, last_step=12, disable_noise=True,
-                       latent=ours)
+    rest = tiny.sample(
+        flux.patcher, flux, steps=12, start_step=6, last_step=12, disable_noise=True, latent=ours
+    )
     plain = tiny.sample(flux.patcher, flux, steps=12)
     assert torch.corrcoef(torch.stack((plain.flatten(), rest.flatten())))[0, 1] > 0.8
 
 
 def test_other_detail_priors_run_and_differ(flux, apply):
-    results = [tiny.sample(apply(flux.patcher, TWO_PASS, detail), flux, steps=7)
-               for detail in ("zero", "smooth", "wiener", "smooth_wiener")]
+    results = [
+        tiny.sample(apply(flux.patcher, TWO_PASS, detail), flux, steps=7)
+        for detail in ("zero", "smooth", "wiener", "smooth_wiener")
+    ]
     assert all(torch.isfinite(r).all() for r in results)
     for i, a in enumerate(results):
-        assert all(not torch.equal(a, b) for b in results[i + 1:])
+        assert all(not torch.equal(a, b) for b in results[i + 1 :])
 
 
 def test_three_passes_and_quarter_resolution(apply):
     model = tiny.build("flux", size=(32, 32))
     traces = []
     with tiny.count_image_tokens(model) as seen:
-        tiny.sample(apply(model.patcher, "draft 1/4 x3; refine 0.9 1/2 x3; refine 0.7 x2", traces=traces), model, steps=8)
+        tiny.sample(
+            apply(model.patcher, "draft 1/4 x3; refine 0.9 1/2 x3; refine 0.7 x2", traces=traces),
+            model,
+            steps=8,
+        )
     assert [count for count, _ in seen] == [16] * 3 + [64] * 3 + [256] * 2
     assert [p.sigmas[0] for p in traces[0].plan.passes] == pytest.approx([1.0, 0.9, 0.7])

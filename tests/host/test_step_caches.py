@@ -1,4 +1,5 @@
-"""Core's EasyCache and LazyCache behind and before Fresco: they keep skipping after a level change and after a rewind."""
+"""Core's EasyCache and LazyCache behind and before Fresco: they keep skipping after a level change and after
+a rewind."""
 
 import pytest
 import tiny
@@ -22,9 +23,11 @@ def skip_pattern(flux, patcher):
     """Per step 'full', 'half' or '-' for a step that the cache skipped, and the result."""
     marks = []
     with tiny.count_image_tokens(flux) as seen:
+
         def step_done(step, x0, x, total):
             marks.append({64: "F", 16: "h"}[seen[-1][0]] if len(seen) > step_done.before else "-")
             step_done.before = len(seen)
+
         step_done.before = 0
         result = tiny.sample(patcher, flux, steps=STEPS, callback=step_done)
     return "".join(marks), result
@@ -32,7 +35,9 @@ def skip_pattern(flux, patcher):
 
 @pytest.mark.parametrize("fresco_first", [True, False])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
-@pytest.mark.parametrize("node,threshold", [(EasyCacheNode, 0.5), (LazyCacheNode, 0.5)], ids=["EasyCache", "LazyCache"])
+@pytest.mark.parametrize(
+    "node,threshold", [(EasyCacheNode, 0.5), (LazyCacheNode, 0.5)], ids=["EasyCache", "LazyCache"]
+)
 def test_skips_on_both_sides_of_a_level_change(flux, apply, node, threshold, schedule, fresco_first):
     if fresco_first:
         patched = cached(node, apply(flux.patcher, schedule), threshold)
@@ -65,10 +70,11 @@ def test_counters_survive_the_restart_and_the_next_run_is_the_same(flux, apply, 
 
 
 def test_without_the_restart_easycache_would_skip_every_later_step(flux, apply, monkeypatch):
-    """The host's behaviour that the restart is for; if this fails the host has changed and the restart may go."""
+    """The host's behaviour that the restart is for; if this fails the host has changed and the restart may
+    go."""
     from fresco_pack.nodes import compat
 
     monkeypatch.setattr(compat, "restart_step_cache", lambda *args, **kwargs: None)
     pattern, _ = skip_pattern(flux, cached(EasyCacheNode, apply(flux.patcher, SCHEDULES["one pass"]), 0.5))
-    tail = pattern[pattern.rindex("h") + 1:].lstrip("-")
+    tail = pattern[pattern.rindex("h") + 1 :].lstrip("-")
     assert tail.rstrip("-").count("-") == 0 and tail.endswith("-" * (len(tail) // 2))

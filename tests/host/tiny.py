@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-
 from tiny_families import EXTRAS, FAMILIES, POOLED_DIM, POS_TABLE, SPECS, TEXT_DIM, WIDTHS, Family
 
 log = logging.getLogger(__name__)
@@ -277,9 +276,21 @@ def sample(
     with torch.inference_mode():
         if sigmas is None and isinstance(sampler, str):
             out = comfy.sample.sample(
-                patcher, noise, steps, cfg, sampler, scheduler, positive, negative, latent, denoise=denoise,
-                disable_noise=disable_noise, start_step=start_step, last_step=last_step,
-                force_full_denoise=force_full_denoise, **shared,
+                patcher,
+                noise,
+                steps,
+                cfg,
+                sampler,
+                scheduler,
+                positive,
+                negative,
+                latent,
+                denoise=denoise,
+                disable_noise=disable_noise,
+                start_step=start_step,
+                last_step=last_step,
+                force_full_denoise=force_full_denoise,
+                **shared,
             )
         else:
             if sigmas is None:

@@ -21,7 +21,9 @@ def flux_controlnet(seed: int = 0) -> comfy.controlnet.ControlNet:
     """An XLabs-style ControlNet for `build("flux")`; its hint is an image, 8 pixels to a latent pixel."""
     cpu = torch.device("cpu")
     model = comfy.ldm.flux.controlnet.ControlNetFlux(
-        operations=comfy.ops.disable_weight_init, device=cpu, dtype=torch.float32,
+        operations=comfy.ops.disable_weight_init,
+        device=cpu,
+        dtype=torch.float32,
         **FLUX | {"depth": 1, "depth_single_blocks": 1},
     )
     fill(model, seed + 1000)
@@ -34,8 +36,13 @@ def hint_image(size: tuple[int, int], seed: int = 0) -> torch.Tensor:
 
 
 def with_control_pair(
-    positive: Conditioning, negative: Conditioning, control: comfy.controlnet.ControlBase, hint: torch.Tensor,
-    strength: float = 1.0, start: float = 0.0, end: float = 1.0,
+    positive: Conditioning,
+    negative: Conditioning,
+    control: comfy.controlnet.ControlBase,
+    hint: torch.Tensor,
+    strength: float = 1.0,
+    start: float = 0.0,
+    end: float = 1.0,
 ) -> tuple[Conditioning, Conditioning]:
     """What ControlNetApplyAdvanced makes of both: they share one copy, so that the host may batch them.
 
@@ -56,8 +63,12 @@ def with_control_pair(
 
 
 def with_control(
-    conditioning: Conditioning, control: comfy.controlnet.ControlBase, hint: torch.Tensor,
-    strength: float = 1.0, start: float = 0.0, end: float = 1.0,
+    conditioning: Conditioning,
+    control: comfy.controlnet.ControlBase,
+    hint: torch.Tensor,
+    strength: float = 1.0,
+    start: float = 0.0,
+    end: float = 1.0,
 ) -> Conditioning:
     """`with_control_pair` for one side; the host runs sides with controls of their own one by one."""
     return with_control_pair(conditioning, [], control, hint, strength, start, end)[0]
