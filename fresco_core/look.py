@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from .clock import FLOW, Parameterisation, over_batch
 from .detail import complete
-from .transform import merge, pad_to_level, padded_size
+from .transform import extend, merge, pad_with, padded_size
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 """denoise(x, sigma) -> x0: x (B, C, ..., H, W), sigma (B,), the clean prediction in x's shape."""
@@ -34,38 +33,34 @@ def coarse_state(
     """
     s = over_batch(sigma, x)
     if margin is not None:
-        x = pad_to_level(x, level, margin)
-    return merge(x, level) * parameterisation.state_scale(s, level), parameterisation.level_sigma(
-        sigma, level
-    )
+        x = pad_with(x, margin)
+    state = merge(x, level) * parameterisation.state_scale(s, level)
+    return state, parameterisation.level_sigma(sigma, level)
 
 
 def margin_state(
     prediction: Tensor | None,
     noise: Tensor,
     sigma: Tensor,
-    level: int,
     parameterisation: Parameterisation = FLOW,
-) -> Tensor | None:
+) -> Tensor:
     """A canvas of the padded size at `sigma` whose part beyond the edge continues the run's canvas.
 
     `noise` is a field of the padded size; `prediction` the last clean prediction of the canvas, whose border
-    lines are repeated outwards (None before the first: zeros). None where 2^level divides the canvas.
+    lines are repeated outwards (None before the first: zeros).
     """
     size = (noise.shape[-2], noise.shape[-1])
     s = over_batch(sigma, noise)
     state = parameterisation.noise(s) * noise
     if prediction is None:
         return state
-    missing = (0, size[1] - prediction.shape[-1], 0, size[0] - prediction.shape[-2])
-    flat = prediction.reshape(-1, 1, *prediction.shape[-2:])
-    clean = torch.nn.functional.pad(flat, missing, mode="replicate").reshape(*prediction.shape[:-2], *size)
+    clean = extend(prediction, size)
     return parameterisation.signal(s) * clean + state
 
 
-def needs_margin(size: tuple[int, int], level: int) -> bool:
-    """Whether 2^level fails to divide a side of the canvas (H, W)."""
-    return padded_size(size, level) != size
+def needs_margin(size: tuple[int, int], level: int, multiple: int = 1) -> bool:
+    """Whether a canvas of `size` (H, W) has sides at `level` that are no whole multiples of `multiple`."""
+    return padded_size(size, level, multiple) != size
 
 
 def look(

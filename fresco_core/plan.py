@@ -129,7 +129,6 @@ def make_plan(
     come back plain with a reason. Raises ScheduleError where the schedule does not fit the steps, the sigmas
     or the canvas.
     """
-    _check_sigmas(sigmas)
     steps = len(sigmas) - 1
 
     def plain(reason: str | None = None) -> Plan:
@@ -137,6 +136,7 @@ def make_plan(
 
     if schedule.off:
         return plain()
+    _check_sigmas(sigmas)
     if not canvas.allows(1):
         return plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "

@@ -6,7 +6,7 @@ or better and return the dtype that they were given.
 
 A side that 2^k does not divide is continued by repeating its last line, level by level; the line is cut off
 again on the way back. This keeps `merge(expand(z)) == z` for every size. Where the values carry noise, pass a
-`margin` to `pad_to_level` first: repeated noise is stronger than the mean of independent noise.
+`margin` (look.py) in first: repeated noise is stronger than the mean of independent noise.
 """
 
 from __future__ import annotations
@@ -38,33 +38,34 @@ def _working(x: Tensor) -> Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
-def pad_to_even(x: Tensor) -> Tensor:
-    """Repeat the last line of each odd side of x (..., H, W) once."""
-    if x.shape[-2] % 2:
-        x = torch.cat((x, x[..., -1:, :]), dim=-2)
-    if x.shape[-1] % 2:
-        x = torch.cat((x, x[..., -1:]), dim=-1)
+def extend(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """x (..., H, W) continued to `size`, not smaller, by repeating its last row and column."""
+    for dim, side in ((-2, size[0]), (-1, size[1])):
+        if x.shape[dim] != side:
+            lines = torch.arange(side, device=x.device).clamp(max=x.shape[dim] - 1)
+            x = x.index_select(dim, lines)
     return x
 
 
-def padded_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """The smallest (H, W) not below `size` that 2^level divides."""
-    height, width = level_size(size, level)
-    return height << level, width << level
+def pad_to_even(x: Tensor) -> Tensor:
+    """Repeat the last line of each odd side of x (..., H, W) once."""
+    return extend(x, padded_size((x.shape[-2], x.shape[-1]), 1))
 
 
-def pad_to_level(x: Tensor, level: int, margin: Tensor) -> Tensor:
-    """Continue x (..., H, W) to `padded_size` with the values of `margin`.
+def padded_size(size: tuple[int, int], level: int, multiple: int = 1) -> tuple[int, int]:
+    """The smallest (H, W) not below `size` whose sides at `level` are whole multiples of `multiple`."""
+    unit = multiple << level
+    return -(-size[0] // unit) * unit, -(-size[1] // unit) * unit
 
-    `margin` has the padded size (and broadcasts over the leading dimensions); only its part outside the
-    canvas is read.
+
+def pad_with(x: Tensor, margin: Tensor) -> Tensor:
+    """Continue x (..., H, W) to the margin's size (..., H', W'), not smaller, with the margin's values.
+
+    The margin broadcasts over the leading dimensions; only its part outside the canvas is read.
     """
-    size = (x.shape[-2], x.shape[-1])
-    padded = padded_size(size, level)
-    if padded == size:
-        return x
-    if (margin.shape[-2], margin.shape[-1]) != padded:
-        raise ValueError(f"margin is {tuple(margin.shape[-2:])}; expected the padded size {padded}")
+    size, padded = (x.shape[-2], x.shape[-1]), (margin.shape[-2], margin.shape[-1])
+    if padded[0] < size[0] or padded[1] < size[1]:
+        raise ValueError(f"margin is {padded}; expected at least the canvas's size {size}")
     out = margin.to(x).expand(*x.shape[:-2], *padded).clone()
     out[..., : size[0], : size[1]] = x
     return out

@@ -24,7 +24,7 @@ from ..fresco_core import (
     needs_margin,
 )
 from ..fresco_core.clock import over_batch
-from ..fresco_core.transform import level_size, pack_channels, pad_to_even, padded_size, unpack_channels
+from ..fresco_core.transform import extend, level_size, pack_channels, padded_size, unpack_channels
 from . import compat
 
 log = logging.getLogger(__name__)
@@ -121,18 +121,21 @@ class Run:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), or an area of it, at
         sigma (B,)."""
         x = unpack_channels(x, self.packing)
-        state, level_sigma = coarse_state(x, sigma, self.level, self.parameterisation, self._margin(x, sigma))
+        margin = self._margin(x, sigma)
+        state, level_sigma = coarse_state(x, sigma, self.level, self.parameterisation, margin)
+        state = self._whole_tokens(state)
         if self.clean_mask is not None and self.clean_mask.shape[-2:] == x.shape[-2:]:
             # where the mask is 0 the canvas holds the clean latent, which needs no rescaling
             s = over_batch(sigma, state)
-            mask = merge(self.clean_mask, self.level).to(state)
-            mask = mask.repeat(x.shape[0] // mask.shape[0], *(1,) * (mask.ndim - 1))
+            mask = self._whole_tokens(merge(self.clean_mask, self.level)).to(state)
+            mask = repeated(mask, x.shape[0])
             state = state * (mask + (1.0 - mask) / self.parameterisation.state_scale(s, self.level))
-        return self._repack(state), level_sigma
+        return pack_channels(state, self.packing), level_sigma
 
     def condition(self, tensor: Tensor) -> Tensor:
         """A conditioning latent brought to the level: block means."""
-        return self._repack(merge(unpack_channels(tensor, self.packing), self.level))
+        low = merge(unpack_channels(tensor, self.packing), self.level)
+        return pack_channels(self._whole_tokens(low), self.packing)
 
     def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction made at the level copied over the canvas (or area) of `size`."""
@@ -162,24 +165,30 @@ class Run:
         self.tracker.reset()
         self.trace.finish()
 
-    def _repack(self, state: Tensor) -> Tensor:
-        return state if self.packing == 1 else pack_channels(pad_to_even(state), self.packing)
+    @property
+    def _token(self) -> int:
+        """Side of a token in unpacked latent pixels."""
+        return self.trace.canvas.patch * self.packing
+
+    def _whole_tokens(self, state: Tensor) -> Tensor:
+        """A level's tensor continued to whole tokens; not every family does that by itself."""
+        return extend(state, padded_size((state.shape[-2], state.shape[-1]), 0, self._token))
 
     def _margin(self, x: Tensor, sigma: Tensor) -> Tensor | None:
+        """What lies beyond the canvas's edge at this sigma, where the level has broken blocks or tokens."""
         size = (x.shape[-2], x.shape[-1])
         canvas = (self.trace.canvas.height * self.packing, self.trace.canvas.width * self.packing)
-        if size != canvas or not needs_margin(size, self.level):
+        if size != canvas or not needs_margin(size, self.level, self._token):
             return None
-        shape = (self.trace.batch, *x.shape[1:-2], *padded_size(size, self.level))
+        shape = (self.trace.batch, *x.shape[1:-2], *padded_size(size, self.level, self._token))
         if self.level not in self.beyond:
-            self.beyond[self.level] = hashed_noise(self.seed, shape, device=x.device, dtype=x.dtype)
-        last = None if self.prediction is None else unpack_channels(self.prediction, self.packing)
-        margin = margin_state(
-            last, self.beyond[self.level], sigma.flatten()[:1], self.level, self.parameterisation
-        )
-        assert margin is not None
-        return (
-            margin.repeat(x.shape[0] // margin.shape[0], *(1,) * (margin.ndim - 1))
-            if x.shape[0] != margin.shape[0]
-            else margin
-        )
+            self.beyond[self.level] = hashed_noise(self.seed, shape, device=x.device)
+        last = None if self.prediction is None else unpack_channels(self.prediction, self.packing).to(x)
+        noise = self.beyond[self.level].to(x)
+        margin = margin_state(last, noise, sigma.flatten()[:1], self.parameterisation)
+        return repeated(margin, x.shape[0])
+
+
+def repeated(tensor: Tensor, batch: int) -> Tensor:
+    """A tensor of the run's batch (or 1) repeated to one that holds it several times, for cond and uncond."""
+    return tensor.repeat(batch // tensor.shape[0], *(1,) * (tensor.ndim - 1))

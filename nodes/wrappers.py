@@ -60,8 +60,9 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         return executor(*args, **kwargs)
-    check_finite("noise", noise)
-    check_finite("latent", given["latent_image"])
+    if not settings.schedule.off:
+        check_finite("noise", noise)
+        check_finite("latent", given["latent_image"])
     run = open_run(settings, model, noise, given.get("seed"))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     guider.model_options["transformer_options"][RUN] = run
@@ -103,6 +104,7 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None:
         return executor(*args, **kwargs)
     plan = run.prepare(given["sigmas"])
+    run.prediction = given["latent_image"]
     mask = given.get("denoise_mask")
     if mask is not None and not plan.plain and compat.keeps_latent_clean(run.model):
         run.clean_mask = mask

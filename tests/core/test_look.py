@@ -97,7 +97,7 @@ def test_margin_keeps_the_noise_of_border_blocks_at_its_level(size, level):
     noise = torch.randn(count, 1, *size, generator=generator)
     beyond = torch.randn(count, 1, *padded, generator=generator)
     sigma = torch.tensor(0.5)
-    margin = margin_state(x0, beyond, sigma, level)
+    margin = margin_state(x0, beyond, sigma)
     state, s = coarse_state(recompose(x0, noise, sigma, FLOW), sigma, level, FLOW, margin)
     assert state.shape[-2:] == level_size(size, level)
     deviation = state.std(dim=0) / s

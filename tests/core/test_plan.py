@@ -180,6 +180,11 @@ def test_bad_grids(sigmas, words):
         make_plan(preset("balanced"), sigmas, CANVAS)
 
 
+def test_off_takes_any_grid_as_it_is():
+    flipped = [0.0, 0.5, 1.0]
+    assert make_plan(parse("full"), flipped, CANVAS).passes[0].sigmas == tuple(flipped)
+
+
 def test_tokens_count_padding_frames_and_patches():
     assert Canvas(17, 19).tokens(0) == 9 * 10 and Canvas(17, 19).tokens(1) == 5 * 5
     assert Canvas(60, 104, frames=21, patch=2).tokens(1) == 15 * 26 * 21

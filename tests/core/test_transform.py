@@ -12,7 +12,7 @@ from fresco_core.transform import (
     level_size,
     merge,
     pack_channels,
-    pad_to_level,
+    pad_with,
     padded_size,
     split,
     unpack_channels,
@@ -74,7 +74,7 @@ def test_merged_white_noise_is_white_with_deviation_two_to_minus_level(level):
 def test_margin_fills_only_what_lies_outside(height, width, level, seed):
     x = normal((1, 2, height, width), seed)
     margin = normal((1, 2, *padded_size((height, width), level)), seed + 1)
-    out = pad_to_level(x, level, margin)
+    out = pad_with(x, margin)
     assert torch.equal(out[..., :height, :width], x)
     assert torch.equal(out[..., height:, :], margin[..., height:, :])
     assert torch.equal(out[..., width:], margin[..., width:])
@@ -96,7 +96,7 @@ def test_packed_channels_merge_as_the_pixels_they_hold():
         lambda: split(torch.zeros(1, 1, 3, 4)),
         lambda: join(torch.zeros(1, 2, 2), torch.zeros(2, 1, 2, 2)),
         lambda: expand(torch.zeros(1, 1, 2, 2), 1, (5, 4)),
-        lambda: pad_to_level(torch.zeros(1, 1, 3, 3), 1, torch.zeros(1, 1, 3, 4)),
+        lambda: pad_with(torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 2, 4)),
     ],
 )
 def test_wrong_shapes_are_named(call):

@@ -169,3 +169,29 @@ def test_batch_is_its_pictures_one_by_one(apply, schedule):
             apply(single.patcher, schedule), single, steps=7, noise=together[i : i + 1], cfg=2.0
         )
         torch.testing.assert_close(ours[i : i + 1], alone, rtol=1e-3, atol=1e-4)
+
+
+def test_latents_that_a_model_sees_clean_stay_clean_in_a_coarse_look(apply):
+    """Image-to-video families show the model the kept part without noise; merging must not rescale it."""
+    from fresco_pack.fresco_core import merge
+    from fresco_pack.nodes import compat
+
+    model = tiny.build("hunyuan_video")
+    assert compat.keeps_latent_clean(model.model)
+    assert not compat.keeps_latent_clean(tiny.build("flux").model)
+    source = tiny.sample(model.patcher, model, steps=4, seed=3)
+    mask = torch.ones(1, 1, *source.shape[2:])
+    mask[:, :, :1] = 0.0  # the first frame is given
+    seen = []
+    handle = model.model.diffusion_model.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    try:
+        ours = tiny.sample(apply(model.patcher, TWO_PASS), model, steps=7, latent=source, noise_mask=mask)
+    finally:
+        handle.remove()
+    given = model.model.process_latent_in(source)[:, :, :1]
+    assert seen[0].shape[-1] * 2 == source.shape[-1]
+    for x in seen[:4]:
+        torch.testing.assert_close(x[:, :, :1], merge(given, 1))
+    for x in seen[4:]:
+        torch.testing.assert_close(x[:, :, :1], given)
+    torch.testing.assert_close(ours[:, :, :1], source[:, :, :1], rtol=1e-4, atol=1e-5)
