@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         "test": [
             ["-m", "ruff", "check", "."],
             ["-m", "mypy"],
-            ["-m", "pytest", "-c", "tests/pytest.ini", *options],
+            ["-m", "pytest", "-c", "tests/pytest.ini", "tests", *options],
         ],
     }[command]
     executable = python()
