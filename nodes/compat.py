@@ -47,6 +47,17 @@ def widget(kind: type, id: str, **options: Any) -> Any:
     return kind(id, **{name: value for name, value in options.items() if name in known})
 
 
+def show_text(node: type[io.ComfyNode], text: str) -> None:
+    """Write `text` on the node in the browser, as core's Get Image Size does; nothing where there is no
+    server."""
+    from server import PromptServer
+
+    hidden = getattr(node, "hidden", None)
+    server = getattr(PromptServer, "instance", None)
+    if server is not None and hidden is not None and hidden.unique_id is not None:
+        server.send_progress_text(text, hidden.unique_id)
+
+
 def bound(names: str, args: tuple, kwargs: dict) -> dict[str, Any]:
     """Arguments of a wrapper by name. `names` lists the positional ones in the host's order; signatures may
     grow."""

@@ -31,6 +31,7 @@ class FrescoSchedule(io.ComfyNode):
             "tokens per level.",
             search_aliases=["fresco", "schedule", "sigmas"],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 number(
                     io.Combo.Input,
@@ -127,6 +128,7 @@ class FrescoSchedule(io.ComfyNode):
                 model.get_model_object("model_sampling"), scheduler, steps
             )
         words = f"{schedule}\n{describe(schedule, steps, None if model is None else sigmas, model, latent)}"
+        compat.show_text(cls, words)
         return io.NodeOutput(schedule, sigmas, words, ui=ui.PreviewText(words))
 
 

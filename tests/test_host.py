@@ -7,6 +7,7 @@ Hosts: COMFYUI_PATH (several joined by the system's path separator), by default 
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,36 +38,47 @@ def missing() -> str | None:
 
 
 SUITES = sorted(p.name for p in (HERE / "host").glob("test_*.py"))
+FOUND: list[Path | None] = [*hosts()] or [None]
 
 
-@pytest.mark.parametrize("suite", SUITES)
-@pytest.mark.parametrize("host", hosts() or [None], ids=lambda p: p.name if p else "none")
-def test_host_suite(host, suite, capsys):
+def run_suite(host: Path, suite: str) -> subprocess.CompletedProcess:
+    environment = {
+        **os.environ,
+        "COMFYUI_PATH": str(host),
+        "FRESCO_HOST_TESTS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [PYTHON, "-m", "pytest", "-c", HERE / "host" / "pytest.ini", "-p", "no:cacheprovider", "-q"]
+    return subprocess.run(
+        [*command, HERE / "host" / suite], env=environment, capture_output=True, text=True, cwd=HERE / "host"
+    )
+
+
+@pytest.fixture(scope="session")
+def running(request):
+    """Suites of all hosts, started together, as many at a time as there are cores; each test waits for its
+    own."""
     reason = missing()
     if reason:
         pytest.skip(reason)
-    env = {**os.environ, "COMFYUI_PATH": str(host), "FRESCO_HOST_TESTS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [
-            PYTHON,
-            "-m",
-            "pytest",
-            "-c",
-            HERE / "host" / "pytest.ini",
-            "-p",
-            "no:cacheprovider",
-            "-q",
-            HERE / "host" / suite,
-        ],
-        env=env,
-        capture_output=True,
-        text=True,
-        cwd=HERE / "host",
-    )
+    wanted = {
+        item.callspec.params["case"]
+        for item in request.session.items
+        if "case" in getattr(item, "fixturenames", ())
+    }
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield {case: pool.submit(run_suite, *case) for case in sorted(wanted)}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [(host, suite) for host in FOUND for suite in SUITES],
+    ids=lambda case: f"{case[0].name if case[0] else 'none'}-{case[1]}",
+)
+def test_host_suite(case, running, capsys):
+    host, suite = case
+    done = running[case].result()
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr
     with capsys.disabled():
-        print(
-            f"\n{host.name} {suite}: "
-            f"{done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr}",
-            file=sys.stderr,
-        )
+        print(f"\n{host.name} {suite}: {last}", file=sys.stderr)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -4,11 +4,13 @@ FLUX's.
 Pictures and heatmaps are kept under out/host/ for looking at.
 """
 
+import asyncio
 import io
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import aiohttp
 import comfy.ldm.flux.model
 import comfy.ops
 import comfy.sd1_clip
@@ -137,6 +140,40 @@ class Server:
             time.sleep(0.2)
         raise TimeoutError(self.output())
 
+    def watch(self, prompt, interrupt_at=None):
+        """Run a prompt as a browser does: (texts by node, progress values by node, names of events)."""
+        return asyncio.run(self._watch(prompt, interrupt_at))
+
+    async def _watch(self, prompt, interrupt_at):
+        texts, progress, events = {}, {}, []
+        root = f"http://127.0.0.1:{self.port}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{root}/ws?clientId=watcher") as socket,
+        ):
+            async with session.post(
+                f"{root}/prompt", json={"prompt": prompt, "client_id": "watcher"}
+            ) as reply:
+                prompt_id = (await reply.json())["prompt_id"]
+            async for message in socket:
+                if message.type == aiohttp.WSMsgType.BINARY:
+                    kind, length = struct.unpack(">II", message.data[:8])
+                    if kind == 3:  # text for a node
+                        texts[message.data[8 : 8 + length].decode()] = message.data[8 + length :].decode()
+                    continue
+                event = json.loads(message.data)
+                data = event["data"]
+                if event["type"] == "progress":
+                    progress.setdefault(data["node"], []).append((data["value"], data["max"]))
+                    if interrupt_at is not None and data["value"] >= interrupt_at:
+                        await session.post(f"{root}/interrupt")
+                        interrupt_at = None
+                if data.get("prompt_id") == prompt_id and event["type"].startswith("execution_"):
+                    events.append(event["type"])
+                    if event["type"] in ("execution_success", "execution_error", "execution_interrupted"):
+                        return texts, progress, events
+        raise RuntimeError("the host closed the connection:\n" + self.output())
+
     def picture(self, entry):
         query = "&".join(f"{k}={entry[k]}" for k in ("filename", "subfolder", "type"))
         return self.get(f"/view?{query}", raw=True)
@@ -256,6 +293,29 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
     assert entry["status"]["status_str"] == "success", server.output()
     pictures = [pixels(server.picture(entry["outputs"][node]["images"][0])) for node in ("11", "26", "30")]
     assert pictures[0] == pictures[1] == pictures[2]
+
+
+def test_the_browser_sees_the_plan_and_one_progress_bar(server):
+    texts, progress, events = server.watch(workflow(seed=21))
+    assert events[-1] == "execution_success"
+    assert "pass 2: sigma 0.75 to 0, 8 at full resolution (256 tokens)" in texts["8"]
+    values = progress["9"]
+    assert values[-1] == (20, 20) and {total for _, total in values} == {20}
+    assert values == sorted(values)
+
+
+def test_an_interrupted_run_leaves_the_next_one_as_it_was(server):
+    before = pixels(server.picture(server.run(workflow(seed=22))["outputs"]["11"]["images"][0]))
+    long = workflow(seed=23, steps=400)
+    _, progress, events = server.watch(long, interrupt_at=5)
+    assert events[-1] == "execution_interrupted" and progress["9"][-1][0] < 400
+    entry = server.run(workflow(seed=23))
+    assert entry["status"]["status_str"] == "success"
+    again = workflow(seed=22)
+    again["11"]["inputs"]["filename_prefix"] = "again"
+    again["9"]["inputs"]["steps"] = 20
+    after = pixels(server.picture(server.run(again)["outputs"]["11"]["images"][0]))
+    assert before == after
 
 
 def pixels(png):
