@@ -1,4 +1,4 @@
-"""Noise levels: how a canvas at sigma looks to a model at level k (DESIGN section 2).
+"""Noise levels: how a canvas at sigma looks to a model at level k.
 
 A noisy canvas is `x = a(sigma) * x0 + b(sigma) * eps`. Block means keep `a` and divide the deviation of the
 noise by 2^k, so the merged canvas is a state of the same family at its own noise level sigma_k, up to a
@@ -39,8 +39,7 @@ class Flow:
         return (1 << level) * sigma / (1.0 + ((1 << level) - 1) * sigma)
 
     def state_scale(self, sigma: Sigma, level: int) -> Sigma:
-        """The factor that makes the merged canvas a state at `level_sigma`: 1 / ((1 - sigma) + sigma / "
-        "2^k)."""
+        """What makes the merged canvas a state at `level_sigma`: 1 / ((1 - sigma) + sigma / 2^k)."""
         return 1.0 / ((1.0 - sigma) + sigma / (1 << level))
 
     def share(self, sigma: float) -> float:
@@ -54,8 +53,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class VarianceExploding:
-    """`x = x0 + sigma * eps`, sigma >= 0 (the sigmas of EPS and v-prediction models in k-diffusion's
-    convention)."""
+    """`x = x0 + sigma * eps`, sigma >= 0: EPS and v-prediction models in k-diffusion's sigmas."""
 
     name = "variance exploding"
 
@@ -100,7 +98,6 @@ def over_batch(sigma: Tensor, x: Tensor) -> Tensor:
 
 
 def recompose(x0: Tensor, noise: Tensor, sigma: Tensor, parameterisation: Parameterisation) -> Tensor:
-    """The canvas at `sigma` that has prediction `x0` and noise field `noise`: the rewind of DESIGN section
-    2b."""
+    """The canvas at `sigma` with prediction `x0` and noise field `noise`: the rewind between passes."""
     s = over_batch(sigma, x0)
     return parameterisation.signal(s) * x0 + parameterisation.noise(s) * noise

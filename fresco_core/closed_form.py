@@ -53,8 +53,7 @@ class HaarProcess:
         return self.powers[level + band] / 4.0**level
 
     def bands(self, x: Tensor, level: int) -> list[Tensor]:
-        """Orthonormal bands of x (..., H, W) at `level`: details (3, ..., h, w) from fine to coarse, then the
-        low band."""
+        """Orthonormal bands of x (..., H, W) at `level`: details (3, ..., h, w), fine first, then the low."""
         out: list[Tensor] = []
         for _ in range(self.depth - level):
             x, detail = split(x)
@@ -105,6 +104,5 @@ class HaarProcess:
 
 
 def power_law(depth: int, amplitude: float = 1.0, beta: float = 2.0) -> tuple[float, ...]:
-    """Band powers of a spectrum 1/f^beta: the finest detail has `amplitude`, each coarser band 2^beta times
-    more."""
+    """Band powers of a 1/f^beta spectrum: `amplitude` in the finest, 2^beta times more in each coarser."""
     return tuple(amplitude * 2.0 ** (beta * min(j, depth - 1)) for j in range(depth + 1))

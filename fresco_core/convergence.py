@@ -1,5 +1,4 @@
-"""Where the prediction has settled: temporal variance of the clean prediction per block (DESIGN "
-"section 4)."""
+"""Where the prediction has settled: temporal variance of the clean prediction, block by block."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Detail priors: what the canvas prediction holds in the bands that a coarse look cannot see (DESIGN section
-2).
+"""Detail priors: what the canvas prediction holds in the bands that a coarse look cannot see.
 
 All priors keep the low band: `merge(complete(low, ...), k) == low`. For each hidden Haar level they add
 

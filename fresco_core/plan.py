@@ -1,5 +1,4 @@
-"""A plan: a schedule worked out for one run, that is for its sigmas, its canvas and its model's patch "
-"size."""
+"""A plan: a schedule worked out for one run's sigmas, canvas and patch size."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ class Canvas:
 
 @dataclass(frozen=True)
 class PlannedPass:
-    """One run of the sampler: its sigmas (steps + 1 values, falling, the model's own unit) and the level of
-    each step."""
+    """One run of the sampler: its sigmas (steps + 1, falling, in the model's unit), a level per step."""
 
     sigmas: tuple[float, ...]
     levels: tuple[int, ...]
@@ -69,8 +67,7 @@ class PlannedPass:
 
 @dataclass(frozen=True)
 class Plan:
-    """Passes to run. `reason`, where given, says why the run is plain although the schedule asked for "
-    "more."""
+    """Passes to run. `reason`, where given, says why the run is plain against its schedule."""
 
     schedule: Schedule
     canvas: Canvas

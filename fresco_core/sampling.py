@@ -19,8 +19,7 @@ Callback = Callable[[int, Tensor, Tensor], None]
 
 
 def flow_sigmas(steps: int, shift: float = 1.0) -> list[float]:
-    """steps + 1 sigmas from 1 to 0, evenly spaced and then time-shifted: s t / (1 + (s - 1) t) (SD3, arXiv
-    2403.03206)."""
+    """steps + 1 sigmas from 1 to 0, even, then shifted: s t / (1 + (s - 1) t) (SD3, arXiv 2403.03206)."""
     return [shift * t / (1.0 + (shift - 1.0) * t) for t in (1.0 - i / steps for i in range(steps + 1))]
 
 

@@ -48,8 +48,7 @@ def level_name(level: int) -> str:
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be read, contradicts itself or does not fit the run. The message says what to
-    do."""
+    """A schedule that cannot be read, contradicts itself or does not fit the run; says what to do."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,7 @@ def preset(name: str) -> Schedule:
 
 
 def parse(text: str) -> Schedule:
-    """Read a schedule from its one-line form. Raises ScheduleError that quotes the place and says what is
-    expected."""
+    """Read a schedule's one line. Raises ScheduleError that quotes the place and what is expected."""
     if not isinstance(text, str) or not text.strip():
         raise ScheduleError(
             "the schedule is empty; write for example 'draft 1/2 60%; refine 0.75 40%', or 'full'"
@@ -302,8 +300,7 @@ def _check(schedule: Schedule) -> None:
 
 
 def pass_amounts(p: Pass) -> tuple[Look, ...]:
-    """The looks whose count or share divides the run's steps: one for a pass divided by sigma, else every
-    look."""
+    """The looks that divide the run's steps: one for a pass divided by sigma, else every look."""
     return (p.looks[-1],) if p.by_sigma else p.looks
 
 

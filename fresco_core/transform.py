@@ -16,8 +16,7 @@ from torch import Tensor
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """Height and width, in latent pixels, of `level` of a canvas of `size` (H, W): sides divided by 2^level,
-    up."""
+    """(H, W) in latent pixels of `level` of a canvas of `size`: its sides divided by 2^level, rounded up."""
     check_level(level)
     step = 1 << level
     return -(-size[0] // step), -(-size[1] // step)
@@ -76,8 +75,7 @@ def _corners(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def merge(x: Tensor, level: int = 1) -> Tensor:
-    """Block means of x: (..., H, W) -> (..., ceil(H/2^level), ceil(W/2^level)). The operator M^k of DESIGN
-    section 2."""
+    """Block means M^k of x: (..., H, W) -> (..., ceil(H/2^level), ceil(W/2^level))."""
     check_level(level)
     out = _working(x)
     for _ in range(level):
@@ -142,8 +140,7 @@ def join(low: Tensor, details: Tensor) -> Tensor:
 
 
 def unpack_channels(x: Tensor, packing: int) -> Tensor:
-    """(B, c*p*p, H, W) whose channels are `(c p p)` patches -> (B, c, H*p, W*p). packing 1 changes "
-    "nothing."""
+    """(B, c*p*p, H, W), channels `(c p p)` -> (B, c, H*p, W*p). packing 1 changes nothing."""
     return x if packing == 1 else torch.nn.functional.pixel_shuffle(x, packing)
 
 

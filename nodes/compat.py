@@ -35,8 +35,7 @@ def check_host() -> None:
 
 
 def schema(**fields: Any) -> io.Schema:
-    """io.Schema without the fields that this host's does not know (search_aliases came with 0.10, for "
-    "one)."""
+    """io.Schema without the fields that this host does not know, such as search_aliases before 0.10."""
     known = {f.name for f in dataclasses.fields(io.Schema)}
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
@@ -172,8 +171,7 @@ def looks_up_sigmas(model: Any) -> bool:
 
 
 def off_grid(sampler: Any) -> bool:
-    """Whether the sampler chooses sigmas of its own between the first and the last positive one of its "
-    "grid."""
+    """Whether the sampler picks its own sigmas between its grid's first and last positive one."""
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
     return name.removeprefix("sample_").startswith(("dpm_fast", "dpm_adaptive"))
 

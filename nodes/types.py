@@ -52,8 +52,7 @@ def preset_names() -> list[str]:
 
 
 def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:
-    """The schedule that a `schedule` input and a preset mean: what is connected or written, else the "
-    "preset."""
+    """What a `schedule` input and a preset mean: what is connected or written, else the preset."""
     if isinstance(value, Schedule):
         return value
     if value is None or not str(value).strip():

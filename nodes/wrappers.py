@@ -28,8 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def apply_fresco(patcher: Any, schedule: Schedule, prior: str, traces: list[Trace] | None = None) -> Any:
-    """A clone of the host's model patcher that samples by `schedule`; an earlier schedule on it is "
-    "replaced."""
+    """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
     patcher = patcher.clone()
     patcher.model_options["transformer_options"][KEY] = Settings(schedule, check_prior(prior), traces)
     kinds = comfy.patcher_extension.WrappersMP
@@ -89,8 +88,7 @@ def open_run(settings: Settings, model: Any, noise: Tensor, seed: int | None) ->
 
 
 def block_level_of(canvas: Canvas) -> int:
-    """The level whose pixels are 2x2 tokens, the blocks of the convergence value (4x4 latent pixels at
-    least)."""
+    """The level of the convergence value's blocks: 2x2 tokens, and 4x4 latent pixels at least."""
     return max(2, canvas.patch.bit_length())
 
 
@@ -115,8 +113,7 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
-    """Every pass an ordinary call of the host's sampler, from the last pass's result and with the run's own
-    noise."""
+    """Every pass a call of the host's sampler, on the last one's result and with the run's own noise."""
     assert run.plan is not None
     sigmas, noise, latent = given["sigmas"], given["noise"], given["latent_image"]
     samples, done = latent, 0
@@ -205,8 +202,7 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """At a coarse level: ControlNets see the level, and every conditioning's prediction gets the detail
-    prior."""
+    """At a coarse level: ControlNets see the level, and every prediction gets the detail prior."""
     given = compat.bound("model conds x_in timestep model_options", args, kwargs)
     run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
     if run is None or run.level == 0:
@@ -222,8 +218,7 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """The look: call the model on the level's state, at the level's own noise level, and copy the prediction
-    back."""
+    """The look: call the model on the level's state and noise level, copy the prediction back."""
     given = compat.bound("x t c_concat c_crossattn control transformer_options", args, kwargs)
     transformer_options = given.pop("transformer_options", None) or {}
     run: Run | None = transformer_options.get(RUN)

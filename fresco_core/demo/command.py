@@ -44,8 +44,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def run(options: argparse.Namespace) -> str:
-    """Draw one seed twice, write the sheet, return the printed comparison. Raises ScheduleError for a bad
-    schedule."""
+    """Draw one seed twice, write the sheet, return the comparison. Raises ScheduleError."""
     from .sheet import draw_sheet  # Pillow, which only the sheet needs
 
     schedule = preset(options.schedule) if options.schedule in PRESETS else parse(options.schedule)

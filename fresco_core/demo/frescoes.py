@@ -1,5 +1,4 @@
-"""A closed-form model to draw with: landscapes as the mean pictures of a Haar process, with plaster as its
-noise."""
+"""A closed-form model to draw with: landscapes as the means of a Haar process, plaster as its noise."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ def _colour(*rgb: float) -> Tensor:
 
 
 def _landscape(index: int, side: int) -> Tensor:
-    """Sky, sun, mountains, water with ripples; composition and colours by `index`. (3, side, side) in [-1,
-    1]."""
+    """Sky, sun, mountains and water, composed by `index`: (3, side, side) in [-1, 1]."""
     generator = torch.Generator().manual_seed(1000 + index)
     pick = torch.rand(12, generator=generator).tolist()
     y, x = torch.meshgrid(torch.linspace(0, 1, side), torch.linspace(0, 1, side), indexing="ij")

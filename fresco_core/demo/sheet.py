@@ -1,5 +1,4 @@
-"""One sheet for one comparison: both pictures, the level of every step, the convergence heatmaps. Needs
-Pillow."""
+"""One sheet: both pictures, the level of every step, the convergence heatmaps. Needs Pillow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Property 5 of the design: what plans and priors do to the statistics of an exactly known process."""
+"""What plans and priors do to the statistics of an exactly known process."""
 
 import pytest
 import torch
@@ -11,10 +11,21 @@ from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, make_plan
 from fresco_core.sampling import euler_step, flow_sigmas, sample
 from fresco_core.schedule import parse
-from fresco_core.transform import merge
+from fresco_core.transform import expand, merge
 
 STEPS = 50
 SWITCH = "1/2 until 0.56, full"
+
+
+@pytest.fixture
+def say(capsys):
+    """Print a figure whatever the runner captures."""
+
+    def call(line):
+        with capsys.disabled():
+            print(line)
+
+    return call
 
 
 def white(size=16):
@@ -26,8 +37,7 @@ def natural(size=32):
 
 
 def run(process, text, prior="zero", oracle=False, fresh=False, count=600, parameterisation=FLOW):
-    """One-pass Euler from a hashed field; `fresh` redraws the hidden noise at the switch to full "
-    "resolution."""
+    """One-pass Euler from a hashed field; `fresh` redraws the hidden band's noise at the switch."""
     size = process.means.shape[-1]
     sigmas = [s if parameterisation is FLOW else 30.0 * s for s in flow_sigmas(STEPS)]
     planned = make_plan(parse(text), sigmas, Canvas(size, size, patch=1), parameterisation).passes[0]
@@ -37,9 +47,8 @@ def run(process, text, prior="zero", oracle=False, fresh=False, count=600, param
     for s, s_next, level in zip(planned.sigmas, planned.sigmas[1:], planned.levels):
         sigma, sigma_next = torch.tensor(s), torch.tensor(s_next)
         if fresh and level == 0 and previous > 0:
-            low = merge(x, 1)
             redrawn = recompose(torch.zeros_like(x), hashed_noise(99, x.shape), sigma, parameterisation)
-            x = x - x + low.repeat_interleave(2, -1).repeat_interleave(2, -2) + redrawn
+            x = expand(merge(x, 1), 1) + redrawn - expand(merge(redrawn, 1), 1)
         previous = level
         if level == 0:
             x0 = process.denoise(x, sigma, parameterisation)
@@ -80,8 +89,8 @@ def test_wiener_with_known_power_is_the_full_sampler(make, text, parameterisatio
     torch.testing.assert_close(ours, full, rtol=2e-4, atol=2e-4)
 
 
-def test_wiener_keeps_the_energy_that_zero_loses_and_fresh_noise_drifts(record_property):
-    """Figures of DESIGN section 2: a unit-power band, 50 steps, half resolution until sigma = 0.56."""
+def test_wiener_keeps_the_energy_that_zero_loses_and_fresh_noise_drifts(say):
+    """A unit-power band, 50 steps, half resolution until sigma = 0.56."""
     process = white()
     full = run(process, "full")
     rows = {
@@ -92,15 +101,13 @@ def test_wiener_keeps_the_energy_that_zero_loses_and_fresh_noise_drifts(record_p
         "zero": run(process, SWITCH, "zero"),
         "zero, fresh noise at the switch": run(process, SWITCH, "zero", fresh=True),
     }
-    print(
-        f"\n{'unit band, switch at 0.56':34s} finest band   second band   relative squared distance to full"
-    )
+    say(f"\n{'unit band, switch at 0.56':34s} finest band   second band   relative squared distance to full")
     figures = {}
     for name, x in rows.items():
         fine, second = variances(process, x)[:2]
         distance = float(((x - full) ** 2).mean() / (full**2).mean())
         figures[name] = fine, second, distance
-        print(f"{name:34s} {fine:11.3f} {second:13.3f} {distance:14.4f}")
+        say(f"{name:34s} {fine:11.3f} {second:13.3f} {distance:14.4f}")
     reference = figures["full"]
     assert reference[0] == pytest.approx(0.95, abs=0.02)
     assert figures["wiener, known power"][0] == pytest.approx(reference[0], rel=1e-3)
@@ -110,12 +117,12 @@ def test_wiener_keeps_the_energy_that_zero_loses_and_fresh_noise_drifts(record_p
     assert figures["zero, fresh noise at the switch"][2] > 5 * figures["zero"][2]
 
 
-def test_natural_spectrum_estimated_power_is_close(record_property):
+def test_natural_spectrum_estimated_power_is_close(say):
     process = natural()
     full = run(process, "full", count=100)
     wiener, zero = (run(process, SWITCH, prior, count=100) for prior in ("wiener", "zero"))
     gap = [float(((x - full) ** 2).mean() / (full**2).mean()) for x in (wiener, zero)]
-    print(
+    say(
         f"\n1/f^2 process: relative squared distance to the full sampler: wiener {gap[0]:.2e}, zero "
         f"{gap[1]:.2e}"
     )
@@ -132,7 +139,7 @@ def test_covariance_of_wiener_matches_not_only_the_variance():
     assert float(ours.mean().abs()) < 0.02
 
 
-def test_linear_rewind_of_a_gaussian_is_too_strong_by_the_predicted_factor(capsys):
+def test_linear_rewind_of_a_gaussian_is_too_strong_by_the_predicted_factor(say):
     """The rewind (1 - s) x0 + s eps adds x0 and eps coherently, because the draft was made from the same eps.
 
     On the sampler's own path the state at s has deviation sqrt((1 - s)^2 S + s^2); the rewound one has
@@ -143,12 +150,12 @@ def test_linear_rewind_of_a_gaussian_is_too_strong_by_the_predicted_factor(capsy
     noise = hashed_noise(3, (200, 1, 16, 16))
     canvas = Canvas(16, 16, patch=1)
     draft = sample(process.denoise, noise, make_plan(parse("full"), sigmas, canvas))
-    print("\nrewind to   deviation on the path   after the rewind   predicted")
+    say("\nrewind to   deviation on the path   after the rewind   predicted")
     for s in (0.5, 0.75, 0.9):
         path = ((1 - s) ** 2 + s**2) ** 0.5
         rewound = float(recompose(draft, noise, torch.tensor(s), FLOW).std())
         predicted = (1 - s) * float(draft.std()) + s
-        print(f"{s:9.2f} {path:23.3f} {rewound:18.3f} {predicted:11.3f}")
+        say(f"{s:9.2f} {path:23.3f} {rewound:18.3f} {predicted:11.3f}")
         assert rewound == pytest.approx(predicted, rel=0.01)
         assert rewound > path * 1.05
 

@@ -1,4 +1,4 @@
-"""Property 3 of the design, and the detail priors."""
+"""A coarse run is a native low-resolution run; the detail priors."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def network(seed, channels=2):
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(2, 8), st.integers(0, 2**31))
 @settings(max_examples=8, deadline=None)
 def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior, level, blocks, steps, seed):
-    """Property 3: the low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
+    """The low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
     denoise = network(seed)
     size = 8 * blocks
     noise = torch.randn(

@@ -64,8 +64,7 @@ def test_steps_are_divided_to_the_last_one(text, steps):
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(0.2, 5.0))
 @settings(max_examples=60)
 def test_a_pass_is_spread_as_the_grid_is(total, steps, shift):
-    """A pass over the whole range with n steps takes every (N/n)-th point of a grid of N where n "
-    "divides N."""
+    """A pass over the whole range reads the run's grid at evenly spaced positions."""
     grid = flow_sigmas(total * steps, shift)
     draft = total * steps // 2
     p = make_plan(parse(f"draft 1/2 x{draft}; refine 0.5 x{total * steps - draft}"), grid, CANVAS)

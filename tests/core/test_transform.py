@@ -1,4 +1,4 @@
-"""Property 1 of the design: merging undoes expanding, the transform is orthonormal, merged white noise is
+"""Merging undoes expanding, the transform is orthonormal, merged white noise is
 white."""
 
 import pytest

@@ -1,5 +1,4 @@
-"""Runs under the host's Python: boots the host's modules and imports the pack as the host does, as a "
-"package."""
+"""Runs under the host's Python: boots the host's modules, imports the pack as a package."""
 
 import importlib.util
 import os

@@ -107,7 +107,7 @@ def run_draft_alone(flux, apply, sampler, noise, sigmas):
 
 
 def test_all_coarse_is_a_native_low_resolution_run(flux, apply):
-    """Property 3 on the host: the same model at half size, over the mapped sigmas, from the merged noise."""
+    """The same model at half size, over the mapped sigmas, from the merged noise."""
     import comfy.sample
     from fresco_pack.fresco_core import FLOW, merge
 
