@@ -8,9 +8,9 @@ then convergence, trace and heatmap; closed_form holds exact denoisers to try th
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
 from .convergence import ConvergenceTracker
 from .detail import DETAIL_PRIORS, complete
-from .look import coarse_state, look, margin_state, needs_margin
+from .look import Margin, coarse_state, look
 from .noise import check_finite, hashed_noise
-from .plan import Canvas, Plan, PlannedPass, make_plan
+from .plan import Canvas, Plan, PlannedPass, make_plan, plain_plan
 from .sampling import flow_sigmas, sample, sample_euler
 from .schedule import PRESETS, Look, Pass, Schedule, ScheduleError, parse, preset
 from .trace import Evaluation, Trace
@@ -26,6 +26,7 @@ __all__ = [
     "Evaluation",
     "Flow",
     "Look",
+    "Margin",
     "Parameterisation",
     "Pass",
     "Plan",
@@ -43,10 +44,9 @@ __all__ = [
     "join",
     "look",
     "make_plan",
-    "margin_state",
     "merge",
-    "needs_margin",
     "parse",
+    "plain_plan",
     "preset",
     "recompose",
     "sample",

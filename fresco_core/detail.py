@@ -82,15 +82,20 @@ def _refine_once(
     smooth = _smooth_detail(low) if prior.startswith("smooth") else None
     detail = smooth if smooth is not None else low.new_zeros((3, *low.shape))
     if prior.endswith("wiener"):
-        residual = (lambda z: _smooth_residual(z)) if smooth is not None else (lambda z: split(z)[1])
+        bands = _details if smooth is None else _smooth_residual
         if power is None:
-            power = band_power(low, a, b / (1 << coarse), residual)
+            power = band_power(low, a, b / (1 << coarse), bands)
         # the canvas at the finer level: a * x0 + (b / 2^(coarse - 1)) * white
         noisy = split(pad_to_even(merge(x, coarse - 1)))[1].to(low.dtype)
         noise = b / (1 << (coarse - 1))
         weight = a * power / (a * a * power + noise * noise).clamp_min(1e-20)
         detail = detail + weight * (noisy - a * detail)
     return join(2.0 * low, detail)[..., : size[0], : size[1]]
+
+
+def _details(z: Tensor) -> Tensor:
+    """The detail bands of z: (3, ..., h/2, w/2)."""
+    return split(z)[1]
 
 
 def _smooth_detail(low: Tensor) -> Tensor:
@@ -110,7 +115,7 @@ def band_power(
     low: Tensor,
     a: Tensor,
     b: Tensor,
-    bands: Callable[[Tensor], Tensor] = lambda z: split(z)[1],
+    bands: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Clean power S of the first hidden band, extrapolated from the two finest visible ones: (3, B, C, 1,
     ...).

@@ -37,24 +37,26 @@ def on_canvas(blocks: Tensor, trace: Trace, scale: int = 1) -> Tensor:
     return values.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
 
 
-def heatmap(evaluation: Evaluation, trace: Trace, scale: int = 8, decades: float = 4.0) -> Tensor:
-    """Convergence of one evaluation as pictures (B * T, H * scale, W * scale, 3) in [0, 1].
-
-    log10 of the variance over `decades` below 1: bright blocks still change, dark ones have converged. Raises
-    ValueError for an evaluation without values (the first of a pass).
-    """
+def _values(evaluation: Evaluation) -> Tensor:
     if evaluation.convergence is None:
         raise ValueError(
             "this evaluation has no convergence value: it is the first of its pass, and a variance needs two"
         )
-    values = (evaluation.convergence.float().clamp_min(1e-30).log10() + decades) / decades
+    return evaluation.convergence
+
+
+def heatmap(evaluation: Evaluation, trace: Trace, scale: int = 8, decades: float = 4.0) -> Tensor:
+    """Convergence of one evaluation, mean over frames, as pictures (B, H * scale, W * scale, 3) in [0, 1].
+
+    log10 of the variance over `decades` below 1: bright blocks still change, dark ones have converged. Raises
+    ValueError for an evaluation without values (the first of a pass).
+    """
+    values = (
+        _values(evaluation).float().mean(dim=1, keepdim=True).clamp_min(1e-30).log10() + decades
+    ) / decades
     return viridis(on_canvas(values, trace, scale).flatten(0, 1))
 
 
 def converged_mask(evaluation: Evaluation, trace: Trace, tau: float, scale: int = 8) -> Tensor:
     """1 where the block's convergence value is below `tau`, else 0: (B * T, H * scale, W * scale)."""
-    if evaluation.convergence is None:
-        raise ValueError(
-            "this evaluation has no convergence value: it is the first of its pass, and a variance needs two"
-        )
-    return on_canvas((evaluation.convergence < tau).float(), trace, scale).flatten(0, 1)
+    return on_canvas((_values(evaluation) < tau).float(), trace, scale).flatten(0, 1)

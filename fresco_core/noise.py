@@ -76,19 +76,6 @@ def hashed_noise(
     return values.reshape(shape).to(device=device, dtype=dtype)
 
 
-def check_noise(noise: Tensor, canvas: Tensor) -> Tensor:
-    """`noise` as it is, once its shape is the canvas's and all of it is finite; ValueError otherwise.
-
-    The finiteness test synchronises with the device; call it before a run, not in it.
-    """
-    if noise.shape != canvas.shape:
-        raise ValueError(
-            f"noise is {tuple(noise.shape)} but the canvas is {tuple(canvas.shape)}; they must agree"
-        )
-    check_finite("noise", noise)
-    return noise
-
-
 def check_finite(name: str, values: Tensor) -> None:
     """Raise ValueError that counts the NaN and infinite values of a tensor, if it has any. Synchronises."""
     if not torch.isfinite(values).all():

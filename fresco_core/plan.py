@@ -111,6 +111,13 @@ class Plan:
         return "\n".join(lines)
 
 
+def plain_plan(
+    schedule: Schedule, sigmas: Sequence[float], canvas: Canvas, reason: str | None = None
+) -> Plan:
+    """One pass over `sigmas`, every step at full resolution."""
+    return Plan(schedule, canvas, (PlannedPass(tuple(sigmas), (0,) * max(len(sigmas) - 1, 0)),), reason)
+
+
 def make_plan(
     schedule: Schedule,
     sigmas: Sequence[float],
@@ -126,12 +133,12 @@ def make_plan(
     come back plain with a reason. Raises ScheduleError where the schedule does not fit the steps, the sigmas
     or the canvas.
     """
-    steps = len(sigmas) - 1
+    steps = max(len(sigmas) - 1, 0)
 
     def plain(reason: str | None = None) -> Plan:
-        return Plan(schedule, canvas, (PlannedPass(tuple(sigmas), (0,) * steps),), reason)
+        return plain_plan(schedule, sigmas, canvas, reason)
 
-    if schedule.off:
+    if schedule.off or steps == 0:
         return plain()
     _check_sigmas(sigmas)
     if not canvas.allows(1):
@@ -157,7 +164,8 @@ def make_plan(
         if len(schedule.passes) > 1:
             start, end = _range(p, sigmas, parameterisation, sigma_max)
             if start <= end:
-                return plain(f"the rewind to {p.start:g} lies below the sigma at which this run ends")
+                words = p.describe(alone=False)
+                return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
             grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
         planned.append(PlannedPass(grid, _levels(p, parts, grid, parameterisation)))
     plan = Plan(schedule, canvas, tuple(planned))
@@ -168,8 +176,6 @@ def make_plan(
 
 
 def _check_sigmas(sigmas: Sequence[float]) -> None:
-    if len(sigmas) < 2:
-        raise ScheduleError(f"the sampler brings {len(sigmas)} sigmas; expected at least 2 (one step)")
     if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
         raise ScheduleError(
             f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
@@ -221,16 +227,17 @@ def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
 def _range(
     p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation, sigma_max: float | None
 ) -> tuple[float, float]:
-    """First and last sigma of a pass of several."""
+    """First and last sigma of a pass of several.
+
+    A run that starts clearly lower than pure noise (image to image) has its rewinds and early ends scaled to
+    the noise share that it starts from; schedulers that merely begin a little below it have not.
+    """
     first, last = float(sigmas[0]), float(sigmas[-1])
-    start = first
-    if p.start is not None:
-        share = p.start
-        if sigma_max is not None and first < sigma_max * (1.0 - 1e-5):
-            share *= parameterisation.share(first)
-        start = min(parameterisation.from_share(share), first)
+    part = parameterisation.share(first) / parameterisation.share(first if sigma_max is None else sigma_max)
+    part = 1.0 if part > 0.95 else part
+    start = first if p.start is None else min(parameterisation.from_share(p.start * part), first)
     is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
-    end = last if is_last else parameterisation.from_share(p.end)
+    end = last if is_last else parameterisation.from_share(p.end * part)
     return start, end
 
 
@@ -246,9 +253,13 @@ def _subgrid(
     if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
         return tuple(float(s) for s in grid)
     exploding = not isinstance(parameterisation, Flow)
-    body = np.log(grid[grid > 0.0]) if exploding else grid
-    if not exploding and end < body[-1]:  # a draft runs to the clean end although the run itself keeps noise
-        body = np.append(body, end)
+    positive = grid[grid > 0.0]
+    if exploding and start < positive[-1]:  # below all that the grid shows of its spread
+        return _exactly(np.linspace(start, end, steps + 1), start, end)
+    body = np.log(positive) if exploding else grid
+    lowest = math.log(end) if exploding and end > 0.0 else end
+    if lowest < body[-1] and (end > 0.0 or not exploding):
+        body = np.append(body, lowest)  # a draft runs on below the sigma at which the run itself ends
     index = np.arange(len(body), dtype=np.float64)
 
     def position(sigma: float) -> float:
@@ -259,8 +270,11 @@ def _subgrid(
     jump = exploding and end == 0.0
     values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
     values = np.exp(values) if exploding else values
-    if jump:
-        values = np.append(values, 0.0)
+    return _exactly(np.append(values, 0.0) if jump else values, start, end)
+
+
+def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
+    """The values in float32, as the sampler will have them, with the ends that were asked for."""
     values[0], values[-1] = start, end
     return tuple(float(v) for v in values.astype(np.float32))
 

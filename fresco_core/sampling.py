@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .clock import FLOW, Parameterisation, recompose
 from .convergence import ConvergenceTracker
-from .look import Denoiser, look
+from .look import Denoiser, Margin, look
 from .noise import check_finite
 from .plan import Plan
 from .trace import Trace
@@ -53,6 +53,7 @@ def sample(
     """
     check_finite("noise", noise)
     tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
+    margin = Margin()
     x0 = torch.zeros_like(noise)
     step = 0
     for index, planned in enumerate(plan.passes):
@@ -60,7 +61,7 @@ def sample(
         x = recompose(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
         for sigma, sigma_next, level in zip(sigmas, sigmas[1:], planned.levels, strict=False):
-            x0 = look(denoise, x, sigma.expand(x.shape[0]), level, parameterisation, prior)
+            x0 = look(denoise, x, sigma.expand(x.shape[0]), level, parameterisation, prior, margin, x0)
             if trace is not None:
                 trace.add(index, sigma, level, tracker.update(x0))
             if callback is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -26,13 +25,14 @@ class Evaluation:
 
 @dataclass
 class Trace:
-    """The record of a run. `run_id` also marks the latent that the run made; `batch` counts pictures."""
+    """The record of a run. `batch` counts its pictures, `scale` the pixels of a picture per latent pixel."""
 
     batch: int
     canvas: Canvas
     block_level: int
     plan: Plan | None = None
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    scale: int = 8
+    result: tuple[float, float] | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
 
     def add(self, pass_index: int, sigma: Tensor, level: int, convergence: Tensor | None) -> None:
@@ -60,6 +60,10 @@ class Trace:
         """Image tokens per sample of as many evaluations at full resolution."""
         return len(self.evaluations) * self.canvas.tokens(0)
 
+    def sign(self, samples: Tensor) -> None:
+        """Remember the latent that the run made, by its sum and its sum of magnitudes."""
+        self.result = signature(samples)
+
     def summary(self) -> str:
         """One line: evaluations per level and tokens saved."""
         if not self.evaluations:
@@ -72,3 +76,9 @@ class Trace:
             f"{len(self.evaluations)} evaluations ({counts}), {self.tokens} image tokens instead of "
             f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)"
         )
+
+
+def signature(samples: Tensor) -> tuple[float, float]:
+    """Sum and sum of magnitudes of a latent: tells runs apart, cheap to compare."""
+    values = samples.detach().double()
+    return float(values.sum()), float(values.abs().sum())

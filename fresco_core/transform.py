@@ -6,7 +6,7 @@ or better and return the dtype that they were given.
 
 A side that 2^k does not divide is continued by repeating its last line, level by level; the line is cut off
 again on the way back. This keeps `merge(expand(z)) == z` for every size. Where the values carry noise, pass a
-`margin` (look.py) in first: repeated noise is stronger than the mean of independent noise.
+canvas through look.Margin first: repeated noise is stronger than the mean of independent noise.
 """
 
 from __future__ import annotations
@@ -55,19 +55,6 @@ def padded_size(size: tuple[int, int], level: int, multiple: int = 1) -> tuple[i
     """The smallest (H, W) not below `size` whose sides at `level` are whole multiples of `multiple`."""
     unit = multiple << level
     return -(-size[0] // unit) * unit, -(-size[1] // unit) * unit
-
-
-def pad_with(x: Tensor, margin: Tensor) -> Tensor:
-    """Continue x (..., H, W) to the margin's size (..., H', W'), not smaller, with the margin's values.
-
-    The margin broadcasts over the leading dimensions; only its part outside the canvas is read.
-    """
-    size, padded = (x.shape[-2], x.shape[-1]), (margin.shape[-2], margin.shape[-1])
-    if padded[0] < size[0] or padded[1] < size[1]:
-        raise ValueError(f"margin is {padded}; expected at least the canvas's size {size}")
-    out = margin.to(x).expand(*x.shape[:-2], *padded).clone()
-    out[..., : size[0], : size[1]] = x
-    return out
 
 
 def _corners(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

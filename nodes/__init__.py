@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import ComfyExtension, io
-
 from . import compat
-from .apply_node import FrescoApply
-from .convergence_node import FrescoConvergence
-from .ksampler_node import FrescoKSampler
-from .schedule_node import FrescoSchedule
+
+compat.check_host()  # before anything that a host too old does not have
+
+from comfy_api.latest import ComfyExtension, io  # noqa: E402
+
+from .apply_node import FrescoApply  # noqa: E402
+from .convergence_node import FrescoConvergence  # noqa: E402
+from .ksampler_node import FrescoKSampler  # noqa: E402
+from .schedule_node import FrescoSchedule  # noqa: E402
 
 
 class FrescoExtension(ComfyExtension):
@@ -20,5 +23,4 @@ class FrescoExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> FrescoExtension:
     """Called by the host once it has imported the pack."""
-    compat.check_host()
     return FrescoExtension()

@@ -6,17 +6,20 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from comfy_api.latest import io
 from torch import Tensor
 
 from ..fresco_core import FLOW, VE, Canvas, Flow, Parameterisation
 
+if TYPE_CHECKING:
+    from comfy_api.latest import io
+
 log = logging.getLogger(__name__)
 
 OLDEST_HOST = (0, 9, 2)
+BOUND_TO_THE_GRID = {"keyframe_idxs"}  # token coordinates (LTXV keyframes)
 NOT_SPATIAL = {"ACEAudio"}  # 4-D latents whose last two sides are not a picture's
 
 
@@ -36,6 +39,8 @@ def check_host() -> None:
 
 def schema(**fields: Any) -> io.Schema:
     """io.Schema without the fields that this host does not know, such as search_aliases before 0.10."""
+    from comfy_api.latest import io
+
     known = {f.name for f in dataclasses.fields(io.Schema)}
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
@@ -67,12 +72,21 @@ def bound(names: str, args: tuple, kwargs: dict) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def parameterisation_of(model: Any) -> Parameterisation | None:
-    """How the model's states mix signal and noise, read off its own `noise_scaling`; None for anything else.
+def sampling_of(patcher: Any) -> Any:
+    """The model_sampling that a run of this patcher will use: patches by ModelSampling nodes included.
+
+    The host puts them on the model only once a run has begun, and takes them off when another model is
+    loaded.
+    """
+    return patcher.get_model_object("model_sampling")
+
+
+def parameterisation_of(sampling: Any) -> Parameterisation | None:
+    """How a model_sampling's states mix signal and noise, read off its `noise_scaling`; None for anything
+    else.
 
     Probed instead of looked up by class, so that other packs' model_sampling objects are understood too.
     """
-    sampling = model.model_sampling
     one, zero = torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
 
     def coefficients(sigma: float) -> tuple[float, float]:
@@ -104,60 +118,74 @@ def packing_of(model: Any) -> int:
 
 def canvas_of(model: Any, shape: tuple[int, ...]) -> Canvas:
     """The canvas of a latent of `shape` (B, C, H, W) or (B, C, T, H, W) and the model's patch size."""
-    patch = getattr(model.diffusion_model, "patch_size", None)
-    sides = (
-        [patch]
-        if isinstance(patch, int)
-        else [int(n) for n in patch]
-        if isinstance(patch, (tuple, list))
-        else [1]
-    )
+    network = model.diffusion_model
+    patch = getattr(network, "patch_size", getattr(network, "patch_spatial", 1))
+    sides = [int(n) for n in patch] if isinstance(patch, (tuple, list)) else [int(patch or 1)]
+    frame_patch = sides[0] if len(sides) == 3 else int(getattr(network, "patch_temporal", 1) or 1)
+    video = len(shape) == 5
     return Canvas(
-        shape[-2],
-        shape[-1],
-        frames=shape[2] if len(shape) == 5 else 1,
-        patch=max(sides[-1], 1),
-        frame_patch=sides[0] if len(sides) == 3 and len(shape) == 5 else 1,
+        shape[-2], shape[-1], shape[2] if video else 1, max(sides[-1], 1), frame_patch if video else 1
     )
 
 
-def unsupported(model: Any, noise: Tensor, latent_shapes: Any) -> str | None:
-    """Why the latent of this run cannot be looked at in coarser levels; None where it can."""
-    latent = model.latent_format
+def pixels_of(model: Any) -> int:
+    """Pixels of a picture per latent pixel."""
+    return int(getattr(model.latent_format, "spacial_downscale_ratio", 8))
+
+
+def unsupported(patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None) -> str | None:
+    """Why latents of `shape` cannot be looked at in coarser levels with this model; None where they can."""
+    model, latent = patcher.model, patcher.model.latent_format
     if latent_shapes is not None and len(latent_shapes) > 1:
         return "the model packs several streams into one latent"
-    if (
-        noise.ndim not in (4, 5)
-        or getattr(latent, "latent_dimensions", 2) < 2
-        or type(latent).__name__ in NOT_SPATIAL
-    ):
-        return f"the latent {tuple(noise.shape)} of {type(model).__name__} is neither pictures nor video"
-    if parameterisation_of(model) is None:
-        return (
-            f"{type(model.model_sampling).__mro__[1].__name__} of {type(model).__name__} is neither a "
-            f"flow nor an "
-            "EPS or v-prediction model"
-        )
+    dimensions = getattr(latent, "latent_dimensions", 2)
+    if len(shape) not in (4, 5) or dimensions < 2 or type(latent).__name__ in NOT_SPATIAL:
+        return f"the latent {tuple(shape)} of {type(model).__name__} is neither pictures nor video"
+    sampling = sampling_of(patcher)
+    if parameterisation_of(sampling) is None:
+        kind = type(sampling).__mro__[1].__name__
+        return f"{kind} of {type(model).__name__} is neither a flow nor an EPS or v-prediction model"
     return None
 
 
-def sigma_max_of(model: Any) -> float:
-    """The sigma of pure noise."""
-    return float(model.model_sampling.sigma_max)
+def unmergeable(conds: dict[str, list[dict]]) -> str | None:
+    """The conditioning that no level can take along (coordinates of the full grid), if there is one."""
+    names = {name for group in conds.values() for cond in group for name in cond.get("model_conds", {})}
+    found = sorted(names & BOUND_TO_THE_GRID)
+    return f"the conditioning '{found[0]}' is bound to the full grid" if found else None
 
 
-def keeps_latent_clean(model: Any) -> bool:
+def shows_kept_clean(model: Any) -> bool:
     """Whether the model sees the unmasked part of an inpainted latent without noise (image-to-video
     families)."""
     one = torch.ones(1, 1, 1, 1, 1)
     try:
-        seen = model.scale_latent_inpaint(
-            x=one, sigma=torch.tensor([0.5]), noise=one, latent_image=torch.zeros_like(one)
-        )
+        seen = kept_latent(model, torch.tensor([0.5]), torch.zeros_like(one), one)
     except Exception as error:  # models with more arguments of their own
         log.debug("scale_latent_inpaint could not be probed: %s", error)
         return False
     return not bool(torch.count_nonzero(seen))
+
+
+def kept_latent(model: Any, sigma: Tensor, latent: Tensor, noise: Tensor) -> Tensor:
+    """What the model sees at `sigma` (B,) of the unmasked part of an inpainted latent (B, C, ..., H, W)."""
+    return model.scale_latent_inpaint(x=latent, sigma=sigma, noise=noise, latent_image=latent)
+
+
+def windowed(tensor: Tensor | None, like: Tensor, transformer_options: dict) -> Tensor | None:
+    """A tensor of the run's canvas cut to what `like` shows of it; None where that is not known.
+
+    `like` may be the canvas, several of its batches, or the context window that the host says it is.
+    """
+    if tensor is None:
+        return None
+    if tensor.shape[2:] != like.shape[2:] or like.shape[0] % tensor.shape[0]:
+        window = transformer_options.get("context_window")
+        dim, frames = getattr(window, "dim", None), getattr(window, "index_list", None)
+        if dim is None or frames is None or tensor.ndim != like.ndim or max(frames) >= tensor.shape[dim]:
+            return None
+        tensor = tensor.index_select(dim, torch.tensor(frames, device=tensor.device))
+    return tensor if tensor.shape[2:] == like.shape[2:] and like.shape[0] % tensor.shape[0] == 0 else None
 
 
 def looks_up_sigmas(model: Any) -> bool:
@@ -204,3 +232,20 @@ def restart_step_cache(transformer_options: dict, size_changed: bool) -> None:
     for name, value in vars(holder.clone()).items():
         if name not in kept:
             setattr(holder, name, value)
+
+
+def restart_hooks(guider: Any) -> None:
+    """Let conditioning hooks with keyframes (scheduled LoRAs) begin anew; the host only ever moves them
+    forward."""
+    found = [
+        hook
+        for group in guider.conds.values()
+        for cond in group
+        if cond.get("hooks") is not None
+        for hook in cond["hooks"].hooks
+    ]
+    scheduled = [hook for hook in found if not hook.hook_keyframe.is_empty()]
+    for hook in scheduled:
+        hook.hook_keyframe.reset()
+    if scheduled:
+        guider.model_patcher.clear_cached_hook_weights()

@@ -18,26 +18,24 @@ from .run import Run
 REFERENCES = ("ref_latents",)  # lists of pictures of any size that the network reads as more image tokens
 
 
-def at_level(run: Run, size: tuple[int, int], conds: dict[str, Any]) -> dict[str, Any]:
-    """The network's keyword arguments for a canvas (or area) of `size`, its spatial tensors merged to the
-    run's level.
+def at_level(run: Run, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
+    """The network's keyword arguments for a canvas (or area) x, its spatial tensors merged to the run's
+    level.
 
-    Merged are reference latents, and every floating-point tensor of 4 or more dimensions with the canvas's
-    sides.
+    Merged are reference latents, and every floating-point tensor of 4 or more dimensions whose sides are the
+    canvas's or a whole multiple of them (camera paths and masks at pixel resolution).
     """
-    return {name: _merged(run, size, value, name in REFERENCES) for name, value in conds.items()}
+    return {name: _merged(run, x, value, name in REFERENCES) for name, value in conds.items()}
 
 
-def _merged(run: Run, size: tuple[int, int], value: Any, always: bool) -> Any:
+def _merged(run: Run, x: Tensor, value: Any, always: bool) -> Any:
     if isinstance(value, (list, tuple)):
-        return type(value)(_merged(run, size, item, always) for item in value)
-    if (
-        isinstance(value, Tensor)
-        and value.ndim >= 4
-        and value.is_floating_point()
-        and (always or (value.shape[-2], value.shape[-1]) == size)
-    ):
-        return run.condition(value)
+        return type(value)(_merged(run, x, item, always) for item in value)
+    if isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point():
+        times = [side // own for side, own in zip(value.shape[-2:], x.shape[-2:])]
+        same = times[0] == times[1] > 0 and value.shape[-2:] == tuple(times[0] * own for own in x.shape[-2:])
+        if always or same:
+            return run.condition(value, x)
     return value
 
 
@@ -72,11 +70,11 @@ class LevelControl:
         """The host's multi-GPU clones, seen the same way."""
         return LevelControl(self._control.get_instance_for_device(device), self._run)
 
-    def get_control(self, x_noisy: Tensor, t: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def get_control(self, x_noisy: Tensor, t: Tensor, cond: dict, *args: Any, **kwargs: Any) -> Any:
         """The host's call, with canvas and sigma brought to the level."""
-        state, sigma = self._run.coarse(x_noisy, t)
+        state, sigma = self._run.coarse(x_noisy, t, cond.get("transformer_options", {}))
         with _ranges_judged_at(self._control, t):
-            return self._control.get_control(state, sigma, *args, **kwargs)
+            return self._control.get_control(state, sigma, cond, *args, **kwargs)
 
 
 @contextmanager

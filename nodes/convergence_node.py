@@ -7,9 +7,11 @@ from comfy_api.latest import io, ui
 
 from ..fresco_core import Evaluation, Trace
 from ..fresco_core.heatmap import converged_mask, heatmap
+from ..fresco_core.trace import signature
 from . import compat
-from .ksampler_node import RUN_MARK
 from .types import CATEGORY, FrescoTraceType
+
+LONGEST_SIDE = 512
 
 
 class FrescoConvergence(io.ComfyNode):
@@ -48,12 +50,13 @@ class FrescoConvergence(io.ComfyNode):
                 io.Latent.Input(
                     "samples",
                     optional=True,
-                    tooltip="The latent of the same run; checked against the trace, and gives the scale.",
+                    tooltip="The latent of the same run; checked against the trace.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="heatmaps", tooltip="One picture per recorded step (and frame)."
+                    display_name="heatmaps",
+                    tooltip="One picture per recorded step, of a video the mean over its frames.",
                 ),
                 io.Mask.Output(display_name="converged", tooltip="1 where the block's value is below tau."),
             ],
@@ -65,11 +68,15 @@ class FrescoConvergence(io.ComfyNode):
     ) -> io.NodeOutput:
         check_trace(trace, samples)
         recorded = [e for e in trace.evaluations if e.convergence is not None]
-        scale = 8
-        images = torch.cat([heatmap(e, trace, scale) for e in recorded])
-        mask = converged_mask(pick(recorded, step), trace, tau, scale)
+        images = torch.cat([heatmap(e, trace, picture_scale(trace)) for e in recorded])
+        mask = converged_mask(pick(recorded, step), trace, tau, trace.scale)
         numbers = {"summary": (trace.summary(),), "evaluations": (rows(trace),)}
         return io.NodeOutput(images, mask, ui={**ui.PreviewImage(images, cls=cls).as_dict(), **numbers})
+
+
+def picture_scale(trace: Trace) -> int:
+    """Heatmap pixels per latent pixel: the picture's own size, 512 pixels at the most."""
+    return max(1, min(trace.scale, LONGEST_SIDE // max(trace.canvas.height, trace.canvas.width)))
 
 
 def check_trace(trace: Trace, samples: dict | None) -> None:
@@ -89,7 +96,7 @@ def check_trace(trace: Trace, samples: dict | None) -> None:
             f"the trace is from another run: it recorded {trace.batch} latents of {trace.canvas.height}x"
             f"{trace.canvas.width}, and the latent is {found}; connect the latent of the same Fresco KSampler"
         )
-    if samples.get(RUN_MARK, trace.run_id) != trace.run_id:
+    if trace.result is not None and trace.result != signature(samples["samples"]):
         raise ValueError(
             "the trace is from another run than the latent; connect both from the same Fresco KSampler"
         )

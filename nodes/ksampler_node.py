@@ -17,13 +17,10 @@ from .types import (
     DEFAULT_PRIOR,
     FrescoTraceType,
     detail_input,
-    preset_names,
     schedule_input,
     to_schedule,
 )
 from .wrappers import apply_fresco
-
-RUN_MARK = "fresco_run"
 
 
 class FrescoKSampler(io.ComfyNode):
@@ -99,7 +96,7 @@ class FrescoKSampler(io.ComfyNode):
                 number(
                     io.Combo.Input,
                     "preset",
-                    options=preset_names(),
+                    options=list(PRESETS),
                     default=DEFAULT_PRESET,
                     tooltip="Used while schedule is empty. "
                     + "; ".join(f"{k}: '{v}'" for k, v in PRESETS.items()),
@@ -146,5 +143,5 @@ class FrescoKSampler(io.ComfyNode):
             denoise=denoise,
         )
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
-        latent[RUN_MARK] = trace.run_id
+        trace.sign(latent["samples"])
         return io.NodeOutput(latent, trace)

@@ -6,10 +6,12 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..fresco_core import (
     ConvergenceTracker,
+    Margin,
     Parameterisation,
     Plan,
     Schedule,
@@ -17,13 +19,10 @@ from ..fresco_core import (
     coarse_state,
     complete,
     expand,
-    hashed_noise,
     make_plan,
-    margin_state,
     merge,
-    needs_margin,
+    plain_plan,
 )
-from ..fresco_core.clock import over_batch
 from ..fresco_core.transform import extend, level_size, pack_channels, padded_size, unpack_channels
 from . import compat
 
@@ -58,26 +57,30 @@ class Run:
     settled: bool = False
     full_below: float = 0.0
     prediction: Tensor | None = None
-    clean_mask: Tensor | None = None
+    kept_mask: Tensor | None = None
+    latent: Tensor | None = None
     controls: dict[int, Any] = field(default_factory=dict)
-    beyond: dict[int, Tensor] = field(default_factory=dict)
-    tracker: ConvergenceTracker = field(default_factory=ConvergenceTracker)
+    margin: Margin = field(init=False)
+    tracker: ConvergenceTracker = field(init=False)
 
-    def prepare(self, sigmas: Tensor) -> Plan:
+    def __post_init__(self) -> None:
+        self.margin = Margin(self.seed)
+        self.tracker = ConvergenceTracker(self.trace.block_level)
+
+    def prepare(self, sigmas: Tensor, conds: dict[str, list[dict]]) -> Plan:
         """Work the schedule out for this run's sigmas, before the first step. Raises ScheduleError."""
-        self.plan = make_plan(
-            self.settings.schedule,
-            sigmas.tolist(),
-            self.trace.canvas,
-            self.parameterisation,
-            compat.sigma_max_of(self.model),
-        )
-        self.trace.plan = self.plan
-        if self.plan.reason:
-            log.warning("Fresco runs plain: %s", self.plan.reason)
-        return self.plan
+        grid = sigmas.tolist()
+        sigma_max = float(self.model.model_sampling.sigma_max)
+        plan = make_plan(self.settings.schedule, grid, self.trace.canvas, self.parameterisation, sigma_max)
+        reason = compat.unmergeable(conds)
+        if reason is not None and not plan.plain:
+            plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+        if plan.reason:
+            log.warning("Fresco runs plain: %s", plan.reason)
+        self.plan = self.trace.plan = plan
+        return plan
 
-    def begin_pass(self, index: int, sampler: Any, transformer_options: dict) -> None:
+    def begin_pass(self, index: int, sampler: Any, guider: Any, transformer_options: dict) -> None:
         """Called before each pass. Nothing learned on one pass (predictions to compare, cached steps) holds
         for the next.
 
@@ -95,6 +98,7 @@ class Run:
         self.controls.clear()
         if index:
             compat.restart_step_cache(transformer_options, size_changed=False)
+            compat.restart_hooks(guider)
 
     def choose_level(self, sigma: Tensor, transformer_options: dict) -> int:
         """The level of the evaluation at `sigma`. Reads sigma from the device only in passes that change
@@ -115,27 +119,46 @@ class Run:
     def record(self, prediction: Tensor, sigma: Tensor) -> None:
         """Keep the guided prediction of an evaluation."""
         self.prediction = prediction
-        self.trace.add(self.pass_index, sigma, self.level, self.tracker.update(prediction))
+        convergence = None if self.settings.traces is None else self.tracker.update(prediction)
+        self.trace.add(self.pass_index, sigma, self.level, convergence)
 
-    def coarse(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), or an area of it, at
-        sigma (B,)."""
-        x = unpack_channels(x, self.packing)
-        margin = self._margin(x, sigma)
-        state, level_sigma = coarse_state(x, sigma, self.level, self.parameterisation, margin)
-        state = self._whole_tokens(state)
-        if self.clean_mask is not None and self.clean_mask.shape[-2:] == x.shape[-2:]:
-            # where the mask is 0 the canvas holds the clean latent, which needs no rescaling
-            s = over_batch(sigma, state)
-            mask = self._whole_tokens(merge(self.clean_mask, self.level)).to(state)
-            mask = repeated(mask, x.shape[0])
-            state = state * (mask + (1.0 - mask) / self.parameterisation.state_scale(s, self.level))
+    def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
+        """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
+        window of it, at sigma (B,)."""
+        state = unpack_channels(x, self.packing)
+        size = padded_size((state.shape[-2], state.shape[-1]), self.level, self._token)
+        last = compat.windowed(self.prediction, x, transformer_options)
+        if last is None:  # an area: its border is no edge
+            state = extend(state, size)
+        else:
+            last = unpack_channels(last, self.packing).to(state)
+            state = self.margin.around(state, sigma, size, last, self.parameterisation)
+        state, level_sigma = coarse_state(state, sigma, self.level, self.parameterisation)
+        mask = compat.windowed(self.kept_mask, x, transformer_options)
+        latent = compat.windowed(self.latent, x, transformer_options)
+        if mask is not None and latent is not None:
+            merged = repeated(self.condition(latent, x), x.shape[0]).to(state)
+            kept = compat.kept_latent(self.model, level_sigma, merged, torch.zeros_like(merged))
+            painted = repeated(self.condition(mask, x), x.shape[0]).to(state)
+            state = state * painted + kept * (1.0 - painted)
         return pack_channels(state, self.packing), level_sigma
 
-    def condition(self, tensor: Tensor) -> Tensor:
-        """A conditioning latent brought to the level: block means."""
-        low = merge(unpack_channels(tensor, self.packing), self.level)
-        return pack_channels(self._whole_tokens(low), self.packing)
+    def condition(self, tensor: Tensor, x: Tensor) -> Tensor:
+        """A conditioning tensor on x's grid, or one m times as fine, brought to the level: block means.
+
+        Other sizes (reference pictures) are brought to the level of their own grid.
+        """
+        own, grid = (tensor.shape[-2], tensor.shape[-1]), (x.shape[-2], x.shape[-1])
+        times = own[0] // grid[0] if own[0] % grid[0] == 0 and own[1] == own[0] // grid[0] * grid[1] else 0
+        packed = self.packing > 1 and tensor.shape[1] == x.shape[1]
+        fine = unpack_channels(tensor, self.packing) if packed else tensor
+        packing = self.packing if packed else 1
+        base = grid if times else own
+        whole = padded_size(
+            (base[0] * packing, base[1] * packing), self.level, self.trace.canvas.patch * packing
+        )
+        low = merge(extend(fine, (whole[0] * max(times, 1), whole[1] * max(times, 1))), self.level)
+        return pack_channels(low, packing)
 
     def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction made at the level copied over the canvas (or area) of `size`."""
@@ -160,8 +183,8 @@ class Run:
     def close(self) -> None:
         """End of the run, on every way out."""
         self.controls.clear()
-        self.beyond.clear()
-        self.prediction = self.clean_mask = None
+        self.prediction = self.kept_mask = self.latent = None
+        self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()
 
@@ -169,24 +192,6 @@ class Run:
     def _token(self) -> int:
         """Side of a token in unpacked latent pixels."""
         return self.trace.canvas.patch * self.packing
-
-    def _whole_tokens(self, state: Tensor) -> Tensor:
-        """A level's tensor continued to whole tokens; not every family does that by itself."""
-        return extend(state, padded_size((state.shape[-2], state.shape[-1]), 0, self._token))
-
-    def _margin(self, x: Tensor, sigma: Tensor) -> Tensor | None:
-        """What lies beyond the canvas's edge at this sigma, where the level has broken blocks or tokens."""
-        size = (x.shape[-2], x.shape[-1])
-        canvas = (self.trace.canvas.height * self.packing, self.trace.canvas.width * self.packing)
-        if size != canvas or not needs_margin(size, self.level, self._token):
-            return None
-        shape = (self.trace.batch, *x.shape[1:-2], *padded_size(size, self.level, self._token))
-        if self.level not in self.beyond:
-            self.beyond[self.level] = hashed_noise(self.seed, shape, device=x.device)
-        last = None if self.prediction is None else unpack_channels(self.prediction, self.packing).to(x)
-        noise = self.beyond[self.level].to(x)
-        margin = margin_state(last, noise, sigma.flatten()[:1], self.parameterisation)
-        return repeated(margin, x.shape[0])
 
 
 def repeated(tensor: Tensor, batch: int) -> Tensor:

@@ -8,10 +8,20 @@ import comfy.samplers
 from comfy_api.latest import io, ui
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from ..fresco_core import Look, Pass, Schedule, flow_sigmas, make_plan, parse, preset
+from ..fresco_core import (
+    PRESETS,
+    Look,
+    Pass,
+    Schedule,
+    ScheduleError,
+    flow_sigmas,
+    make_plan,
+    parse,
+    preset,
+)
 from ..fresco_core.plan import Canvas
 from . import compat
-from .types import CATEGORY, DEFAULT_PRESET, SCHEDULE_HELP, FrescoScheduleType, preset_names
+from .types import CATEGORY, DEFAULT_PRESET, SCHEDULE_HELP, FrescoScheduleType
 
 FROM_TEXT, FROM_NUMBERS = "from text", "from numbers"
 LEVELS = {"1/2": 1, "1/4": 2, "1/8": 3}
@@ -36,7 +46,7 @@ class FrescoSchedule(io.ComfyNode):
                 number(
                     io.Combo.Input,
                     "preset",
-                    options=[*preset_names(), FROM_TEXT, FROM_NUMBERS],
+                    options=[*PRESETS, FROM_TEXT, FROM_NUMBERS],
                     default=DEFAULT_PRESET,
                     tooltip="A ready schedule, or where to take it from: the text below, or the numbers "
                     "below.",
@@ -147,24 +157,29 @@ def build(source: str, text: str, draft_level: str, draft_share: float, refine_f
 
 
 def describe(schedule: Schedule, steps: int, sigmas: Any, model: Any, latent: dict | None) -> str:
-    """The plan in words, for the model and latent at hand or else for a 1024x1024 FLUX picture."""
-    if model is None:
-        plan = make_plan(schedule, flow_sigmas(steps), Canvas(128, 128))
-        return (
-            plan.describe()
-            + "\n(for a 1024x1024 picture and patches of 2; connect model and latent for yours)"
-        )
-    shape = tuple(latent["samples"].shape) if latent is not None else (1, 16, 128, 128)
-    parameterisation = compat.parameterisation_of(model.model)
-    if parameterisation is None:
-        return (
-            "this model's states are neither a flow's nor an EPS or v-prediction model's: it will run plain"
-        )
-    plan = make_plan(
-        schedule,
-        sigmas.tolist(),
-        compat.canvas_of(model.model, shape),
-        parameterisation,
-        compat.sigma_max_of(model.model),
+    """The plan in words, for the model and latent at hand or else for a 1024x1024 FLUX picture.
+
+    A schedule that does not fit this node's steps is described as such; the sampler may have others.
+    """
+    shape = (1, 16, 128, 128) if latent is None else tuple(latent["samples"].shape)
+    try:
+        if model is None:
+            plan = make_plan(schedule, flow_sigmas(steps), Canvas(shape[-2], shape[-1]))
+        else:
+            reason = compat.unsupported(model, shape)
+            if reason is not None:
+                return f"runs plain: {reason}"
+            sampling = compat.sampling_of(model)
+            canvas = compat.canvas_of(model.model, shape)
+            parameterisation = compat.parameterisation_of(sampling)
+            assert parameterisation is not None
+            plan = make_plan(schedule, sigmas.tolist(), canvas, parameterisation, float(sampling.sigma_max))
+    except ScheduleError as error:
+        return f"for the {steps} steps of this node: {error}"
+    missing = [name for name, value in (("model", model), ("latent", latent)) if value is None]
+    assumed = (
+        f"\n(a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
+        if missing
+        else ""
     )
-    return plan.describe() + ("" if latent is not None else "\n(for a latent of 128x128; connect yours)")
+    return plan.describe() + assumed

@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fresco_core import DETAIL_PRIORS, PRESETS, Schedule, parse, preset
+from ..fresco_core import DETAIL_PRIORS, Schedule, parse, preset
 from . import compat
 
 FrescoScheduleType = io.Custom("FRESCO_SCHEDULE")
@@ -44,11 +44,6 @@ def detail_input() -> Any:
         "none. wiener: the best "
         "linear guess from the canvas's own noise. smooth_wiener: both.",
     )
-
-
-def preset_names() -> list[str]:
-    """The presets, in the order in which they are offered."""
-    return list(PRESETS)
 
 
 def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:

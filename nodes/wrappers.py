@@ -8,10 +8,7 @@ windows, previews and caches of the host all see the canvas; only what is inside
 
 from __future__ import annotations
 
-import copy
-import functools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import comfy.model_patcher
@@ -22,6 +19,7 @@ from ..fresco_core import Canvas, Schedule, Trace, check_finite
 from ..fresco_core.detail import check_prior
 from . import compat
 from .conditioning import at_level, with_level_controls
+from .passes import run_passes
 from .run import KEY, RUN, Run, Settings
 
 log = logging.getLogger(__name__)
@@ -54,15 +52,15 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     settings: Settings | None = options["transformer_options"].get(KEY)
     if settings is None or (settings.schedule.off and settings.traces is None):
         return executor(*args, **kwargs)
-    noise, model = given["noise"], guider.model_patcher.model
-    reason = compat.unsupported(model, noise, given.get("latent_shapes"))
+    noise = given["noise"]
+    reason = compat.unsupported(guider.model_patcher, tuple(noise.shape), given.get("latent_shapes"))
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         return executor(*args, **kwargs)
     if not settings.schedule.off:
         check_finite("noise", noise)
         check_finite("latent", given["latent_image"])
-    run = open_run(settings, model, noise, given.get("seed"))
+    run = open_run(settings, guider.model_patcher, noise, given.get("seed"))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     guider.model_options["transformer_options"][RUN] = run
     try:
@@ -76,15 +74,14 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
             log.info("Fresco: %s", run.trace.summary())
 
 
-def open_run(settings: Settings, model: Any, noise: Tensor, seed: int | None) -> Run:
+def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) -> Run:
     """The state of a run over `noise` (B, C, ..., H, W)."""
-    parameterisation = compat.parameterisation_of(model)
+    model = patcher.model
+    parameterisation = compat.parameterisation_of(compat.sampling_of(patcher))
     assert parameterisation is not None
     canvas = compat.canvas_of(model, tuple(noise.shape))
-    trace = Trace(noise.shape[0], canvas, block_level_of(canvas))
-    run = Run(settings, model, parameterisation, trace, seed or 0, compat.packing_of(model))
-    run.tracker.block_level = trace.block_level
-    return run
+    trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=compat.pixels_of(model))
+    return Run(settings, model, parameterisation, trace, seed or 0, compat.packing_of(model))
 
 
 def block_level_of(canvas: Canvas) -> int:
@@ -101,91 +98,14 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
-    plan = run.prepare(given["sigmas"])
-    run.prediction = given["latent_image"]
-    mask = given.get("denoise_mask")
-    if mask is not None and not plan.plain and compat.keeps_latent_clean(run.model):
-        run.clean_mask = mask
+    plan = run.prepare(given["sigmas"], given["guider"].conds)
+    run.prediction = run.latent = given["latent_image"]
+    if given.get("denoise_mask") is not None and compat.shows_kept_clean(run.model):
+        run.kept_mask = given["denoise_mask"]
     if len(plan.passes) == 1:
-        run.begin_pass(0, executor.class_obj, options)
+        run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)
     return run_passes(executor, run, given)
-
-
-def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
-    """Every pass a call of the host's sampler, on the last one's result and with the run's own noise."""
-    assert run.plan is not None
-    sigmas, noise, latent = given["sigmas"], given["noise"], given["latent_image"]
-    samples, done = latent, 0
-    for index, planned in enumerate(run.plan.passes):
-        pass_sigmas = sigmas.new_tensor(planned.sigmas)
-        extra_args = with_sample_sigmas(given["extra_args"], pass_sigmas)
-        run.begin_pass(index, executor.class_obj, extra_args["model_options"]["transformer_options"])
-        call = executor
-        if index:
-            if (
-                not noise.any()
-            ):  # the noise is in the latent (add_noise disabled): what is left of it after the draft
-                noise = recovered_noise(run, noise, latent, samples, sigmas[0])
-            if given.get("denoise_mask") is not None and hasattr(executor.class_obj, "sampler_function"):
-                call = compat.with_sampler(executor, inpainting_into(executor.class_obj, latent))
-        samples = call(
-            given["guider"],
-            pass_sigmas,
-            extra_args,
-            counted(given["callback"], done, run.plan.steps),
-            noise,
-            samples,
-            given.get("denoise_mask"),
-            given.get("disable_pbar", False),
-        )
-        if index + 1 < len(run.plan.passes):
-            clean = samples if planned.sigmas[-1] == 0.0 else run.prediction
-            samples = compat.clean_latent(run.model, clean)
-        done += planned.steps
-    return samples
-
-
-def with_sample_sigmas(extra_args: dict, sigmas: Tensor) -> dict:
-    """The sampler's extra arguments with the pass's own sigmas where the host puts the run's."""
-    options = extra_args["model_options"]
-    transformer_options = {**options["transformer_options"], "sample_sigmas": sigmas}
-    return {**extra_args, "model_options": {**options, "transformer_options": transformer_options}}
-
-
-def counted(callback: Callable | None, done: int, total: int) -> Callable | None:
-    """The host's step callback, its steps counted over all passes."""
-    if callback is None:
-        return None
-
-    def counting(step: int, x0: Tensor, x: Tensor, total_steps: int) -> Any:
-        return callback(done + step, x0, x, total)
-
-    return counting
-
-
-def recovered_noise(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, sigma: Tensor) -> Tensor:
-    """The noise that the run's first state holds, given its clean prediction: (x - a x0) / b."""
-    x = run.model.model_sampling.noise_scaling(sigma, noise, latent)
-    return (x - run.parameterisation.signal(sigma) * prediction) / run.parameterisation.noise(sigma)
-
-
-def inpainting_into(sampler: Any, latent: Tensor) -> Any:
-    """A copy of a host sampler that keeps the unmasked part from `latent`, not from the latent that it
-    refines.
-
-    It makes no difference to masks of 0 and 1; under a soft mask a second pass would mix the draft in twice.
-    """
-    inner = sampler.sampler_function
-
-    @functools.wraps(inner)
-    def sampler_function(model: Any, *args: Any, **kwargs: Any) -> Any:
-        model.latent_image = latent
-        return inner(model, *args, **kwargs)
-
-    other = copy.copy(sampler)
-    other.sampler_function = sampler_function
-    return other
 
 
 def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -225,9 +145,8 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None or run.level == 0:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
-    size = (x.shape[-2], x.shape[-1])
-    state, level_sigma = run.coarse(x, sigma)
-    conds = at_level(run, size, given)
+    state, level_sigma = run.coarse(x, sigma, transformer_options)
+    conds = at_level(run, x, given)
     if compat.looks_up_sigmas(run.model):
         transformer_options = {
             **transformer_options,
@@ -240,4 +159,4 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     prediction = executor(
         state, level_sigma, conds.pop("c_concat", None), crossattn, control, transformer_options, **conds
     )
-    return run.on_canvas(prediction, size)
+    return run.on_canvas(prediction, (x.shape[-2], x.shape[-1]))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fresco_core.clock import FLOW, VE, recompose
 from fresco_core.detail import DETAIL_PRIORS, complete
-from fresco_core.look import coarse_state, look, margin_state, needs_margin
+from fresco_core.look import Margin, coarse_state, look
 from fresco_core.sampling import euler_step, flow_sigmas, sample_euler
 from fresco_core.transform import expand, level_size, merge, padded_size
 
@@ -92,17 +92,29 @@ def test_margin_keeps_the_noise_of_border_blocks_at_its_level(size, level):
     generator = torch.Generator().manual_seed(4)
     count = 6000
     padded = padded_size(size, level)
-    assert needs_margin(size, level)
-    x0 = torch.full((count, 1, *size), 0.7)
-    noise = torch.randn(count, 1, *size, generator=generator)
-    beyond = torch.randn(count, 1, *padded, generator=generator)
+    assert padded != size
+    x0 = torch.full((1, count, *size), 0.7)  # channels, as the margin's noise is shared by a batch
+    noise = torch.randn(1, count, *size, generator=generator)
     sigma = torch.tensor(0.5)
-    margin = margin_state(x0, beyond, sigma)
-    state, s = coarse_state(recompose(x0, noise, sigma, FLOW), sigma, level, FLOW, margin)
+    canvas = Margin(seed=8).around(recompose(x0, noise, sigma, FLOW), sigma, padded, x0)
+    state, s = coarse_state(canvas, sigma, level)
+    state = state[0].unsqueeze(1)
     assert state.shape[-2:] == level_size(size, level)
     deviation = state.std(dim=0) / s
     assert float((deviation - 1).abs().max()) < 5 / (2 * count) ** 0.5
     torch.testing.assert_close(state.mean(dim=0), torch.full_like(state[0], 0.7) * (1 - s), atol=0.03, rtol=0)
+
+
+def test_a_margin_is_the_same_for_every_call_batch_and_picture():
+    x, x0 = torch.randn(2, 3, 5, 7), torch.randn(2, 3, 5, 7)
+    sigma = torch.tensor([0.6, 0.6])
+    first, again = (Margin(3).around(x, sigma, (8, 8), x0) for _ in range(2))
+    assert torch.equal(first, again) and torch.equal(first[..., :5, :7], x)
+    twice = Margin(3).around(torch.cat((x, x)), torch.full((4,), 0.6), (8, 8), x0)
+    assert torch.equal(twice[:2], first) and torch.equal(twice[2:], first)
+    alone = Margin(3).around(x[1:], sigma[1:], (8, 8), x0[1:])
+    assert torch.equal(alone, first[1:])
+    assert Margin(3).around(x, sigma, (5, 7), x0).shape == x.shape
 
 
 def test_unknown_prior_is_named():

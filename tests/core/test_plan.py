@@ -91,6 +91,14 @@ def test_runs_that_start_lower_rewind_to_the_same_part_of_their_range():
     assert p.passes[0].sigmas[0] == pytest.approx(0.5) and p.passes[1].sigmas[0] == pytest.approx(0.4)
 
 
+def test_ends_scale_as_rewinds_do_and_schedulers_that_start_a_little_lower_are_no_image_to_image():
+    half = flow_sigmas(40)[-21:]
+    p = make_plan(parse("draft 1/2 to 0.2; refine 0.8"), half, CANVAS, sigma_max=1.0)
+    assert p.passes[0].sigmas[-1] == pytest.approx(0.1)
+    p = make_plan(parse("draft 1/2; refine 0.75"), [*np.geomspace(11.0, 0.03, 20), 0.0], CANVAS, VE, 14.6)
+    assert p.passes[1].sigmas[0] == pytest.approx(3.0)
+
+
 def test_a_run_that_keeps_noise_drafts_to_the_clean_end():
     p = make_plan(parse("draft 1/2 x4; refine 0.9 x4"), flow_sigmas(16)[:9], CANVAS, sigma_max=1.0)
     assert p.passes[0].sigmas[-1] == 0.0 and p.passes[1].sigmas[-1] == pytest.approx(0.5)
@@ -134,7 +142,7 @@ def test_a_run_that_starts_below_the_last_until_is_plain():
     p = make_plan(parse("1/2 until 0.8, full"), flow_sigmas(20)[-11:], CANVAS)
     assert p.plain and "already full" in p.reason
     p = make_plan(parse("draft 1/2; refine 0.3"), [1.0, 0.9, 0.8, 0.7, 0.5], CANVAS)
-    assert p.plain and "below the sigma at which this run ends" in p.reason
+    assert p.plain and "would start at sigma 0.3 and end at 0.5" in p.reason
 
 
 @pytest.mark.parametrize(
@@ -167,8 +175,6 @@ def test_schedules_that_do_not_fit(text, steps, canvas, words):
 @pytest.mark.parametrize(
     "sigmas,words",
     [
-        ([1.0], "brings 1 sigmas"),
-        ([], "brings 0 sigmas"),
         ([1.0, 0.5, 0.7, 0.0], r"out of order at step 2 \(0.5 then 0.7\)"),
         ([1.0, float("nan"), 0.0], "not all finite"),
         ([1.0, -0.5], "not all finite and positive"),
@@ -177,6 +183,28 @@ def test_schedules_that_do_not_fit(text, steps, canvas, words):
 def test_bad_grids(sigmas, words):
     with pytest.raises(ScheduleError, match=words):
         make_plan(preset("balanced"), sigmas, CANVAS)
+
+
+@pytest.mark.parametrize("sigmas", [[], [1.0]])
+def test_no_step_is_no_case_for_fresco(sigmas):
+    assert make_plan(preset("balanced"), sigmas, CANVAS).passes == (PlannedPass(tuple(sigmas), ()),)
+
+
+@given(
+    st.lists(st.floats(0.03, 14.0), min_size=6, max_size=20, unique=True),
+    st.floats(0.05, 0.9),
+    st.floats(0.0, 0.04),
+)
+def test_every_planned_grid_falls(sigmas, start, end):
+    """Whatever the grid shows of its spread: rewinds below its last positive sigma, drafts that end "
+    "above 0."""
+    for parameterisation, scale in ((VE, 1.0), (FLOW, 1 / 15.0)):
+        grid = [s * scale for s in sorted(sigmas, reverse=True)] + [0.0]
+        schedule = parse(f"draft 1/2{f' to {end:.4f}' if end > 0.001 else ''}; refine {start:.4f}")
+        for steps in (grid, grid[:-1]):
+            planned = make_plan(schedule, steps, CANVAS, parameterisation, grid[0])
+            for p in planned.passes:
+                assert all(a > b for a, b in zip(p.sigmas, p.sigmas[1:]))
 
 
 def test_off_takes_any_grid_as_it_is():

@@ -82,6 +82,24 @@ def test_callback_counts_over_passes_and_the_trace_records_every_evaluation():
     assert "12 at 1/2, 8 at full" in trace.summary() and "1.82x fewer" in trace.summary()
 
 
+def test_border_blocks_of_odd_canvases_get_no_more_noise_than_their_level_has():
+    """White process, 5x5 canvas: the level states that the sampler feeds its denoiser have one deviation."""
+    seen = []
+
+    def denoise(x, sigma):
+        seen.append((x.std(dim=(0, 1)), float(sigma[0])))
+        return torch.zeros_like(x)
+
+    sample(
+        denoise,
+        hashed_noise(5, (4, 2000, 5, 5)),
+        make_plan(parse("1/2 x3, full x1"), flow_sigmas(4), Canvas(5, 5, patch=1)),
+    )
+    for deviation, sigma in seen[:3]:
+        assert deviation.shape == (3, 3)
+        assert float((deviation / sigma - 1.0).abs().max()) < 0.06
+
+
 def test_nan_noise_is_refused_before_the_first_step():
     noise = hashed_noise(5, (1, 2, 32, 32))
     noise[0, 0, 0, 0] = float("nan")

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from fresco_core.transform import (
     expand,
+    extend,
     join,
     level_size,
     merge,
     pack_channels,
-    pad_with,
     padded_size,
     split,
     unpack_channels,
@@ -69,15 +69,15 @@ def test_merged_white_noise_is_white_with_deviation_two_to_minus_level(level):
     assert float(neighbours.abs().max()) * 4**level < 6.0 / count**0.5
 
 
-@given(sides, sides, st.integers(1, 3), st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
-def test_margin_fills_only_what_lies_outside(height, width, level, seed):
-    x = normal((1, 2, height, width), seed)
-    margin = normal((1, 2, *padded_size((height, width), level)), seed + 1)
-    out = pad_with(x, margin)
+@given(sides, sides, st.integers(0, 3), st.integers(1, 3))
+def test_extended_canvases_repeat_their_border(height, width, level, multiple):
+    x = normal((1, 2, height, width), 1)
+    size = padded_size((height, width), level, multiple)
+    assert all(side % (multiple << level) == 0 for side in size)
+    out = extend(x, size)
     assert torch.equal(out[..., :height, :width], x)
-    assert torch.equal(out[..., height:, :], margin[..., height:, :])
-    assert torch.equal(out[..., width:], margin[..., width:])
+    assert torch.equal(out[..., height:, :width], x[..., -1:, :].expand(1, 2, size[0] - height, width))
+    assert torch.equal(out[..., width:], out[..., width - 1 : width].expand(1, 2, size[0], size[1] - width))
 
 
 def test_packed_channels_merge_as_the_pixels_they_hold():
@@ -96,9 +96,8 @@ def test_packed_channels_merge_as_the_pixels_they_hold():
         lambda: split(torch.zeros(1, 1, 3, 4)),
         lambda: join(torch.zeros(1, 2, 2), torch.zeros(2, 1, 2, 2)),
         lambda: expand(torch.zeros(1, 1, 2, 2), 1, (5, 4)),
-        lambda: pad_with(torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 2, 4)),
     ],
 )
 def test_wrong_shapes_are_named(call):
-    with pytest.raises(ValueError, match=r"found|expected|needs even|is \(|level|margin"):
+    with pytest.raises(ValueError, match=r"found|expected|needs even|is \(|level"):
         call()

@@ -177,8 +177,8 @@ def test_latents_that_a_model_sees_clean_stay_clean_in_a_coarse_look(apply):
     from fresco_pack.nodes import compat
 
     model = tiny.build("hunyuan_video")
-    assert compat.keeps_latent_clean(model.model)
-    assert not compat.keeps_latent_clean(tiny.build("flux").model)
+    assert compat.shows_kept_clean(model.model)
+    assert not compat.shows_kept_clean(tiny.build("flux").model)
     source = tiny.sample(model.patcher, model, steps=4, seed=3)
     mask = torch.ones(1, 1, *source.shape[2:])
     mask[:, :, :1] = 0.0  # the first frame is given

@@ -60,12 +60,12 @@ def test_flux2_looks_at_the_pixels_packed_into_its_channels(apply):
 
     model = tiny.build("flux2")
     x = torch.randn(1, 128, 16, 16)
-    run = open_run(Settings(None, "zero"), model.model, x, 0)
+    run = open_run(Settings(None, "zero"), model.patcher, x, 0)
     run.level = 1
-    state, sigma = run.coarse(x, torch.tensor([0.5]))
+    state, sigma = run.coarse(x, torch.tensor([0.5]), {})
     expected = pack_channels(merge(unpack_channels(x, 2), 1), 2) / 0.75
     torch.testing.assert_close(state, expected)
     assert float(sigma) == pytest.approx(0.5 / 1.5)
     torch.testing.assert_close(
-        run.on_canvas(run.condition(x), (16, 16)).mean(), x.mean(), atol=1e-5, rtol=1e-3
+        run.on_canvas(run.condition(x, x), (16, 16)).mean(), x.mean(), atol=1e-5, rtol=1e-3
     )
