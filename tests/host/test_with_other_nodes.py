@@ -218,7 +218,8 @@ def test_differential_diffusion_releases_areas_at_the_same_sigma_in_every_pass(f
     for sigma, least in painted:
         above = [value for s, value in plain.items() if s >= sigma - 1e-4]
         below = [value for s, value in plain.items() if s <= sigma + 1e-4]
-        assert max(below, default=0.0) - 1e-4 <= least <= min(above) + 1e-4, f"at sigma {sigma} areas from {least} on"
+        low, high = max(below, default=0.0) - 1e-4, min(above) + 1e-4
+        assert low <= least <= high, f"at sigma {sigma} areas from {least} on"
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
