@@ -156,7 +156,7 @@ def make_plan(
         )
     needed = sum(len(pass_amounts(p)) for p in schedule.passes)
     if steps < max(needed, 2):
-        return plain(f"{steps} steps are too few for '{schedule}', which divides them into {needed} parts")
+        return plain(f"a run of {steps} is too short for '{schedule}', which divides it into {needed} parts")
     counts = _divide(schedule, steps)
     planned = []
     for p, parts in zip(schedule.passes, counts):

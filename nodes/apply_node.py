@@ -27,7 +27,7 @@ class FrescoApply(io.ComfyNode):
             search_aliases=["fresco", "accelerate", "speed up", "progressive resolution"],
             inputs=[
                 io.Model.Input("model", tooltip="The model to accelerate. The node patches a clone."),
-                schedule_input(PRESETS[DEFAULT_PRESET]),
+                schedule_input(PRESETS[DEFAULT_PRESET], f" Empty means the preset {DEFAULT_PRESET}."),
                 detail_input(),
             ],
             outputs=[io.Model.Output(tooltip="The model; connect it to any sampler or guider.")],

@@ -128,8 +128,8 @@ def test_step_at_covers_the_grid_what_is_between_and_what_is_beyond():
     "canvas,steps,text,reason",
     [
         (Canvas(6, 64), 20, "draft 1/2; refine 0.75", "too small for half resolution"),
-        (Canvas(64, 64), 1, "1/2 until 0.5, full", "1 steps are too few"),
-        (Canvas(64, 64), 2, "1/4, 1/2, full", "2 steps are too few"),
+        (Canvas(64, 64), 1, "1/2 until 0.5, full", "a run of 1 is too short"),
+        (Canvas(64, 64), 2, "1/4, 1/2, full", "a run of 2 is too short"),
     ],
 )
 def test_runs_that_cannot_gain_are_plain_and_say_why(canvas, steps, text, reason):

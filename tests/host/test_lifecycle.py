@@ -100,7 +100,7 @@ def test_sigmas_that_contradict_themselves(flux, apply, sigmas, message):
         tiny.sample(apply(flux.patcher, TWO_PASS), flux, sigmas=torch.tensor(sigmas))
 
 
-@pytest.mark.parametrize("size,steps,reason", [((2, 2), 7, "too small"), ((16, 16), 1, "too few")])
+@pytest.mark.parametrize("size,steps,reason", [((2, 2), 7, "too small"), ((16, 16), 1, "too short")])
 def test_too_small_or_too_short_runs_plain_and_says_so_once(apply, caplog, size, steps, reason):
     model = tiny.build("flux", size=size)
     plain = tiny.sample(model.patcher, model, steps=steps)
