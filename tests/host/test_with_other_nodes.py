@@ -32,8 +32,7 @@ def executed(node, *args, **kwargs):
 
 
 def test_a_sampling_patch_that_changes_the_kind_of_model_is_followed_from_the_first_run(apply):
-    """ModelSamplingSD3 makes a flow of an EPS model; the host puts it on the model only once a run has "
-    "begun."""
+    """ModelSamplingSD3 makes a flow of an EPS model; the host applies it only once a run has begun."""
     model = tiny.build("sdxl")
     flow = sampling_nodes.ModelSamplingSD3().patch(model.patcher, shift=3.0)[0]
     results, names = {}, []
