@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -54,10 +55,9 @@ def widget(kind: type, id: str, **options: Any) -> Any:
 def show_text(node: type[io.ComfyNode], text: str) -> None:
     """Write `text` on the node in the browser, as core's Get Image Size does; nothing where there is no
     server."""
-    from server import PromptServer
-
+    module = sys.modules.get("server")  # the host's own; absent in scripts that borrow its modules
+    server = getattr(getattr(module, "PromptServer", None), "instance", None)
     hidden = getattr(node, "hidden", None)
-    server = getattr(PromptServer, "instance", None)
     if server is not None and hidden is not None and hidden.unique_id is not None:
         server.send_progress_text(text, hidden.unique_id)
 
