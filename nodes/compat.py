@@ -68,8 +68,7 @@ def bound(names: str, args: tuple, kwargs: dict) -> dict[str, Any]:
     return {**dict(zip(names.split(), args)), **kwargs}
 
 
-# --- models
-# ---------------------------------------------------------------------------------------------------------
+# models
 
 
 def sampling_of(patcher: Any) -> Any:
@@ -194,8 +193,7 @@ def looks_up_sigmas(model: Any) -> bool:
     return bool(getattr(getattr(model.diffusion_model, "params", None), "meanflow", False))
 
 
-# --- samplers and caches
-# --------------------------------------------------------------------------------------------
+# samplers and caches
 
 
 def off_grid(sampler: Any) -> bool:

@@ -84,3 +84,20 @@ def test_ksampler_without_a_step_returns_the_latent_and_an_empty_trace():
         model.patcher, 1, 20, 1.0, "euler", "simple", model.positive, model.negative, latent, denoise=0.0
     )
     assert torch.equal(output.args[0]["samples"], latent["samples"]) and output.args[1].evaluations == []
+
+
+@pytest.mark.parametrize(
+    "version,allowed", [("0.9.1", False), ("0.3.64", False), ("0.9.2", True), ("0.38.0-dev", True)]
+)
+def test_hosts_that_are_too_old_get_a_message(monkeypatch, version, allowed):
+    import comfyui_version
+    from fresco_pack.nodes.compat import check_host
+
+    monkeypatch.setattr(comfyui_version, "__version__", version)
+    if allowed:
+        check_host()
+    else:
+        with pytest.raises(
+            ImportError, match=f"needs ComfyUI 0.9.2 or newer and found {version}: update ComfyUI"
+        ):
+            check_host()
