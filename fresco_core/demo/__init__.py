@@ -1,0 +1,1 @@
+"""The trained demo model: scene grammar, prompt encoder, autoencoder, transformer."""
