@@ -1,6 +1,7 @@
 """Train the demo model: `python -m tools.train_demo --budget cpu`.
 
-Stages, each resumable at any moment by the same command: autoencoder, classifier, latents, transformer, decoder, export.
+Stages, each resumable at any moment by the same command: autoencoder, classifier, latents, transformer,
+decoder, export.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ STAGES = ("autoencoder", "classifier", "latents", "transformer", "decoder", "exp
 
 def main() -> None:
     """Run the stages asked for, in order."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--budget", choices=BUDGETS, default="cpu")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--out", type=Path, help="folder for checkpoints, log and sheets; default out/demo-BUDGET")
+    parser.add_argument(
+        "--out", type=Path, help="folder for checkpoints, log and sheets; default out/demo-BUDGET"
+    )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
-    parser.add_argument("--minutes", type=float, help="work per stage, earlier runs included, in place of the budget's")
+    parser.add_argument(
+        "--minutes", type=float, help="work per stage, earlier runs included, in place of the budget's"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true", help="on a GPU: do without torch.compile")
     args = parser.parse_args()
@@ -33,18 +40,23 @@ def main() -> None:
     torch.set_float32_matmul_precision("high")
     budget = BUDGETS[args.budget]
     if args.minutes:
-        timed = {name: dataclasses.replace(getattr(budget, name), minutes=args.minutes)
-                 for name in ("autoencoder", "decoder", "classifier", "transformer")}
+        timed = {
+            name: dataclasses.replace(getattr(budget, name), minutes=args.minutes)
+            for name in ("autoencoder", "decoder", "classifier", "transformer")
+        }
         budget = dataclasses.replace(budget, **timed)
     folder = args.out or Path("out") / f"demo-{budget.name}"
     folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s",
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
         handlers=[logging.StreamHandler(), logging.FileHandler(folder / "train.log")],
     )
     work = Workplace(budget, folder, args.device, compile=args.device != "cpu" and not args.no_compile)
     for stage in args.stages:
-        logging.info("stage %s, budget %s, torch %s on %s", stage, budget.name, torch.__version__, args.device)
+        logging.info(
+            "stage %s, budget %s, torch %s on %s", stage, budget.name, torch.__version__, args.device
+        )
         run_stage(stage, work)
 
 

@@ -1,8 +1,8 @@
 """The demo's autoencoder, in the layout and key names of the host's tiny autoencoders (comfy/taesd/taesd.py).
 
-The host knows one width only, 64 channels. Training may use fewer channels and fewer blocks per level; `to_layout` then
-fills the rest with zeros, which computes the same function: a block with zero weights is a ReLU, and a ReLU does not
-change what is already behind one.
+The host knows one width only, 64 channels. Training may use fewer channels and fewer blocks per level;
+`to_layout` then fills the rest with zeros, which computes the same function: a block with zero weights is a
+ReLU, and a ReLU does not change what is already behind one.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from torch import Tensor, nn
 LATENT_CHANNELS = 16
 DOWNSCALE = 8
 HOST_SCALE, HOST_SHIFT = 0.3611, 0.1159
-"""Of the host's FLUX latent format: it hands the model (z - shift) * scale. Stored with the weights, they cancel, so that
-what the encoder writes is what the transformer reads."""
+"""Of the host's FLUX latent format: it hands the model (z - shift) * scale. Stored with the weights, they
+cancel, so that what the encoder writes is what the transformer reads."""
 
 
 @dataclass(frozen=True)
 class AutoencoderShape:
-    """Channels and active blocks per level, from full resolution down to one eighth; the defaults are the host's."""
+    """Channels and active blocks per level, from full resolution down to one eighth; the defaults are the
+    host's."""
 
     encoder_widths: tuple[int, int, int, int] = (64, 64, 64, 64)
     encoder_blocks: tuple[int, int, int, int] = (1, 3, 3, 3)
@@ -44,8 +45,10 @@ class Block(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
         )
 
@@ -61,10 +64,14 @@ def _level(width: int, active: int, total: int) -> list[nn.Module]:
 def _encoder(shape: AutoencoderShape) -> nn.Sequential:
     (w0, w1, w2, w3), (b0, b1, b2, b3) = shape.encoder_widths, shape.encoder_blocks
     return nn.Sequential(
-        nn.Conv2d(3, w0, 3, padding=1), *_level(w0, b0, 1),
-        nn.Conv2d(w0, w1, 3, padding=1, stride=2, bias=False), *_level(w1, b1, 3),
-        nn.Conv2d(w1, w2, 3, padding=1, stride=2, bias=False), *_level(w2, b2, 3),
-        nn.Conv2d(w2, w3, 3, padding=1, stride=2, bias=False), *_level(w3, b3, 3),
+        nn.Conv2d(3, w0, 3, padding=1),
+        *_level(w0, b0, 1),
+        nn.Conv2d(w0, w1, 3, padding=1, stride=2, bias=False),
+        *_level(w1, b1, 3),
+        nn.Conv2d(w1, w2, 3, padding=1, stride=2, bias=False),
+        *_level(w2, b2, 3),
+        nn.Conv2d(w2, w3, 3, padding=1, stride=2, bias=False),
+        *_level(w3, b3, 3),
         nn.Conv2d(w3, LATENT_CHANNELS, 3, padding=1),
     )
 
@@ -72,11 +79,20 @@ def _encoder(shape: AutoencoderShape) -> nn.Sequential:
 def _decoder(shape: AutoencoderShape) -> nn.Sequential:
     (w0, w1, w2, w3), (b0, b1, b2, b3) = shape.decoder_widths, shape.decoder_blocks
     return nn.Sequential(
-        Clamp(), nn.Conv2d(LATENT_CHANNELS, w3, 3, padding=1), nn.ReLU(),
-        *_level(w3, b3, 3), nn.Upsample(scale_factor=2), nn.Conv2d(w3, w2, 3, padding=1, bias=False),
-        *_level(w2, b2, 3), nn.Upsample(scale_factor=2), nn.Conv2d(w2, w1, 3, padding=1, bias=False),
-        *_level(w1, b1, 3), nn.Upsample(scale_factor=2), nn.Conv2d(w1, w0, 3, padding=1, bias=False),
-        *_level(w0, b0, 1), nn.Conv2d(w0, 3, 3, padding=1),
+        Clamp(),
+        nn.Conv2d(LATENT_CHANNELS, w3, 3, padding=1),
+        nn.ReLU(),
+        *_level(w3, b3, 3),
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(w3, w2, 3, padding=1, bias=False),
+        *_level(w2, b2, 3),
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(w2, w1, 3, padding=1, bias=False),
+        *_level(w1, b1, 3),
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(w1, w0, 3, padding=1, bias=False),
+        *_level(w0, b0, 1),
+        nn.Conv2d(w0, 3, 3, padding=1),
     )
 
 
@@ -98,7 +114,8 @@ class TinyAutoencoder(nn.Module):
         return self.taesd_decoder(latents)
 
     def to_layout(self) -> dict[str, Tensor]:
-        """The weights in the host's shapes, with its scale and shift: a file of these loads with the stock Load VAE."""
+        """The weights in the host's shapes, with its scale and shift: a file of these loads with the stock
+        Load VAE."""
         with torch.device("meta"):
             wanted = TinyAutoencoder().state_dict()
         own = self.state_dict()

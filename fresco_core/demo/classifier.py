@@ -37,7 +37,14 @@ class SceneClassifier(nn.Module):
     def __init__(self, vocabulary: Vocabulary):
         super().__init__()
         self.vocabulary = vocabulary
-        steps = ((3, 32, 2), (32, 64, 2), (64, 96, 2), (96, 96, 1), (96, FEATURES, 2), (FEATURES, FEATURES, 1))
+        steps = (
+            (3, 32, 2),
+            (32, 64, 2),
+            (64, 96, 2),
+            (96, 96, 1),
+            (96, FEATURES, 2),
+            (FEATURES, FEATURES, 1),
+        )
         layers: list[nn.Module] = []
         for n_in, n_out, stride in steps:
             layers += [nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1), nn.GroupNorm(8, n_out), nn.ReLU()]
@@ -56,7 +63,10 @@ class SceneClassifier(nn.Module):
         cells = F.relu(self.cell(fine)).flatten(2).transpose(1, 2)
         mean = fine.mean(dim=(2, 3))
         return Reading(
-            self.objects(cells), self.sizes(cells), self.kinds(mean), self.colours(mean),
+            self.objects(cells),
+            self.sizes(cells),
+            self.kinds(mean),
+            self.colours(mean),
             torch.cat((cells.flatten(1), mean), dim=1),
         )
 
@@ -94,14 +104,18 @@ def _spread(ids: Tensor, column: int) -> Tensor:
 
 
 def fidelity_marks(reading: Reading, ids: Tensor) -> dict[str, Tensor]:
-    """Marks per picture, for means and bootstrap: counts of objects asked, found, at their place, and so on, (B,)."""
+    """Marks per picture, for means and bootstrap: counts of objects asked, found, at their place, and so on,
+    (B,)."""
     wanted, seen = places_wanted(ids), reading.objects.argmax(-1)
     asked = wanted > 0
     found = ((wanted[:, :, None] == seen[:, None, :]) & asked[:, :, None]).any(-1)
     placed = asked & (wanted == seen)
     sized = placed & (sizes_wanted(ids) == reading.sizes.argmax(-1))
     return {
-        "asked": asked.sum(1), "found": found.sum(1), "placed": placed.sum(1), "sized": sized.sum(1),
+        "asked": asked.sum(1),
+        "found": found.sum(1),
+        "placed": placed.sum(1),
+        "sized": sized.sum(1),
         "spurious": ((seen > 0) & ~asked).sum(1),
         "kinds": (reading.kinds.argmax(-1) + 1 == ids[:, -2]).long(),
         "colours": (reading.colours.argmax(-1) + 1 == ids[:, -1]).long(),

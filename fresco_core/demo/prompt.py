@@ -10,18 +10,27 @@ from .vocabulary import Vocabulary
 
 
 class PromptEncoder(nn.Module):
-    """One token per object phrase (name, place and size added up), one for the ground's kind, one for its colour.
+    """One token per object phrase (name, place and size added up), one for the ground's kind, one for its
+    colour.
 
-    Index 0 of every table is learned too and stands for an absent word; a row of zeros is the empty prompt, as for
-    classifier-free guidance.
+    Index 0 of every table is learned too and stands for an absent word; a row of zeros is the empty prompt,
+    as for classifier-free guidance.
     """
 
     def __init__(self, vocabulary: Vocabulary, context_size: int = 128, pooled_size: int = 128):
         super().__init__()
         self.vocabulary = vocabulary
-        words = (vocabulary.objects, vocabulary.places, vocabulary.sizes, vocabulary.kinds, vocabulary.colours)
+        words = (
+            vocabulary.objects,
+            vocabulary.places,
+            vocabulary.sizes,
+            vocabulary.kinds,
+            vocabulary.colours,
+        )
         self.tables = nn.ModuleList(nn.Embedding(len(known) + 1, context_size) for known in words)
-        self.pool = nn.Sequential(nn.Linear(context_size, pooled_size), nn.SiLU(), nn.Linear(pooled_size, pooled_size))
+        self.pool = nn.Sequential(
+            nn.Linear(context_size, pooled_size), nn.SiLU(), nn.Linear(pooled_size, pooled_size)
+        )
 
     @property
     def tokens(self) -> int:

@@ -1,8 +1,8 @@
 """The scene grammar: what a prompt of the demo model can say.
 
-    prompt  = [ object { "," object } ] [ ["," ] "on" ground ]
-    object  = [ article ] [ size ] name [ place ]           "a big red apple top left"
-    ground  = [ article ] ( colour [ kind ] | kind colour ) "green checks", "plain blue", "a grey gradient"
+prompt  = [ object { "," object } ] [ ["," ] "on" ground ]
+object  = [ article ] [ size ] name [ place ]           "a big red apple top left"
+ground  = [ article ] ( colour [ kind ] | kind colour ) "green checks", "plain blue", "a grey gradient"
 """
 
 from __future__ import annotations
@@ -25,9 +25,30 @@ ID_COLUMNS = 3 * MAX_OBJECTS + 2
 """Columns of a row of ids: (object, place, size) three times, then ground kind and ground colour."""
 
 _ARTICLES = {"a", "an", "the", "one"}
-_SAME_WORD = {"center": "centre", "middle": "centre", "large": "big", "little": "small", "gray": "grey", "upper": "top",
-              "lower": "bottom", "background": "", "at": "", "in": "", "with": ""}
-_PLACE_ORDER = ("centre", "left", "right", "top", "bottom", "top left", "bottom right", "top right", "bottom left")
+_SAME_WORD = {
+    "center": "centre",
+    "middle": "centre",
+    "large": "big",
+    "little": "small",
+    "gray": "grey",
+    "upper": "top",
+    "lower": "bottom",
+    "background": "",
+    "at": "",
+    "in": "",
+    "with": "",
+}
+_PLACE_ORDER = (
+    "centre",
+    "left",
+    "right",
+    "top",
+    "bottom",
+    "top left",
+    "bottom right",
+    "top right",
+    "bottom left",
+)
 
 
 class SceneError(ValueError):
@@ -71,8 +92,8 @@ def _article(words: str) -> str:
 def parse(prompt: str, vocabulary: Vocabulary) -> Scene:
     """Read a prompt.
 
-    A missing size is medium, a missing place the first free one (centre first), a missing ground plain and of the
-    vocabulary's last colour.
+    A missing size is medium, a missing place the first free one (centre first), a missing ground plain and of
+    the vocabulary's last colour.
 
     Raises:
         SceneError: unknown word (names the nearest known ones), two objects at one place, too many objects.
@@ -87,7 +108,9 @@ def parse(prompt: str, vocabulary: Vocabulary) -> Scene:
     taken = [place for _, place, _ in read if place]
     for place in taken:
         if taken.count(place) > 1:
-            raise SceneError(f"Two objects at '{place}': give each its own place of {_list(vocabulary.places)}.")
+            raise SceneError(
+                f"Two objects at '{place}': give each its own place of {_list(vocabulary.places)}."
+            )
     items = []
     for name, place, size in read:
         if not place:
@@ -139,7 +162,9 @@ def _parse_ground(text: str, vocabulary: Vocabulary) -> tuple[str, str]:
 def _unknown(what: str, found: str, known: Iterable[str], where: str = "") -> str:
     known = tuple(known)
     last = found.split()[-1] if found.split() else found
-    near = difflib.get_close_matches(found, known, n=3, cutoff=0.5) or difflib.get_close_matches(last, known, 3, 0.5)
+    near = difflib.get_close_matches(found, known, n=3, cutoff=0.5) or difflib.get_close_matches(
+        last, known, 3, 0.5
+    )
     where = f" {where}" if where else ""
     if near:
         return f"Unknown {what} '{found}'{where}. Nearest known: {_list(near)}."

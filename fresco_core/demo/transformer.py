@@ -1,8 +1,9 @@
 """A rectified-flow transformer in the FLUX.1 layout and key names, in plain torch.
 
-Layout: Black Forest Labs' FLUX.1 (double-stream blocks, then single-stream ones, adaptive layer norms, rotary positions
-over (0, y, x)). The host finds hidden size, context and pooled widths and depths from the weights; patch size 2, MLP ratio
-4, axes (16, 56, 56), theta 10000, and thus a head size of 128, it assumes.
+Layout: Black Forest Labs' FLUX.1 (double-stream blocks, then single-stream ones, adaptive layer norms, rotary
+    positions over (0, y, x)). The host finds hidden size, context and pooled widths and depths from the
+    weights; patch size 2, MLP ratio 4, axes (16, 56, 56), theta 10000, and thus a head size of 128, it
+    assumes.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class TransformerShape:
     @classmethod
     def of(cls, weights: Mapping[str, Tensor]) -> TransformerShape:
         """The shape that a state dict has."""
+
         def depth(name: str) -> int:
             return len({key.split(".")[1] for key in weights if key.startswith(f"{name}.")})
 
@@ -107,7 +109,9 @@ class Attention(nn.Module):
 
 
 def _mlp(hidden: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(hidden, 4 * hidden), nn.GELU(approximate="tanh"), nn.Linear(4 * hidden, hidden))
+    return nn.Sequential(
+        nn.Linear(hidden, 4 * hidden), nn.GELU(approximate="tanh"), nn.Linear(4 * hidden, hidden)
+    )
 
 
 def _modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -241,8 +245,12 @@ class DemoTransformer(nn.Module):
         self.txt_in = nn.Linear(shape.context_size, shape.hidden)
         self.time_in = Embedder(TIME_SIZE, shape.hidden)
         self.vector_in = Embedder(shape.pooled_size, shape.hidden)
-        self.double_blocks = nn.ModuleList(DoubleStreamBlock(shape.hidden) for _ in range(shape.double_blocks))
-        self.single_blocks = nn.ModuleList(SingleStreamBlock(shape.hidden) for _ in range(shape.single_blocks))
+        self.double_blocks = nn.ModuleList(
+            DoubleStreamBlock(shape.hidden) for _ in range(shape.double_blocks)
+        )
+        self.single_blocks = nn.ModuleList(
+            SingleStreamBlock(shape.hidden) for _ in range(shape.single_blocks)
+        )
         self.final_layer = LastLayer(shape.hidden, patch)
         self._start()
 

@@ -25,7 +25,8 @@ GROUND_COLOURS = {
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words of one trained model; stored with its prompt encoder, so the order of each tuple never changes."""
+    """Words of one trained model; stored with its prompt encoder, so the order of each tuple never
+    changes."""
 
     objects: tuple[str, ...]
     kinds: tuple[str, ...] = GROUND_KINDS

@@ -1,7 +1,7 @@
 """Read and write the demo model's weights.
 
-Four files: `demo_transformer.safetensors` and `demo_vae.safetensors`, which the host's stock loaders take, and
-`demo_prompt.safetensors` and `demo_classifier.safetensors`, which carry the vocabulary in their metadata.
+Four files: `demo_transformer.safetensors` and `demo_vae.safetensors`, which the host's stock loaders take,
+and `demo_prompt.safetensors` and `demo_classifier.safetensors`, which carry the vocabulary in their metadata.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class DemoWeights:
 def _find(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.is_file():
-        raise FileNotFoundError(f"The demo's weights are not here: {path} is missing. See {FOLDER / 'README.md'}.")
+        raise FileNotFoundError(
+            f"The demo's weights are not here: {path} is missing. See {FOLDER / 'README.md'}."
+        )
     return path
 
 
@@ -87,9 +89,15 @@ def _with_vocabulary(path: Path) -> tuple[Vocabulary, dict[str, Tensor]]:
 
 
 def save_weights(
-    path: Path, weights: dict[str, Tensor], vocabulary: Vocabulary | None = None, dtype: torch.dtype = torch.float16
+    path: Path,
+    weights: dict[str, Tensor],
+    vocabulary: Vocabulary | None = None,
+    dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write tensors, matrices and kernels in `dtype`, vectors and single values in float32."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    narrow = {k: (v.detach().cpu().to(dtype if v.ndim > 1 else torch.float32).contiguous()) for k, v in weights.items()}
+    narrow = {
+        k: (v.detach().cpu().to(dtype if v.ndim > 1 else torch.float32).contiguous())
+        for k, v in weights.items()
+    }
     save_file(narrow, path, metadata={"vocabulary": vocabulary.to_json()} if vocabulary else None)

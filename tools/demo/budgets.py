@@ -19,7 +19,8 @@ LEVEL_DOWNSCALE = (1, 2, 4)
 class Stage:
     """One model's training; it ends at `steps` or at `minutes` of work, whichever is first.
 
-    The rate rises over `warmup` steps, stays, and falls linearly to zero over the last `decay` share of the work.
+    The rate rises over `warmup` steps, stays, and falls linearly to zero over the last `decay` share of the
+    work.
     """
 
     steps: int
@@ -79,27 +80,55 @@ CPU = Budget(
     looks=Looks(),
     autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
     transformer_shape=TransformerShape(hidden=128, double_blocks=3, single_blocks=5),
-    autoencoder=Stage(6000, 17, (16, 16, 32), 2e-3, warmup=50, levels_first=(0.65, 0.3, 0.05),
-                      levels_last=(0.65, 0.3, 0.05)),
-    decoder=Stage(4000, 10, (16, 16, 32), 1e-3, warmup=20, decay=0.7, levels_first=(0.75, 0.2, 0.05),
-                  levels_last=(0.75, 0.2, 0.05)),
+    autoencoder=Stage(
+        6000, 17, (16, 16, 32), 2e-3, warmup=50, levels_first=(0.65, 0.3, 0.05), levels_last=(0.65, 0.3, 0.05)
+    ),
+    decoder=Stage(
+        4000,
+        10,
+        (16, 16, 32),
+        1e-3,
+        warmup=20,
+        decay=0.7,
+        levels_first=(0.75, 0.2, 0.05),
+        levels_last=(0.75, 0.2, 0.05),
+    ),
     classifier=Stage(1500, 6, (48, 0, 0), 2e-3, warmup=50),
-    transformer=Stage(20000, 65, (40, 112, 256), 2e-3, matrix_rate=0.02, levels_first=(0.1, 0.8, 0.1),
-                      levels_last=(0.7, 0.25, 0.05)),
+    transformer=Stage(
+        20000,
+        65,
+        (40, 112, 256),
+        2e-3,
+        matrix_rate=0.02,
+        levels_first=(0.1, 0.8, 0.1),
+        levels_last=(0.7, 0.25, 0.05),
+    ),
     scenes=8192,
     crop=96,
 )
 
 GPU = Budget(
     name="gpu",
-    looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=16.0),
+    looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=20.0),
     autoencoder_shape=AutoencoderShape(),
-    transformer_shape=TransformerShape(hidden=384, double_blocks=2, single_blocks=4, context_size=256, pooled_size=256),
-    autoencoder=Stage(20000, 5, (64, 64, 64), 1e-3, levels_first=(0.6, 0.3, 0.1), levels_last=(0.6, 0.3, 0.1)),
+    transformer_shape=TransformerShape(
+        hidden=384, double_blocks=2, single_blocks=4, context_size=256, pooled_size=256
+    ),
+    autoencoder=Stage(
+        20000, 5, (64, 64, 64), 1e-3, levels_first=(0.6, 0.3, 0.1), levels_last=(0.6, 0.3, 0.1)
+    ),
     decoder=Stage(8000, 2, (64, 64, 64), 1e-3, decay=0.7),
     classifier=Stage(4000, 2, (256, 0, 0), 2e-3),
-    transformer=Stage(60000, 13, (384, 1024, 2048), 1.5e-3, matrix_rate=0.02, warmup=300,
-                      levels_first=(0.3, 0.6, 0.1), levels_last=(0.75, 0.2, 0.05)),
+    transformer=Stage(
+        60000,
+        13,
+        (384, 1024, 2048),
+        1.5e-3,
+        matrix_rate=0.02,
+        warmup=300,
+        levels_first=(0.3, 0.6, 0.1),
+        levels_last=(0.75, 0.2, 0.05),
+    ),
     scenes=131072,
     crop=128,
     word_groups=("Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Objects"),

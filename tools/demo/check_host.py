@@ -1,6 +1,6 @@
 """Compare the demo model with the host's own classes on the same weights, loaded by the host's stock loaders.
 
-    HOST/.venv/bin/python -m tools.demo.check_host --host HOST --weights FOLDER
+HOST/.venv/bin/python -m tools.demo.check_host --host HOST --weights FOLDER
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Log the largest differences of velocity, prediction, encoding and decoding."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--host", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     args = parser.parse_args()
@@ -44,13 +46,25 @@ def main() -> None:
     with torch.no_grad():
         ours = demo.transformer(x, sigma, context, pooled)
         theirs = host.diffusion_model(x, sigma, context=context, y=pooled, guidance=None)
-        log.info("%s, latent format %s, sampling %s, inference dtype %s", type(host.diffusion_model).__name__,
-                 type(host.latent_format).__name__, type(host.model_sampling).__mro__[1:3], host.get_dtype())
-        log.info("velocity: largest difference %.2e of values up to %.2f", (ours - theirs).abs().max(), ours.abs().max())
+        log.info(
+            "%s, latent format %s, sampling %s, inference dtype %s",
+            type(host.diffusion_model).__name__,
+            type(host.latent_format).__name__,
+            type(host.model_sampling).__mro__[1:3],
+            host.get_dtype(),
+        )
+        log.info(
+            "velocity: largest difference %.2e of values up to %.2f",
+            (ours - theirs).abs().max(),
+            ours.abs().max(),
+        )
         clean = host.apply_model(x, sigma, c_crossattn=context, y=pooled)
         expected = x - sigma[:, None, None, None] * ours
-        log.info("prediction: largest difference %.2e of values up to %.2f", (clean - expected).abs().max(),
-                 expected.abs().max())
+        log.info(
+            "prediction: largest difference %.2e of values up to %.2f",
+            (clean - expected).abs().max(),
+            expected.abs().max(),
+        )
 
         vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(str(args.weights / VAE)))
         log.info("VAE: %d latent channels, dtype %s", vae.latent_channels, vae.vae_dtype)
@@ -59,8 +73,10 @@ def main() -> None:
         latents = demo.autoencoder.encode(image.movedim(-1, 1))
         log.info("encoding: largest difference %.2e", (host.process_latent_in(raw) - latents).abs().max())
         picture = vae.decode(host.process_latent_out(latents))
-        log.info("decoding: largest difference %.2e",
-                 (picture.movedim(-1, 1) - demo.autoencoder.decode(latents).clamp(0, 1)).abs().max())
+        log.info(
+            "decoding: largest difference %.2e",
+            (picture.movedim(-1, 1) - demo.autoencoder.decode(latents).clamp(0, 1)).abs().max(),
+        )
 
 
 if __name__ == "__main__":

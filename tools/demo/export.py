@@ -32,7 +32,8 @@ def trained_classifier(work: Workplace) -> SceneClassifier:
 
 
 def export(work: Workplace) -> None:
-    """Write all four files into `weights` in the run's folder; copying them into the pack is a person's decision."""
+    """Write all four files into `weights` in the run's folder; copying them into the pack is a person's
+    decision."""
     folder = work.file("weights")
     model = DemoModel(work.budget)
     model.load_state_dict(torch.load(work.file("transformer.pt"), map_location="cpu")["average"])

@@ -39,16 +39,24 @@ def latent_loss(latents: Tensor) -> Tensor:
     return mean.square().mean() + (spread - 1).square().mean() + F.relu(latents.abs() - 2.5).square().mean()
 
 
-def pictures_for(work: Workplace, renderer: Renderer, level: int, count: int, random: torch.Generator) -> Tensor:
+def pictures_for(
+    work: Workplace, renderer: Renderer, level: int, count: int, random: torch.Generator
+) -> Tensor:
     """Training pictures: crops at full size, whole scenes below."""
-    ids = draw_ids(work.budget, max(1, count // 2) if level == 0 else count, int(torch.randint(1 << 30, (1,), generator=random)))
+    ids = draw_ids(
+        work.budget,
+        max(1, count // 2) if level == 0 else count,
+        int(torch.randint(1 << 30, (1,), generator=random)),
+    )
     drawn = renderer.draw(ids, random)
     if level:
         return downscale(drawn, level)
     side, crop = work.budget.looks.side, work.budget.crop
     crops = []
     for _ in range(2):
-        top, left = (DOWNSCALE * torch.randint((side - crop) // DOWNSCALE + 1, (2,), generator=random)).tolist()
+        top, left = (
+            DOWNSCALE * torch.randint((side - crop) // DOWNSCALE + 1, (2,), generator=random)
+        ).tolist()
         crops.append(drawn[:, :, top : top + crop, left : left + crop])
     return torch.cat(crops)
 
@@ -62,11 +70,13 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
     model = TinyAutoencoder(work.budget.autoencoder_shape).to(work.device, memory_format=torch.channels_last)
     if not decoder_only:
         pictures = renderer.draw(draw_ids(work.budget, 64, START_SALT), work.generator(START_SALT))
-        start_at_block_code(model, pictures)
+        start_at_block_code(model, [pictures, downscale(pictures, 1)])
     else:
         model.load_state_dict(torch.load(work.file("autoencoder.pt"), map_location=work.device)["model"])
         model.taesd_encoder.requires_grad_(False)
-    adam = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], stage.rate, (0.9, 0.98), weight_decay=0)
+    adam = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], stage.rate, (0.9, 0.98), weight_decay=0
+    )
     random = work.generator(11 if decoder_only else 10)
     checkpoint = work.file(f"{name}.pt")
     if checkpoint.exists():
@@ -78,8 +88,15 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
     run = torch.compile(model) if work.compile else model
 
     def keep() -> None:
-        save(checkpoint, {"model": model.state_dict(), "adam": adam.state_dict(), "random": random.get_state(),
-                          "course": course.state()})
+        save(
+            checkpoint,
+            {
+                "model": model.state_dict(),
+                "adam": adam.state_dict(),
+                "random": random.get_state(),
+                "course": course.state(),
+            },
+        )
 
     seen = []
     while course.progress < 1:
@@ -97,7 +114,13 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
         course.step += 1
         seen.append(loss.detach())
         if course.step % 50 == 0:
-            log.info("%s step %d (%.0f s): loss %.4f", name, course.step, course.elapsed(), torch.stack(seen).mean())
+            log.info(
+                "%s step %d (%.0f s): loss %.4f",
+                name,
+                course.step,
+                course.elapsed(),
+                torch.stack(seen).mean(),
+            )
             seen.clear()
         if course.step % 200 == 0:
             keep()
@@ -109,8 +132,8 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
 def step_loss(model: TinyAutoencoder, pictures: Tensor, decoder_only: bool) -> Tensor:
     """Reconstruction under slight latent noise, latent statistics, and agreement between scales.
 
-    The last term asks that the mean of 2 x 2 latents decodes to the downscaled picture, so that the coarse view of a
-    latent is close to the latent of the coarse view.
+    The last term asks that the mean of 2 x 2 latents decodes to the downscaled picture, so that the coarse
+    view of a latent is close to the latent of the coarse view.
     """
     latents = model.taesd_encoder(pictures)
     noisy = latents + LATENT_NOISE * torch.randn_like(latents)
@@ -120,7 +143,7 @@ def step_loss(model: TinyAutoencoder, pictures: Tensor, decoder_only: bool) -> T
     loss = loss + 0.1 * latent_loss(latents.float())
     if pictures.shape[-1] % 16 == 0:
         coarse = model.taesd_decoder(F.avg_pool2d(latents, 2))
-        loss = loss + 0.25 * picture_loss(coarse.float(), F.avg_pool2d(pictures, 2))
+        loss = loss + 0.1 * picture_loss(coarse.float(), F.avg_pool2d(pictures, 2))
     return loss
 
 
@@ -139,5 +162,10 @@ def report(work: Workplace, model: TinyAutoencoder, renderer: Renderer, name: st
             coarse = model.encode(downscale(drawn, 1))
             away = (F.avg_pool2d(latents, 2) - coarse).square().mean() / coarse.var()
             sheet(torch.cat((pictures, got)), 8, work.file(f"{name}.png"))
-    log.info("%s PSNR full %.2f half %.2f quarter %.2f dB; latents mean %.2f deviation %.2f; coarse disagreement %.3f",
-             name, *said, *stats, away)
+    log.info(
+        "%s PSNR full %.2f half %.2f quarter %.2f dB; latents mean %.2f deviation %.2f; coarse off by %.3f",
+        name,
+        *said,
+        *stats,
+        away,
+    )

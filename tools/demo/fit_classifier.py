@@ -10,7 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fresco_core.demo.classifier import INPUT_SIDE, Reading, SceneClassifier, fidelity, places_wanted, sizes_wanted
+from fresco_core.demo.classifier import (
+    INPUT_SIDE,
+    Reading,
+    SceneClassifier,
+    fidelity,
+    places_wanted,
+    sizes_wanted,
+)
 
 from .render import Renderer
 from .work import Course, Workplace, draw_ids, save
@@ -32,7 +39,8 @@ def reading_loss(reading: Reading, ids: Tensor) -> Tensor:
 
 
 def disturbed(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """Slight blur, noise and change of contrast, so that small faults of generated pictures do not mislead."""
+    """Slight blur, noise and change of contrast, so that small faults of generated pictures do not
+    mislead."""
     pictures = F.interpolate(pictures, (INPUT_SIDE, INPUT_SIDE), mode="area")
     a, b, c = torch.rand(3, generator=random).tolist()
     if a < 0.4:
@@ -55,7 +63,9 @@ def fit_classifier(work: Workplace) -> None:
         random.set_state(state["random"].cpu())
         course.load(state["course"])
     while course.progress < 1:
-        ids = draw_ids(work.budget, stage.batch[0], int(torch.randint(1 << 30, (1,), generator=random))).to(work.device)
+        ids = draw_ids(work.budget, stage.batch[0], int(torch.randint(1 << 30, (1,), generator=random))).to(
+            work.device
+        )
         pictures = disturbed(renderer.draw(ids, random), random)
         for group in adam.param_groups:
             group["lr"] = stage.rate * course.rate_factor()
@@ -67,8 +77,15 @@ def fit_classifier(work: Workplace) -> None:
         course.step += 1
         if course.step % 100 == 0 or course.progress >= 1:
             log.info("classifier step %d (%.0f s): loss %.4f", course.step, course.elapsed(), loss)
-            save(checkpoint, {"model": model.state_dict(), "adam": adam.state_dict(), "random": random.get_state(),
-                              "course": course.state()})
+            save(
+                checkpoint,
+                {
+                    "model": model.state_dict(),
+                    "adam": adam.state_dict(),
+                    "random": random.get_state(),
+                    "course": course.state(),
+                },
+            )
     measure(work, model, renderer)
 
 
@@ -78,7 +95,9 @@ def measure(work: Workplace, model: SceneClassifier, renderer: Renderer) -> None
     ids = draw_ids(work.budget, HELD_OUT, HELD_OUT_SALT).to(work.device)
     random = work.generator(HELD_OUT_SALT)
     readings = [model(renderer.draw(part, random)) for part in ids.split(64)]
-    whole = Reading(*(torch.cat([getattr(r, name) for r in readings]) for name in Reading.__dataclass_fields__))
+    whole = Reading(
+        *(torch.cat([getattr(r, name) for r in readings]) for name in Reading.__dataclass_fields__)
+    )
     marks = asdict(fidelity(whole, ids))
     marks["cells"] = float((whole.objects.argmax(-1) == places_wanted(ids)).double().mean())
     log.info("classifier on %d held-out scenes: %s", HELD_OUT, json.dumps(marks))

@@ -81,10 +81,16 @@ def fit_transformer(work: Workplace) -> None:
     run = torch.compile(model, dynamic=False) if work.compile else model
 
     def keep(name: str = "transformer.pt") -> None:
-        save(work.file(name), {
-            "model": model.state_dict(), "average": average.state_dict(), "random": random.get_state(),
-            "steppers": [stepper.state_dict() for stepper in steppers], "course": course.state(),
-        })
+        save(
+            work.file(name),
+            {
+                "model": model.state_dict(),
+                "average": average.state_dict(),
+                "random": random.get_state(),
+                "steppers": [stepper.state_dict() for stepper in steppers],
+                "course": course.state(),
+            },
+        )
 
     seen: list[list[Tensor]] = [[], [], []]
     saved, fresh = course.elapsed(), False
@@ -111,16 +117,27 @@ def fit_transformer(work: Workplace) -> None:
         seen[level].append(loss.detach())
         if course.step % 100 == 0:
             means = [f"{torch.stack(some).mean():.4f}" if some else "-" for some in seen]
-            log.info("transformer step %d (%.0f s): loss full %s half %s quarter %s", course.step, course.elapsed(), *means)
+            log.info(
+                "transformer step %d (%.0f s): loss full %s half %s quarter %s",
+                course.step,
+                course.elapsed(),
+                *means,
+            )
             seen = [[], [], []]
         if course.elapsed() - saved > 120:
             saved = course.elapsed()
             keep()
-            log.info("transformer step %d: held-out loss full %.4f half %.4f quarter %.4f", course.step,
-                     *held_out_loss(work, average, held_out))
+            log.info(
+                "transformer step %d: held-out loss full %.4f half %.4f quarter %.4f",
+                course.step,
+                *held_out_loss(work, average, held_out),
+            )
     keep()
-    log.info("transformer step %d: held-out loss full %.4f half %.4f quarter %.4f", course.step,
-             *held_out_loss(work, average, held_out))
+    log.info(
+        "transformer step %d: held-out loss full %.4f half %.4f quarter %.4f",
+        course.step,
+        *held_out_loss(work, average, held_out),
+    )
 
 
 def flow_loss_of_batch(

@@ -66,5 +66,7 @@ def read_latents(work: Workplace, held_out: bool = False) -> Latents:
     if not shards:
         raise FileNotFoundError(f"No latents in {work.folder}: run the stage 'latents' first.")
     ids = torch.cat([shard["ids"] for shard in shards]).to(work.device)
-    full, half, quarter = (torch.cat([shard["levels"][level] for shard in shards]).to(work.device) for level in range(3))
+    full, half, quarter = (
+        torch.cat([shard["levels"][level] for shard in shards]).to(work.device) for level in range(3)
+    )
     return Latents(ids, (full, half, quarter))

@@ -27,13 +27,15 @@ class Package:
 
 
 FLUENT_EMOJI = Package(
-    "@lobehub/fluent-emoji-3d", "1.1.0",
+    "@lobehub/fluent-emoji-3d",
+    "1.1.0",
     "Wlq2lVStTnr8BDpIJ0pEnTKO4LuDxxqTEhTvRtD1DLRF0me7ogeRQjKoehDHXuVJ2Qaecgl5wRBv60lUAG3h7g==",
 )
 """3,391 pictures of 256 x 256, RGBA webp, named by code point; MIT."""
 
 EMOJI_NAMES = Package(
-    "unicode-emoji-json", "0.9.0",
+    "unicode-emoji-json",
+    "0.9.0",
     "HdrQW/7SdbXUsTd8uTATv7LvQJkCSgbAgRCDCtOhQ6xn3EAx+xZHQtRniOXWJK3ywIqPegkNhP4U4EbuFsiQng==",
 )
 """Names and groups of emoji; MIT."""
@@ -57,14 +59,23 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        command = ["npm", "pack", f"{package.name}@{package.version}", "--silent", "--pack-destination", scratch]
+        command = [
+            "npm",
+            "pack",
+            f"{package.name}@{package.version}",
+            "--silent",
+            "--pack-destination",
+            scratch,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         tarballs = list(Path(scratch).glob("*.tgz"))
         if done.returncode or len(tarballs) != 1:
             raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
         found = base64.b64encode(hashlib.sha512(tarballs[0].read_bytes()).digest()).decode()
         if found != package.sha512:
-            raise RuntimeError(f"{package.name} {package.version}: sha512 {found}, expected {package.sha512}.")
+            raise RuntimeError(
+                f"{package.name} {package.version}: sha512 {found}, expected {package.sha512}."
+            )
         with tarfile.open(tarballs[0]) as tar:
             tar.extractall(Path(scratch) / "unpacked", filter="data")
         (Path(scratch) / "unpacked" / "package").rename(folder)
@@ -73,13 +84,14 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
 
 
 def emoji_names(groups: tuple[str, ...], cache: Path | None = None) -> dict[str, int]:
-    """Name to code point of single-code-point emoji of some groups that the picture set has, in Unicode's order."""
+    """Name to code point of single-code-point emoji of some groups that the picture set has, in Unicode's
+    order."""
     listed = json.loads((fetch(EMOJI_NAMES, cache) / "data-by-emoji.json").read_text("utf-8"))
     names = {}
     for emoji, entry in listed.items():
         points = [ord(c) for c in emoji if ord(c) != 0xFE0F]
         if entry["group"] in groups and len(points) == 1 and picture(points[0], cache) is not None:
-            names[entry["name"].lower().replace("-", " ").replace("'", "").replace("’", "")] = points[0]
+            names[entry["name"].lower().replace("-", " ").replace("'", "").replace("\u2019", "")] = points[0]
     return names
 
 

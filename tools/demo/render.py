@@ -37,7 +37,7 @@ class Looks:
     """Objects are larger or smaller by up to this share."""
     free_phase: bool = False
     """Whether patterns start anywhere, not at the picture's corner."""
-    pitch: float = 12.0
+    pitch: float = 16.0
     """Period of the patterns in pixels."""
 
 
@@ -63,10 +63,15 @@ class Renderer:
             if not len(here):
                 continue
             name, place, size = name[here] - 1, place[here] - 1, size[here] - 1
-            jitter = torch.rand(batch, 3, generator=random, device=random.device).to(self.device)[here] * 2 - 1
+            jitter = (
+                torch.rand(batch, 3, generator=random, device=random.device).to(self.device)[here] * 2 - 1
+            )
             centre = torch.stack((place % 3, place // 3), 1) * (side * 0.32) + side * 0.18
             reach = torch.tensor(self.sides, device=self.device)[size][:, None] / 2 + self.looks.shift
-            centre = torch.minimum(torch.maximum(centre.float(), reach), side - reach) + jitter[:, :2] * self.looks.shift
+            centre = (
+                torch.minimum(torch.maximum(centre.float(), reach), side - reach)
+                + jitter[:, :2] * self.looks.shift
+            )
             scale = (1 + jitter[:, 2] * self.looks.stretch)[:, None] * (self.cell / 2)
             x = (axis[None] - centre[:, :1]) / scale
             y = (axis[None] - centre[:, 1:]) / scale

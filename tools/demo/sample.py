@@ -53,7 +53,9 @@ def load_average(work: Workplace, name: str = "transformer.pt") -> DemoModel:
 def read(classifier: SceneClassifier, pictures: Tensor) -> Reading:
     """Readings of many pictures, 64 at a time."""
     parts = [classifier(some) for some in pictures.split(64)]
-    return Reading(*(torch.cat([getattr(part, name) for part in parts]) for name in Reading.__dataclass_fields__))
+    return Reading(
+        *(torch.cat([getattr(part, name) for part in parts]) for name in Reading.__dataclass_fields__)
+    )
 
 
 def main() -> None:
@@ -61,7 +63,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Sample the demo model and judge its pictures.")
     parser.add_argument("--budget", choices=BUDGETS, default="cpu")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--work", type=Path, help="training folder: use its checkpoints, not the weights in the tree")
+    parser.add_argument(
+        "--work", type=Path, help="training folder: use its checkpoints, not the weights in the tree"
+    )
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--guidance", type=float, default=1.0)
@@ -97,8 +101,14 @@ def main() -> None:
         pictures.append(autoencoder.decode(latents).clamp(0, 1).cpu())
     drawn = torch.cat(pictures)
     marks = asdict(fidelity(read(classifier.cpu(), drawn), ids))
-    log.info("%d pictures, %d steps, guidance %g, %.0f s: %s", args.count, args.steps, args.guidance,
-             time.monotonic() - started, json.dumps({name: round(value, 4) for name, value in marks.items()}))
+    log.info(
+        "%d pictures, %d steps, guidance %g, %.0f s: %s",
+        args.count,
+        args.steps,
+        args.guidance,
+        time.monotonic() - started,
+        json.dumps({name: round(value, 4) for name, value in marks.items()}),
+    )
     sheet(drawn[:64], 8, args.out)
 
 

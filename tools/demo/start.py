@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,16 +11,17 @@ from fresco_core.demo.autoencoder import DOWNSCALE, LATENT_CHANNELS, Block, Tiny
 
 
 @torch.no_grad()
-def start_at_block_code(model: TinyAutoencoder, pictures: Tensor) -> None:
-    """Set the encoder to the whitened principal components of the pictures' 8 x 8 blocks (the Karhunen-Loeve transform).
+def start_at_block_code(model: TinyAutoencoder, pictures: Sequence[Tensor]) -> None:
+    """Set the encoder to the whitened principal components of the pictures' 8 x 8 blocks (the Karhunen-Loeve
+    transform).
 
-    The strided convolutions gather each block's pixels into channels (pixels are not negative, so a ReLU lets them
-    through), the last one projects onto plus and minus each component, and the output convolution joins the two. All
-    other weights start as He et al. (arXiv 1502.01852) have it, blocks near the identity.
+    The strided convolutions gather each block's pixels into channels (pixels are not negative, so a ReLU lets
+    them through), the last one projects onto plus and minus each component, and the output convolution joins
+    the two. All other weights start as He et al. (arXiv 1502.01852) have it, blocks near the identity.
 
     Args:
         model: at least 16, 32, 64, 64 channels wide.
-        pictures: (B, 3, H, W) in [0, 1], sides multiples of 8.
+        pictures: batches (B, 3, H, W) in [0, 1] of any sizes, sides multiples of 8; each batch counts alike.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
@@ -61,13 +64,24 @@ def _only(conv: nn.Conv2d, channels: int) -> None:
     conv.weight[:channels] = 0
 
 
-def block_code(pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean block (192,) and whitened components (16, 2, 2, 2, 2, 12): the block's pixels in the order in which the
-    strided convolutions gather them, coarsest position (y, x) first, then the middle one, then the finest and colour."""
-    blocks = pictures.unfold(2, DOWNSCALE, DOWNSCALE).unfold(3, DOWNSCALE, DOWNSCALE).permute(0, 2, 3, 4, 5, 1)
-    blocks = blocks.reshape(-1, 2, 2, 2, 2, 2, 2, 3)  # y: coarse, middle, fine; x: the same; colour
-    blocks = blocks.permute(0, 1, 4, 2, 5, 3, 6, 7).flatten(1).double()
-    mean = blocks.mean(0)
-    power, basis = torch.linalg.eigh(torch.cov((blocks - mean).T))
+def block_code(pictures: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean block (192,) and whitened components (16, 2, 2, 2, 2, 12): the block's pixels in the order in
+    which the strided convolutions gather them, coarsest position (y, x) first, then the middle one, then the
+    finest and colour."""
+    each = [_blocks(batch).double() for batch in pictures]
+    mean = torch.stack([blocks.mean(0) for blocks in each]).mean(0)
+    spread = torch.stack([(blocks - mean).T @ (blocks - mean) / len(blocks) for blocks in each]).mean(0)
+    power, basis = torch.linalg.eigh(spread)
     top = basis[:, -LATENT_CHANNELS:].T.flip(0) / power[-LATENT_CHANNELS:].flip(0).sqrt()[:, None]
-    return mean.to(pictures), top.to(pictures).reshape(LATENT_CHANNELS, 2, 2, 2, 2, 12)
+    return mean.float(), top.float().reshape(LATENT_CHANNELS, 2, 2, 2, 2, 12)
+
+
+def _blocks(pictures: Tensor) -> Tensor:
+    blocks = (
+        pictures.cpu()
+        .unfold(2, DOWNSCALE, DOWNSCALE)
+        .unfold(3, DOWNSCALE, DOWNSCALE)
+        .permute(0, 2, 3, 4, 5, 1)
+    )
+    blocks = blocks.reshape(-1, 2, 2, 2, 2, 2, 2, 3)  # y: coarse, middle, fine; x: the same; colour
+    return blocks.permute(0, 1, 4, 2, 5, 3, 6, 7).flatten(1)
