@@ -81,7 +81,14 @@ CPU = Budget(
     autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
     transformer_shape=TransformerShape(hidden=128, double_blocks=3, single_blocks=5),
     autoencoder=Stage(
-        6000, 17, (16, 16, 32), 2e-3, warmup=50, levels_first=(0.65, 0.3, 0.05), levels_last=(0.65, 0.3, 0.05)
+        6000,
+        20,
+        (16, 16, 32),
+        1.2e-3,
+        warmup=50,
+        decay=0.6,
+        levels_first=(0.55, 0.42, 0.03),
+        levels_last=(0.55, 0.42, 0.03),
     ),
     decoder=Stage(
         4000,
@@ -97,7 +104,7 @@ CPU = Budget(
     transformer=Stage(
         20000,
         65,
-        (40, 112, 256),
+        (36, 88, 160),
         2e-3,
         matrix_rate=0.02,
         levels_first=(0.1, 0.8, 0.1),
@@ -109,7 +116,7 @@ CPU = Budget(
 
 GPU = Budget(
     name="gpu",
-    looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=20.0),
+    looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=24.0),
     autoencoder_shape=AutoencoderShape(),
     transformer_shape=TransformerShape(
         hidden=384, double_blocks=2, single_blocks=4, context_size=256, pooled_size=256

@@ -85,7 +85,9 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
         adam.load_state_dict(state["adam"])
         random.set_state(state["random"].cpu())
         course.load(state["course"])
-    run = torch.compile(model) if work.compile else model
+    if work.compile:
+        model.taesd_encoder.compile()
+        model.taesd_decoder.compile()
 
     def keep() -> None:
         save(
@@ -106,7 +108,7 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
         for group in adam.param_groups:
             group["lr"] = stage.rate * course.rate_factor()
         with work.autocast():
-            loss = step_loss(run, pictures, decoder_only)
+            loss = step_loss(model, pictures, decoder_only)
         adam.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -76,7 +76,7 @@ def fit_classifier(work: Workplace) -> None:
         adam.step()
         course.step += 1
         if course.step % 100 == 0 or course.progress >= 1:
-            log.info("classifier step %d (%.0f s): loss %.4f", course.step, course.elapsed(), loss)
+            log.info("classifier step %d (%.0f s): loss %.4f", course.step, course.elapsed(), loss.detach())
             save(
                 checkpoint,
                 {

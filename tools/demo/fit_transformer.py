@@ -68,6 +68,7 @@ def fit_transformer(work: Workplace) -> None:
     model = DemoModel(budget).to(work.device)
     average = copy.deepcopy(model).requires_grad_(False)
     steppers, course, random = optimisers(model, budget), Course(stage), work.generator(30)
+    noise_random = torch.Generator(work.device).manual_seed(budget.seed * 1000003 + 32)
     checkpoint = work.file("transformer.pt")
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=work.device)
@@ -76,6 +77,7 @@ def fit_transformer(work: Workplace) -> None:
         for stepper, kept in zip(steppers, state["steppers"], strict=True):
             stepper.load_state_dict(kept)
         random.set_state(state["random"].cpu())
+        noise_random.set_state(state["noise_random"].cpu())
         course.load(state["course"])
     rates = [group["lr"] for stepper in optimisers(model, budget) for group in stepper.param_groups]
     run = torch.compile(model, dynamic=False) if work.compile else model
@@ -87,6 +89,7 @@ def fit_transformer(work: Workplace) -> None:
                 "model": model.state_dict(),
                 "average": average.state_dict(),
                 "random": random.get_state(),
+                "noise_random": noise_random.get_state(),
                 "steppers": [stepper.state_dict() for stepper in steppers],
                 "course": course.state(),
             },
@@ -102,7 +105,7 @@ def fit_transformer(work: Workplace) -> None:
             keep("transformer-before-decay.pt")
             fresh = False
         level = course.level(random)
-        loss = flow_loss_of_batch(work, run, latents, level, stage.batch[level], random)
+        loss = flow_loss_of_batch(work, run, latents, level, stage.batch[level], random, noise_random)
         for stepper in steppers:
             stepper.zero_grad(set_to_none=True)
         loss.backward()
@@ -141,13 +144,22 @@ def fit_transformer(work: Workplace) -> None:
 
 
 def flow_loss_of_batch(
-    work: Workplace, run: nn.Module, latents: Latents, level: int, count: int, random: torch.Generator
+    work: Workplace,
+    run: nn.Module,
+    latents: Latents,
+    level: int,
+    count: int,
+    random: torch.Generator,
+    noise_random: torch.Generator,
 ) -> Tensor:
-    """Loss of one random batch at a level, with some prompts dropped for guidance."""
+    """Loss of one random batch at a level, with some prompts dropped for guidance.
+
+    Noise comes from a generator on the device, which would otherwise wait for it.
+    """
     chosen = torch.randint(len(latents), (count,), generator=random).to(work.device)
     kept = torch.rand(count, 1, generator=random) >= work.budget.drop_prompt
     clean = latents.levels[level][chosen].float()
-    noise = torch.randn(clean.shape, generator=random).to(work.device)
+    noise = torch.randn(clean.shape, generator=noise_random, device=work.device)
     sigma = draw_sigma(count, random).to(work.device)
     with work.autocast():
         return flow_loss(run, clean, latents.ids[chosen] * kept.to(work.device), sigma, noise)

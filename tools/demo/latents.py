@@ -49,7 +49,7 @@ def write_latents(work: Workplace) -> None:
         ids = draw_ids(work.budget, SHARD, SHARD_SALT + index)
         random = work.generator(SHARD_SALT + index)
         parts: list[list[Tensor]] = [[], [], []]
-        for some in ids.split(32):
+        for some in ids.split(32 if work.device == "cpu" else 512):
             drawn = renderer.draw(some, random)
             for level in range(3):
                 parts[level].append(model.encode(downscale(drawn, level)).half().cpu())

@@ -37,7 +37,7 @@ class Looks:
     """Objects are larger or smaller by up to this share."""
     free_phase: bool = False
     """Whether patterns start anywhere, not at the picture's corner."""
-    pitch: float = 16.0
+    pitch: float = 24.0
     """Period of the patterns in pixels."""
 
 
@@ -94,7 +94,7 @@ class Renderer:
             "checks": 4 * torch.sin(x * turn) * torch.sin(y * turn),
             "stripes": 2.5 * torch.sin((x + y) * turn),
             "dots": 3 * (torch.cos(x * turn) + torch.cos(y * turn) - 0.8),
-            "waves": 2.5 * torch.sin((y + 3 * torch.sin(x * turn / 2)) * turn),
+            "waves": 2.5 * torch.sin((y + pitch / 4 * torch.sin(x * turn / 2)) * turn),
         }
         stack = torch.stack([waves[kind] for kind in self.vocabulary.kinds])
         light = stack[ids[:, -2] - 1, torch.arange(batch, device=self.device)].clamp(-1, 1)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import time
@@ -32,7 +33,7 @@ def euler(model: DemoModel, noise: Tensor, ids: Tensor, steps: int, guidance: fl
     """Follow the flow from noise (B, 16, H, W) at sigma 1 to latents, in equal steps of sigma."""
     x, empty = noise, torch.zeros_like(ids)
     sigmas = torch.linspace(1, 0, steps + 1, device=noise.device)
-    for here, there in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for here, there in itertools.pairwise(sigmas):
         sigma = here.expand(len(x))
         velocity = model(x, sigma, ids)
         if guidance != 1:
