@@ -1,8 +1,8 @@
 """The scene grammar: what a prompt of the demo model can say.
 
-prompt  = [ object { "," object } ] [ ["," ] "on" ground ]
-object  = [ article ] [ size ] name [ place ]           "a big red apple top left"
-ground  = [ article ] ( colour [ kind ] | kind colour ) "green checks", "plain blue", "a grey gradient"
+prompt = [ object { "," object } ] [ [ "," ] "on" ground ]
+object = [ article ] [ size ] name [ place ]              "a big red apple top left"
+ground = [ article ] ( colour [ kind ] | kind colour )    "green checks", "plain blue", "a grey gradient"
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def test_autoencoder_starts_as_the_best_linear_code():
 def test_course_warms_up_stays_and_decays():
     course = Course(Stage(steps=100, minutes=1e9, batch=(1, 1, 1), rate=1, warmup=10, decay=0.5))
     factors = []
-    for course.step in range(100):  # noqa: B007
+    for course.step in range(100):
         factors.append(course.rate_factor())
     assert factors[0] == pytest.approx(0.1)
     assert factors[20] == factors[49] == 1

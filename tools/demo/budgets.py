@@ -110,7 +110,7 @@ CPU = Budget(
         levels_first=(0.1, 0.8, 0.1),
         levels_last=(0.7, 0.25, 0.05),
     ),
-    scenes=8192,
+    scenes=16384,
     crop=96,
 )
 
@@ -119,13 +119,28 @@ GPU = Budget(
     looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=24.0),
     autoencoder_shape=AutoencoderShape(),
     transformer_shape=TransformerShape(
-        hidden=384, double_blocks=2, single_blocks=4, context_size=256, pooled_size=256
+        256, double_blocks=3, single_blocks=7, context_size=256, pooled_size=256
     ),
     autoencoder=Stage(
-        20000, 5, (64, 64, 64), 1e-3, levels_first=(0.6, 0.3, 0.1), levels_last=(0.6, 0.3, 0.1)
+        20000,
+        4.5,
+        (64, 64, 64),
+        1e-3,
+        decay=0.6,
+        levels_first=(0.5, 0.4, 0.1),
+        levels_last=(0.5, 0.4, 0.1),
     ),
-    decoder=Stage(8000, 2, (64, 64, 64), 1e-3, decay=0.7),
-    classifier=Stage(4000, 2, (256, 0, 0), 2e-3),
+    decoder=Stage(
+        8000,
+        1.5,
+        (64, 64, 64),
+        5e-4,
+        warmup=20,
+        decay=0.8,
+        levels_first=(0.7, 0.25, 0.05),
+        levels_last=(0.7, 0.25, 0.05),
+    ),
+    classifier=Stage(4000, 1.5, (256, 0, 0), 2e-3),
     transformer=Stage(
         60000,
         13,
@@ -133,8 +148,8 @@ GPU = Budget(
         1.5e-3,
         matrix_rate=0.02,
         warmup=300,
-        levels_first=(0.3, 0.6, 0.1),
-        levels_last=(0.75, 0.2, 0.05),
+        levels_first=(0.2, 0.7, 0.1),
+        levels_last=(0.7, 0.25, 0.05),
     ),
     scenes=131072,
     crop=128,

@@ -83,15 +83,25 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
     return folder
 
 
+DULL_WORDS = frozenset("oclock thirty moon globe map with without oncoming not flag symbol badge".split())
+"""Names with these words are near doubles of others, or not plainly named."""
+
+
 def emoji_names(groups: tuple[str, ...], cache: Path | None = None) -> dict[str, int]:
-    """Name to code point of single-code-point emoji of some groups that the picture set has, in Unicode's
-    order."""
+    """Name to code point of plainly named, single-code-point emoji of some groups that the picture set
+    has, in Unicode's order."""
     listed = json.loads((fetch(EMOJI_NAMES, cache) / "data-by-emoji.json").read_text("utf-8"))
     names = {}
     for emoji, entry in listed.items():
         points = [ord(c) for c in emoji if ord(c) != 0xFE0F]
-        if entry["group"] in groups and len(points) == 1 and picture(points[0], cache) is not None:
-            names[entry["name"].lower().replace("-", " ").replace("'", "").replace("\u2019", "")] = points[0]
+        name = entry["name"].lower().replace("-", " ")
+        plain = (
+            name.replace(" ", "").isascii()
+            and name.replace(" ", "").isalpha()
+            and not DULL_WORDS & set(name.split())
+        )
+        if plain and entry["group"] in groups and len(points) == 1 and picture(points[0], cache) is not None:
+            names[name] = points[0]
     return names
 
 
