@@ -83,7 +83,7 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
     return folder
 
 
-DULL_WORDS = frozenset("oclock thirty moon globe map with without oncoming not flag symbol badge".split())
+DULL_WORDS = {"badge", "flag", "globe", "map", "moon", "not", "oclock", "oncoming", "symbol", "with", "without"}
 """Names with these words are near doubles of others, or not plainly named."""
 
 
