@@ -11,7 +11,7 @@ from fresco_core.demo.autoencoder import AutoencoderShape, Block, TinyAutoencode
 from fresco_core.demo.scenes import ID_COLUMNS
 from fresco_core.demo.transformer import TransformerShape
 from tools.demo.budgets import CPU, GPU, Stage
-from tools.demo.fit_autoencoder import latent_loss, picture_loss
+from tools.demo.fit_autoencoder import crop_corner, latent_loss, picture_loss
 from tools.demo.fit_transformer import DemoModel, draw_sigma, flow_loss, follow, optimisers
 from tools.demo.sample import euler
 from tools.demo.start import block_code, start_at_block_code
@@ -76,6 +76,16 @@ def test_losses_vanish_where_they_should():
     assert latent_loss(torch.randn(8, 16, 64, 64)) < 0.01
     assert latent_loss(3 + torch.randn(8, 16, 64, 64)) > 5
     assert downscale(pictures, 2).shape == (2, 3, 4, 4)
+
+
+@pytest.mark.parametrize("budget", [CPU, GPU])
+def test_crops_lie_inside_the_picture_and_near_the_object(budget):
+    random, last = torch.Generator().manual_seed(0), budget.looks.side - budget.crop
+    corners = {place: [crop_corner(place, budget, random) for _ in range(40)] for place in range(10)}
+    for place in range(10):
+        for top, left in corners[place]:
+            assert 0 <= top <= last and 0 <= left <= last and top % 8 == left % 8 == 0
+    assert max(top for top, _ in corners[2]) < min(top for top, _ in corners[8])
 
 
 def test_sigma_covers_the_range():

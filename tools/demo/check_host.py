@@ -1,4 +1,5 @@
-"""Compare the demo model with the host's own classes on the same weights, loaded by the host's stock loaders.
+"""Compare the demo model with the host's own classes on the same weights, loaded by the host's stock loaders,
+and let the host draw pictures with it.
 
 HOST/.venv/bin/python -m tools.demo.check_host --host HOST --weights FOLDER
 """
@@ -6,13 +7,18 @@ HOST/.venv/bin/python -m tools.demo.check_host --host HOST --weights FOLDER
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import logging
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from fresco_core.demo.weights import TRANSFORMER, VAE, load_demo
+from fresco_core.demo.classifier import fidelity
+from fresco_core.demo.scenes import draw_scene, scene_ids
+from fresco_core.demo.weights import TRANSFORMER, VAE, load_classifier, load_demo
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +30,8 @@ def main() -> None:
     )
     parser.add_argument("--host", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=16, help="pictures that the host draws")
+    parser.add_argument("--steps", type=int, default=20)
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log.setLevel(logging.INFO)
@@ -77,6 +85,30 @@ def main() -> None:
             "decoding: largest difference %.2e",
             (picture.movedim(-1, 1) - demo.autoencoder.decode(latents).clamp(0, 1)).abs().max(),
         )
+
+    import comfy.sample
+
+    vocabulary = demo.vocabulary
+    scenes = [draw_scene(vocabulary, np.random.default_rng((7, index))) for index in range(args.count)]
+    context, pooled = demo.prompt.encode([scene.prompt() for scene in scenes])
+    without, plain = demo.prompt.encode([""] * args.count)
+    latent = torch.zeros(args.count, 16, 24, 24)
+    drawn = comfy.sample.sample(
+        patcher,
+        comfy.sample.prepare_noise(latent, 0),
+        args.steps,
+        1.0,
+        "euler",
+        "simple",
+        [[context, {"pooled_output": pooled}]],
+        [[without, {"pooled_output": plain}]],
+        latent,
+        seed=0,
+    )
+    with torch.no_grad():
+        reading = load_classifier(args.weights)(vae.decode(drawn).movedim(-1, 1))
+    marks = dataclasses.asdict(fidelity(reading, scene_ids(scenes, vocabulary)))
+    log.info("%d pictures drawn by the host in %d steps: %s", args.count, args.steps, json.dumps(marks))
 
 
 if __name__ == "__main__":

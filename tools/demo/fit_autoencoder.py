@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fresco_core.demo.autoencoder import DOWNSCALE, TinyAutoencoder
 
+from .budgets import Budget
 from .render import Renderer, sheet
 from .start import start_at_block_code
 from .work import Course, Workplace, downscale, draw_ids, save
@@ -42,7 +43,7 @@ def latent_loss(latents: Tensor) -> Tensor:
 def pictures_for(
     work: Workplace, renderer: Renderer, level: int, count: int, random: torch.Generator
 ) -> Tensor:
-    """Training pictures: crops at full size, whole scenes below."""
+    """Training pictures: crops near objects at full size, whole scenes below."""
     ids = draw_ids(
         work.budget,
         max(1, count // 2) if level == 0 else count,
@@ -51,14 +52,27 @@ def pictures_for(
     drawn = renderer.draw(ids, random)
     if level:
         return downscale(drawn, level)
-    side, crop = work.budget.looks.side, work.budget.crop
     crops = []
-    for _ in range(2):
+    for slot in (0, 1):
+        for one, row in zip(drawn, ids.tolist(), strict=True):
+            top, left = crop_corner(row[3 * slot + 1], work.budget, random)
+            crops.append(one[:, top : top + work.budget.crop, left : left + work.budget.crop])
+    return torch.stack(crops)
+
+
+def crop_corner(place: int, budget: Budget, random: torch.Generator) -> tuple[int, int]:
+    """Top and left of a crop near an object at a place (index from 1), or anywhere for place 0."""
+    last = (budget.looks.side - budget.crop) // DOWNSCALE
+    if not place:
+        top, left = torch.randint(last + 1, (2,), generator=random).tolist()
+    else:
+        reach = max(1, round(0.25 * last))
+        stray = torch.randint(-reach, reach + 1, (2,), generator=random).tolist()
+        row, column = divmod(place - 1, 3)
         top, left = (
-            DOWNSCALE * torch.randint((side - crop) // DOWNSCALE + 1, (2,), generator=random)
-        ).tolist()
-        crops.append(drawn[:, :, top : top + crop, left : left + crop])
-    return torch.cat(crops)
+            min(last, max(0, round(at * last / 2) + by)) for at, by in zip((row, column), stray, strict=True)
+        )
+    return DOWNSCALE * top, DOWNSCALE * left
 
 
 def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:

@@ -83,7 +83,7 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
     return folder
 
 
-DULL_WORDS = {"badge", "flag", "globe", "map", "moon", "not", "oclock", "oncoming", "symbol", "with", "without"}
+DULL_WORDS = {"badge", "flag", "globe", "map", "moon", "not", "oclock", "oncoming", "with", "without"}
 """Names with these words are near doubles of others, or not plainly named."""
 
 
