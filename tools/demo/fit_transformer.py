@@ -174,7 +174,7 @@ def follow(average: nn.Module, model: nn.Module, keep: float) -> None:
 @torch.no_grad()
 def held_out_loss(work: Workplace, model: nn.Module, latents: Latents, count: int = 64) -> list[float]:
     """Loss per level on held-out scenes with noise and noise levels that never change."""
-    losses = []
+    losses, count = [], min(count, len(latents))
     for level in range(3):
         random = work.generator(31)
         clean = latents.levels[level][:count].float()
