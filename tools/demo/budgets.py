@@ -92,7 +92,7 @@ CPU = Budget(
     ),
     decoder=Stage(
         4000,
-        10,
+        34,
         (16, 16, 32),
         1e-3,
         warmup=20,
@@ -100,10 +100,10 @@ CPU = Budget(
         levels_first=(0.75, 0.2, 0.05),
         levels_last=(0.75, 0.2, 0.05),
     ),
-    classifier=Stage(1500, 6, (48, 0, 0), 2e-3, warmup=50),
+    classifier=Stage(1500, 9, (48, 0, 0), 2e-3, warmup=50),
     transformer=Stage(
         20000,
-        65,
+        180,
         (36, 88, 160),
         2e-3,
         matrix_rate=0.02,
