@@ -1,1 +1,5 @@
-"""The command `python -m fresco_core demo`: one seed drawn plain and through Fresco, side by side."""
+"""The trained demo model, and the command `python -m fresco_core demo` that draws with it.
+
+The model: scenes and vocabulary (what a prompt can say), prompt, transformer, autoencoder, weights, and a
+classifier that judges its pictures. The command: command, sheet.
+"""

@@ -1,0 +1,302 @@
+"""A rectified-flow transformer in the FLUX.1 layout and key names, in plain torch.
+
+Layout: Black Forest Labs' FLUX.1 (double-stream blocks, then single-stream ones, adaptive layer norms, rotary
+    positions over (0, y, x)). The host finds hidden size, context and pooled widths and depths from the
+    weights; patch size 2, MLP ratio 4, axes (16, 56, 56), theta 10000, and thus a head size of 128, it
+    assumes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .autoencoder import LATENT_CHANNELS
+
+AXES = (16, 56, 56)
+HEAD_SIZE = sum(AXES)
+THETA = 10000.0
+PATCH = 2
+TIME_SIZE = 256
+
+
+@dataclass(frozen=True)
+class TransformerShape:
+    """Free sizes of the layout."""
+
+    hidden: int = 128
+    double_blocks: int = 3
+    single_blocks: int = 5
+    context_size: int = 128
+    pooled_size: int = 128
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor]) -> TransformerShape:
+        """The shape that a state dict has."""
+
+        def depth(name: str) -> int:
+            return len({key.split(".")[1] for key in weights if key.startswith(f"{name}.")})
+
+        return cls(
+            hidden=weights["img_in.weight"].shape[0],
+            double_blocks=depth("double_blocks"),
+            single_blocks=depth("single_blocks"),
+            context_size=weights["txt_in.weight"].shape[1],
+            pooled_size=weights["vector_in.in_layer.weight"].shape[1],
+        )
+
+
+class HeadNorm(nn.Module):
+    """Root-mean-square norm over one head's channels."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., size)."""
+        return F.rms_norm(x, self.scale.shape, self.scale, eps=1e-6)
+
+
+class QueryKeyNorm(nn.Module):
+    """Norms of queries and keys."""
+
+    def __init__(self):
+        super().__init__()
+        self.query_norm = HeadNorm(HEAD_SIZE)
+        self.key_norm = HeadNorm(HEAD_SIZE)
+
+
+class Embedder(nn.Module):
+    """Linear, SiLU, linear."""
+
+    def __init__(self, size: int, hidden: int):
+        super().__init__()
+        self.in_layer = nn.Linear(size, hidden)
+        self.out_layer = nn.Linear(hidden, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, size) to (B, hidden)."""
+        return self.out_layer(F.silu(self.in_layer(x)))
+
+
+class Modulation(nn.Module):
+    """`count` vectors (shift, scale, gate, ...) from the conditioning vector."""
+
+    def __init__(self, hidden: int, count: int):
+        super().__init__()
+        self.count = count
+        self.lin = nn.Linear(hidden, count * hidden)
+
+    def forward(self, vec: Tensor) -> tuple[Tensor, ...]:
+        """(B, hidden) to `count` tensors (B, 1, hidden)."""
+        return self.lin(F.silu(vec))[:, None].chunk(self.count, dim=-1)
+
+
+class Attention(nn.Module):
+    """Weights of one stream's attention; the attention itself is joint."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.norm = QueryKeyNorm()
+        self.proj = nn.Linear(hidden, hidden)
+
+
+def _mlp(hidden: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(hidden, 4 * hidden), nn.GELU(approximate="tanh"), nn.Linear(4 * hidden, hidden)
+    )
+
+
+def _modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+
+
+def _heads(qkv: Tensor, norm: QueryKeyNorm) -> tuple[Tensor, Tensor, Tensor]:
+    batch, length, size = qkv.shape
+    q, k, v = qkv.view(batch, length, 3, size // (3 * HEAD_SIZE), HEAD_SIZE).permute(2, 0, 3, 1, 4)
+    return norm.query_norm(q), norm.key_norm(k), v
+
+
+def rotary(ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of every pair of channels.
+
+    Args:
+        ids: (L, 3) positions on the axes.
+
+    Returns:
+        Two tensors (L, HEAD_SIZE), each value twice in a row.
+    """
+    angles = []
+    for axis, size in enumerate(AXES):
+        omega = 1.0 / THETA ** (torch.arange(0, size, 2, dtype=torch.float64, device=ids.device) / size)
+        angles.append(ids[:, axis, None].double() * omega)
+    angle = torch.cat(angles, dim=-1).repeat_interleave(2, dim=-1)
+    return angle.cos().float(), angle.sin().float()
+
+
+def _rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    cos, sin = table
+    x1, x2 = x.unflatten(-1, (-1, 2)).unbind(-1)
+    return (x * cos + torch.stack((-x2, x1), dim=-1).flatten(-2) * sin).to(x.dtype)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    q, k = _rotate(q, table).to(v.dtype), _rotate(k, table).to(v.dtype)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+class DoubleStreamBlock(nn.Module):
+    """Image and text with weights of their own and one attention over both."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.img_mod, self.txt_mod = Modulation(hidden, 6), Modulation(hidden, 6)
+        self.img_attn, self.txt_attn = Attention(hidden), Attention(hidden)
+        self.img_mlp, self.txt_mlp = _mlp(hidden), _mlp(hidden)
+
+    def forward(
+        self, img: Tensor, txt: Tensor, vec: Tensor, table: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """img (B, L, hidden), txt (B, T, hidden), vec (B, hidden); the same shapes back."""
+        i, t = self.img_mod(vec), self.txt_mod(vec)
+        iq, ik, iv = _heads(self.img_attn.qkv(_modulated(img, i[0], i[1])), self.img_attn.norm)
+        tq, tk, tv = _heads(self.txt_attn.qkv(_modulated(txt, t[0], t[1])), self.txt_attn.norm)
+        seen = _attend(torch.cat((tq, iq), 2), torch.cat((tk, ik), 2), torch.cat((tv, iv), 2), table)
+        txt_seen, img_seen = seen.split((txt.shape[1], img.shape[1]), dim=1)
+        img = img + i[2] * self.img_attn.proj(img_seen)
+        img = img + i[5] * self.img_mlp(_modulated(img, i[3], i[4]))
+        txt = txt + t[2] * self.txt_attn.proj(txt_seen)
+        txt = txt + t[5] * self.txt_mlp(_modulated(txt, t[3], t[4]))
+        return img, txt
+
+
+class SingleStreamBlock(nn.Module):
+    """Attention and MLP side by side over text and image together."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.linear1 = nn.Linear(hidden, 7 * hidden)
+        self.linear2 = nn.Linear(5 * hidden, hidden)
+        self.norm = QueryKeyNorm()
+        self.modulation = Modulation(hidden, 3)
+
+    def forward(self, x: Tensor, vec: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+        """x (B, T + L, hidden), vec (B, hidden)."""
+        shift, scale, gate = self.modulation(vec)
+        size = x.shape[-1]
+        qkv, mlp = self.linear1(_modulated(x, shift, scale)).split((3 * size, 4 * size), dim=-1)
+        seen = _attend(*_heads(qkv, self.norm), table)
+        return x + gate * self.linear2(torch.cat((seen, F.gelu(mlp, approximate="tanh")), dim=-1))
+
+
+class LastLayer(nn.Module):
+    """Adaptive norm and projection to patches."""
+
+    def __init__(self, hidden: int, out: int):
+        super().__init__()
+        self.linear = nn.Linear(hidden, out)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(hidden, 2 * hidden))
+
+    def forward(self, x: Tensor, vec: Tensor) -> Tensor:
+        """(B, L, hidden) to (B, L, out)."""
+        shift, scale = self.adaLN_modulation(vec)[:, None].chunk(2, dim=-1)
+        return self.linear(_modulated(x, shift, scale))
+
+
+def time_features(t: Tensor) -> Tensor:
+    """Cosines and sines of 1000 t, (B,) to (B, TIME_SIZE)."""
+    half = TIME_SIZE // 2
+    omega = torch.exp(-math.log(10000.0) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
+    angle = 1000.0 * t.float()[:, None] * omega
+    return torch.cat((angle.cos(), angle.sin()), dim=-1)
+
+
+def to_tokens(x: Tensor) -> Tensor:
+    """Patches of 2 x 2: (B, C, H, W) to (B, H/2 * W/2, 4C), channel first within a token."""
+    b, c, h, w = x.shape
+    x = x.reshape(b, c, h // PATCH, PATCH, w // PATCH, PATCH)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(b, (h // PATCH) * (w // PATCH), c * PATCH * PATCH)
+
+
+def from_tokens(tokens: Tensor, height: int, width: int) -> Tensor:
+    """Inverse of `to_tokens` for a latent of height x width."""
+    b, _, size = tokens.shape
+    x = tokens.reshape(b, height // PATCH, width // PATCH, size // (PATCH * PATCH), PATCH, PATCH)
+    return x.permute(0, 3, 1, 4, 2, 5).reshape(b, -1, height, width)
+
+
+class DemoTransformer(nn.Module):
+    """Velocity of a rectified flow, eps - x0, of latents under a prompt."""
+
+    def __init__(self, shape: TransformerShape | None = None):
+        super().__init__()
+        shape = self.shape = shape or TransformerShape()
+        if shape.hidden % HEAD_SIZE:
+            raise ValueError(f"Hidden size {shape.hidden}; the layout needs a multiple of {HEAD_SIZE}.")
+        patch = LATENT_CHANNELS * PATCH * PATCH
+        self.img_in = nn.Linear(patch, shape.hidden)
+        self.txt_in = nn.Linear(shape.context_size, shape.hidden)
+        self.time_in = Embedder(TIME_SIZE, shape.hidden)
+        self.vector_in = Embedder(shape.pooled_size, shape.hidden)
+        self.double_blocks = nn.ModuleList(
+            DoubleStreamBlock(shape.hidden) for _ in range(shape.double_blocks)
+        )
+        self.single_blocks = nn.ModuleList(
+            SingleStreamBlock(shape.hidden) for _ in range(shape.single_blocks)
+        )
+        self.final_layer = LastLayer(shape.hidden, patch)
+        self._start()
+
+    def _start(self) -> None:
+        """Weights for training: every block the identity, the output zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, Modulation):
+                nn.init.zeros_(module.lin.weight)
+        for linear in (self.final_layer.linear, self.final_layer.adaLN_modulation[1]):
+            assert isinstance(linear, nn.Linear)
+            nn.init.zeros_(linear.weight)
+
+    def forward(self, x: Tensor, timestep: Tensor, context: Tensor, y: Tensor) -> Tensor:
+        """Velocity.
+
+        Args:
+            x: noisy latents (B, 16, H, W), H and W even.
+            timestep: sigma in [0, 1], (B,).
+            context: prompt tokens (B, T, context_size).
+            y: pooled prompt (B, pooled_size).
+
+        Returns:
+            (B, 16, H, W).
+        """
+        height, width = x.shape[-2:]
+        rows, columns = height // PATCH, width // PATCH
+        ids = torch.zeros(context.shape[1] + rows * columns, 3, device=x.device)
+        grid = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        ids[context.shape[1] :, 1:] = torch.stack(grid, dim=-1).reshape(-1, 2).to(ids)
+        table = rotary(ids)
+
+        img, txt = self.img_in(to_tokens(x)), self.txt_in(context)
+        vec = self.time_in(time_features(timestep).to(x.dtype)) + self.vector_in(y)
+        for block in self.double_blocks:
+            img, txt = block(img, txt, vec, table)
+        both = torch.cat((txt, img), dim=1)
+        for block in self.single_blocks:
+            both = block(both, vec, table)
+        return from_tokens(self.final_layer(both[:, txt.shape[1] :], vec), height, width)
+
+    @classmethod
+    def from_weights(cls, weights: Mapping[str, Tensor]) -> DemoTransformer:
+        """A model of the weights' own shape, in float32."""
+        model = cls(TransformerShape.of(weights))
+        model.load_state_dict({key: value.float() for key, value in weights.items()})
+        return model

@@ -1,0 +1,161 @@
+"""What to train, and how much of it, per budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fresco_core.demo.autoencoder import AutoencoderShape
+from fresco_core.demo.transformer import TransformerShape
+from fresco_core.demo.vocabulary import SMALL_OBJECTS, Vocabulary
+
+from .packages import emoji_names
+from .render import Looks
+
+LEVEL_DOWNSCALE = (1, 2, 4)
+"""Picture sizes that the models are trained at: full, half, quarter."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One model's training; it ends at `steps` or at `minutes` of work, whichever is first.
+
+    The rate rises over `warmup` steps, stays, and falls linearly to zero over the last `decay` share of the
+    work.
+    """
+
+    steps: int
+    minutes: float
+    batch: tuple[int, int, int]
+    """Pictures per step at full, half and quarter size."""
+    rate: float
+    """Of AdamW."""
+    matrix_rate: float = 0.0
+    """Of Muon, for the matrices of the transformer's blocks."""
+    warmup: int = 100
+    decay: float = 0.4
+    levels_first: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    levels_last: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    """Shares of steps at full, half and quarter size when training starts and from its middle on."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Everything that a run of `tools.train_demo` depends on, but the device."""
+
+    name: str
+    looks: Looks
+    autoencoder_shape: AutoencoderShape
+    transformer_shape: TransformerShape
+    autoencoder: Stage
+    decoder: Stage
+    classifier: Stage
+    transformer: Stage
+    scenes: int
+    """Scenes whose latents the transformer is trained on."""
+    crop: int
+    """Side of the autoencoder's training crops in pixels."""
+    word_groups: tuple[str, ...] = ()
+    """Emoji groups of the vocabulary; none: the small hand-made vocabulary."""
+    word_count: int = 0
+    seed: int = 0
+    drop_prompt: float = 0.1
+    ema: float = 0.998
+    small: dict[str, int] = field(default_factory=lambda: dict(SMALL_OBJECTS))
+
+    def points(self) -> dict[str, int]:
+        """Object word to code point."""
+        if not self.word_groups:
+            return self.small
+        names = emoji_names(self.word_groups)
+        chosen = list(names)[:: max(1, len(names) // self.word_count)][: self.word_count]
+        return self.small | {name: names[name] for name in chosen if names[name] not in self.small.values()}
+
+    def vocabulary(self) -> Vocabulary:
+        """The words of this budget."""
+        return Vocabulary(tuple(self.points()))
+
+
+CPU = Budget(
+    name="cpu",
+    looks=Looks(),
+    autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
+    transformer_shape=TransformerShape(hidden=128, double_blocks=3, single_blocks=5),
+    autoencoder=Stage(
+        6000,
+        20,
+        (16, 16, 32),
+        1.2e-3,
+        warmup=50,
+        decay=0.6,
+        levels_first=(0.55, 0.42, 0.03),
+        levels_last=(0.55, 0.42, 0.03),
+    ),
+    decoder=Stage(
+        4000,
+        34,
+        (16, 16, 32),
+        1e-3,
+        warmup=20,
+        decay=0.7,
+        levels_first=(0.75, 0.2, 0.05),
+        levels_last=(0.75, 0.2, 0.05),
+    ),
+    classifier=Stage(1500, 9, (48, 0, 0), 2e-3, warmup=50),
+    transformer=Stage(
+        20000,
+        180,
+        (36, 88, 160),
+        2e-3,
+        matrix_rate=0.02,
+        levels_first=(0.1, 0.8, 0.1),
+        levels_last=(0.7, 0.25, 0.05),
+    ),
+    scenes=16384,
+    crop=96,
+)
+
+GPU = Budget(
+    name="gpu",
+    looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=24.0),
+    autoencoder_shape=AutoencoderShape(),
+    transformer_shape=TransformerShape(
+        256, double_blocks=3, single_blocks=7, context_size=256, pooled_size=256
+    ),
+    autoencoder=Stage(
+        20000,
+        4.5,
+        (64, 64, 64),
+        1e-3,
+        decay=0.6,
+        levels_first=(0.5, 0.4, 0.1),
+        levels_last=(0.5, 0.4, 0.1),
+    ),
+    decoder=Stage(
+        8000,
+        1.5,
+        (64, 64, 64),
+        5e-4,
+        warmup=20,
+        decay=0.8,
+        levels_first=(0.7, 0.25, 0.05),
+        levels_last=(0.7, 0.25, 0.05),
+    ),
+    classifier=Stage(4000, 1.5, (256, 0, 0), 2e-3),
+    transformer=Stage(
+        60000,
+        13,
+        (384, 1024, 2048),
+        1.5e-3,
+        matrix_rate=0.02,
+        warmup=300,
+        levels_first=(0.2, 0.7, 0.1),
+        levels_last=(0.7, 0.25, 0.05),
+    ),
+    scenes=131072,
+    crop=128,
+    word_groups=("Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Objects"),
+    word_count=300,
+    ema=0.999,
+)
+
+BUDGETS = {budget.name: budget for budget in (CPU, GPU)}
