@@ -12,17 +12,23 @@ from torch import Tensor
 
 from ..detail import DETAIL_PRIORS
 from ..noise import hashed_noise
-from ..plan import Canvas, make_plan
+from ..plan import make_plan
 from ..sampling import flow_sigmas, sample
 from ..schedule import PRESETS, Schedule, ScheduleError, parse, preset
 from ..trace import Trace
-from .frescoes import PATCH, SIDE, frescoes
+from .scenes import SceneError
+from .subjects import landscapes, trained
 
 log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the demo."""
+    parser.add_argument(
+        "--prompt",
+        help="draw with the trained model, for example 'a frog top left, a robot right, on blue dots'; "
+        "without a prompt a closed-form model draws a landscape",
+    )
     parser.add_argument("--seed", type=int, default=3, help="seed of the noise field (default %(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="steps over all passes (default %(default)s)")
     parser.add_argument(
@@ -44,20 +50,21 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def run(options: argparse.Namespace) -> str:
-    """Draw one seed twice, write the sheet, return the comparison. Raises ScheduleError."""
+    """Draw one seed twice, write the sheet, return the comparison. Raises as parse and trained do."""
     from .sheet import draw_sheet  # Pillow, which only the sheet needs
 
     schedule = preset(options.schedule) if options.schedule in PRESETS else parse(options.schedule)
-    model = frescoes()
-    canvas = Canvas(SIDE, SIDE, patch=PATCH)
-    noise = hashed_noise(options.seed, (1, 3, SIDE, SIDE))
+    subject = landscapes() if options.prompt is None else trained(options.prompt)
+    canvas = subject.canvas
+    noise = hashed_noise(options.seed, (1, subject.channels, canvas.height, canvas.width))
 
     def draw(schedule: Schedule) -> tuple[Tensor, Trace, float]:
         plan = make_plan(schedule, flow_sigmas(options.steps), canvas)
-        trace = Trace(1, canvas, 4, plan)
+        trace = Trace(1, canvas, subject.block_level, plan)
         start = time.perf_counter()
-        picture = sample(model.denoise, noise, plan, prior=options.detail, trace=trace)
-        return picture[0], trace, time.perf_counter() - start
+        result = sample(subject.denoise, noise, plan, prior=options.detail, trace=trace)
+        seconds = time.perf_counter() - start
+        return subject.picture(result), trace, seconds
 
     draw(schedule)  # warm up, so that both are timed alike
     plain, plain_trace, plain_seconds = draw(Schedule())
@@ -65,7 +72,7 @@ def run(options: argparse.Namespace) -> str:
     similarity = psnr(plain, ours)
     lines = [
         f"schedule {schedule}, {options.steps} steps, seed {options.seed}, detail {options.detail}",
-        "model: closed form, the exact denoiser of 8 painted landscapes under plaster texture",
+        f"model: {subject.words}",
         "",
         f"{'':10s}{'tokens':>10s}{'seconds':>10s}",
         f"{'plain':10s}{plain_trace.tokens:10d}{plain_seconds:10.2f}",
@@ -93,7 +100,7 @@ def main(options: argparse.Namespace) -> int:
     """Exit status of the command."""
     try:
         print(run(options))  # noqa: T201 - the command's output
-    except ScheduleError as error:
+    except (ScheduleError, SceneError, FileNotFoundError) as error:
         log.error("%s", error)
         return 2
     return 0

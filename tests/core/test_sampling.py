@@ -161,3 +161,28 @@ def test_viridis_grows_lighter_all_the_way():
     colours = viridis(torch.linspace(0, 1, 50))
     luminance = colours @ torch.tensor([0.2126, 0.7152, 0.0722])
     assert (luminance.diff() > 0).all()
+
+
+def test_the_demo_command_writes_a_sheet_and_compares(tmp_path, capsys):
+    from PIL import Image
+
+    from fresco_core.__main__ import main
+
+    prompt = ["--prompt", "a frog top left, a robot right, on blue dots"]
+    for model in ([], prompt):
+        assert main(["demo", "--steps", "6", "--seed", "4", "--out", str(tmp_path), *model]) == 0
+        printed = capsys.readouterr().out
+        assert "2.00x" in printed and "PSNR of fresco to plain" in printed, (
+            "4 of 6 steps at a quarter of the tokens"
+        )
+        assert Image.open(tmp_path / "fresco_demo_4.png").size[0] == 1120
+
+
+@pytest.mark.parametrize(
+    "options,words", [(["--schedule", "1/2"], "never becomes full"), (["--prompt", "a frogg"], "'frog'")]
+)
+def test_the_demo_command_explains_bad_input(options, words, tmp_path, caplog):
+    from fresco_core.__main__ import main
+
+    assert main(["demo", "--out", str(tmp_path), *options]) == 2
+    assert words in caplog.text

@@ -102,6 +102,7 @@ class Server:
                 f"sqlite:///{base}/comfyui.db",
             ],
             cwd=HOST,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=self.log,
             stderr=subprocess.STDOUT,
         )
