@@ -10,6 +10,7 @@ from comfy_api.latest import ComfyExtension, io  # noqa: E402
 
 from .apply_node import FrescoApply  # noqa: E402
 from .convergence_node import FrescoConvergence  # noqa: E402
+from .demo_node import FrescoDemoLoader  # noqa: E402
 from .ksampler_node import FrescoKSampler  # noqa: E402
 from .schedule_node import FrescoSchedule  # noqa: E402
 
@@ -18,7 +19,7 @@ class FrescoExtension(ComfyExtension):
     """The pack's nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [FrescoApply, FrescoKSampler, FrescoSchedule, FrescoConvergence]
+        return [FrescoApply, FrescoKSampler, FrescoSchedule, FrescoConvergence, FrescoDemoLoader]
 
 
 async def comfy_entrypoint() -> FrescoExtension:

@@ -33,7 +33,7 @@ from PIL import Image
 PACK = Path(__file__).parents[2]
 HOST = Path(os.environ.get("COMFYUI_PATH", Path.home() / "ComfyUI")).expanduser()
 OUT = PACK / "out" / "host" / __version__
-NODES = {"FrescoApply", "FrescoKSampler", "FrescoSchedule", "FrescoConvergence"}
+NODES = {"FrescoApply", "FrescoKSampler", "FrescoSchedule", "FrescoConvergence", "FrescoDemoLoader"}
 
 
 def save_tiny_files(models: Path):
@@ -236,6 +236,46 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
     assert [r["level"] for r in rows] == [1] * 12 + [0] * 8
     assert [r["tokens"] for r in rows] == [64] * 12 + [256] * 8
     assert "12 at 1/2 resolution (64 tokens)" in outputs["8"]["text"][0]
+
+
+def test_the_demo_workflow_draws_what_its_prompt_says(server):
+    """The trained model through the stock loaders, judged by the classifier that was trained beside it."""
+    from fresco_pack.fresco_core.demo.classifier import fidelity
+    from fresco_pack.fresco_core.demo.scenes import parse, scene_ids
+    from fresco_pack.fresco_core.demo.weights import load_classifier
+
+    prompt = json.loads((PACK / "workflows" / "api" / "fresco_demo.json").read_text())
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success", server.output()
+    pictures = [server.picture(image) for image in entry["outputs"]["5"]["images"]]
+    heatmaps = [server.picture(image) for image in entry["outputs"]["6"]["images"]]
+    OUT.mkdir(parents=True, exist_ok=True)
+    for index, picture in enumerate(pictures):
+        (OUT / f"demo_{index}.png").write_bytes(picture)
+    (OUT / "demo_heatmap.png").write_bytes(heatmaps[0])
+    values = [
+        torch.frombuffer(bytearray(pixels(p)), dtype=torch.uint8).reshape(192, 192, 3) for p in pictures
+    ]
+    images = torch.stack(values).movedim(-1, 1).float() / 255.0
+    classifier = load_classifier()
+    ids = scene_ids(
+        [parse(prompt["1"]["inputs"]["prompt"], classifier.vocabulary)] * 4, classifier.vocabulary
+    )
+    with torch.no_grad():
+        judged = fidelity(classifier(images), ids)
+    print(judged)
+    assert judged.objects >= 0.75 and judged.places >= 0.85 and judged.kinds == 1.0 and judged.colours == 1.0
+
+
+def test_a_prompt_with_unknown_words_names_the_nearest(server):
+    prompt = json.loads((PACK / "workflows" / "api" / "fresco_demo.json").read_text())
+    prompt["1"]["inputs"]["prompt"] = "a frogg on blue dots"
+    entry = server.run(prompt)
+    errors = [data for kind, data in entry["status"]["messages"] if kind == "execution_error"]
+    assert (
+        errors[0]["node_type"] == "FrescoDemoLoader"
+        and "Nearest known: 'frog'" in errors[0]["exception_message"]
+    )
 
 
 def test_the_same_through_apply_and_the_custom_sampler(server):
