@@ -31,6 +31,25 @@ def executed(node, *args, **kwargs):
     return node.execute(*args, **{k: v for k, v in kwargs.items() if k in known}).args[0]
 
 
+def windows(model, freenoise=False):
+    """The model behind core's context windows of 4 of its frames."""
+    options = {
+        "context_length": 4,
+        "context_overlap": 1,
+        "context_schedule": "standard_static",
+        "context_stride": 1,
+    }
+    return executed(
+        context_nodes.ContextWindowsManualNode,
+        model=model.patcher,
+        **options,
+        closed_loop=False,
+        fuse_method="pyramid",
+        dim=2,
+        freenoise=freenoise,
+    )
+
+
 def test_a_sampling_patch_that_changes_the_kind_of_model_is_followed_from_the_first_run(apply):
     """ModelSamplingSD3 makes a flow of an EPS model; the host applies it only once a run has begun."""
     model = tiny.build("sdxl")
@@ -110,18 +129,7 @@ def test_any_guider(flux, apply, name, schedule):
 def test_context_windows_over_frames(apply, size, schedule, freenoise):
     """Windows see parts of the canvas; levels, border blocks and windows together."""
     model = tiny.build("wan", size=size, frames=9)
-    windowed = executed(
-        context_nodes.ContextWindowsManualNode,
-        model=model.patcher,
-        context_length=4,
-        context_overlap=1,
-        context_schedule="standard_static",
-        context_stride=1,
-        closed_loop=False,
-        fuse_method="pyramid",
-        dim=2,
-        freenoise=freenoise,
-    )
+    windowed = windows(model, freenoise)
     ours = tiny.sample(apply(windowed, schedule), model, steps=7)
     plain = tiny.sample(windowed, model, steps=7)
     assert torch.isfinite(ours).all()
@@ -130,18 +138,7 @@ def test_context_windows_over_frames(apply, size, schedule, freenoise):
 
 def test_context_windows_over_a_video_with_a_given_first_frame(apply):
     model = tiny.build("hunyuan_video", frames=9)
-    windowed = executed(
-        context_nodes.ContextWindowsManualNode,
-        model=model.patcher,
-        context_length=4,
-        context_overlap=1,
-        context_schedule="standard_static",
-        context_stride=1,
-        closed_loop=False,
-        fuse_method="pyramid",
-        dim=2,
-        freenoise=False,
-    )
+    windowed = windows(model)
     source = tiny.sample(model.patcher, model, steps=4, seed=3)
     mask = torch.ones(1, 1, *source.shape[2:])
     mask[:, :, :1] = 0.0
