@@ -13,7 +13,7 @@ from torch import Tensor
 from .clock import FLOW, Parameterisation, over_batch
 from .detail import complete
 from .noise import hashed_noise
-from .transform import extend, level_size, merge, padded_size
+from .transform import extend, level_size, merge, padded_size, repeated
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 """denoise(x, sigma) -> x0: x (B, C, ..., H, W), sigma (B,), the clean prediction in x's shape."""
@@ -50,8 +50,8 @@ class Margin:
             return out
         s = over_batch(sigma, x)
         a, b = parameterisation.signal(s), parameterisation.noise(s)
-        if prediction is not None and prediction.shape[0] != x.shape[0]:
-            prediction = prediction.repeat(x.shape[0] // prediction.shape[0], *(1,) * (x.ndim - 1))
+        if prediction is not None:
+            prediction = repeated(prediction, x.shape[0])
         for top, left, rows, columns in (
             (0, width, height, size[1] - width),
             (height, 0, size[0] - height, size[1]),

@@ -12,9 +12,8 @@ from .schedule import level_name
 
 @dataclass
 class Evaluation:
-    """One call of the denoiser: pass and step it belongs to, canvas sigma (a tensor until the trace is
-    finished), level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's
-    first."""
+    """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
+    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first."""
 
     pass_index: int
     sigma: Tensor | float

@@ -46,6 +46,11 @@ def extend(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x
 
 
+def repeated(x: Tensor, batch: int) -> Tensor:
+    """x (B, ...) repeated to a batch that holds it several times, as cond and uncond together do."""
+    return x if x.shape[0] == batch else x.repeat(batch // x.shape[0], *(1,) * (x.ndim - 1))
+
+
 def pad_to_even(x: Tensor) -> Tensor:
     """Repeat the last line of each odd side of x (..., H, W) once."""
     return extend(x, padded_size((x.shape[-2], x.shape[-1]), 1))

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .run import Run
+from .run import Run, times_as_fine
 
 REFERENCES = ("ref_latents",)  # lists of pictures of any size that the network reads as more image tokens
 
@@ -31,11 +31,9 @@ def at_level(run: Run, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
 def _merged(run: Run, x: Tensor, value: Any, always: bool) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_merged(run, x, item, always) for item in value)
-    if isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point():
-        times = [side // own for side, own in zip(value.shape[-2:], x.shape[-2:])]
-        same = times[0] == times[1] > 0 and value.shape[-2:] == tuple(times[0] * own for own in x.shape[-2:])
-        if always or same:
-            return run.condition(value, x)
+    spatial = isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point()
+    if spatial and (always or times_as_fine(value, x)):
+        return run.condition(value, x)
     return value
 
 

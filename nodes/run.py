@@ -23,7 +23,14 @@ from ..fresco_core import (
     merge,
     plain_plan,
 )
-from ..fresco_core.transform import extend, level_size, pack_channels, padded_size, unpack_channels
+from ..fresco_core.transform import (
+    extend,
+    level_size,
+    pack_channels,
+    padded_size,
+    repeated,
+    unpack_channels,
+)
 from . import compat
 
 log = logging.getLogger(__name__)
@@ -134,13 +141,8 @@ class Run:
             last = unpack_channels(last, self.packing).to(state)
             state = self.margin.around(state, sigma, size, last, self.parameterisation)
         state, level_sigma = coarse_state(state, sigma, self.level, self.parameterisation)
-        mask = compat.windowed(self.kept_mask, x, transformer_options)
-        latent = compat.windowed(self.latent, x, transformer_options)
-        if mask is not None and latent is not None:
-            merged = repeated(self.condition(latent, x), x.shape[0]).to(state)
-            kept = compat.kept_latent(self.model, level_sigma, merged, torch.zeros_like(merged))
-            painted = repeated(self.condition(mask, x), x.shape[0]).to(state)
-            state = state * painted + kept * (1.0 - painted)
+        if self.kept_mask is not None:
+            state = self._with_kept(state, level_sigma, x, transformer_options)
         return pack_channels(state, self.packing), level_sigma
 
     def condition(self, tensor: Tensor, x: Tensor) -> Tensor:
@@ -148,17 +150,13 @@ class Run:
 
         Other sizes (reference pictures) are brought to the level of their own grid.
         """
-        own, grid = (tensor.shape[-2], tensor.shape[-1]), (x.shape[-2], x.shape[-1])
-        times = own[0] // grid[0] if own[0] % grid[0] == 0 and own[1] == own[0] // grid[0] * grid[1] else 0
-        packed = self.packing > 1 and tensor.shape[1] == x.shape[1]
-        fine = unpack_channels(tensor, self.packing) if packed else tensor
-        packing = self.packing if packed else 1
-        base = grid if times else own
-        whole = padded_size(
-            (base[0] * packing, base[1] * packing), self.level, self.trace.canvas.patch * packing
-        )
-        low = merge(extend(fine, (whole[0] * max(times, 1), whole[1] * max(times, 1))), self.level)
-        return pack_channels(low, packing)
+        times = times_as_fine(tensor, x)
+        base = x.shape[-2:] if times else tensor.shape[-2:]
+        packing = self.packing if tensor.shape[1] == x.shape[1] else 1
+        token = self.trace.canvas.patch * packing
+        whole = padded_size((base[0] * packing, base[1] * packing), self.level, token)
+        size = (whole[0] * max(times, 1), whole[1] * max(times, 1))
+        return pack_channels(merge(extend(unpack_channels(tensor, packing), size), self.level), packing)
 
     def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction made at the level copied over the canvas (or area) of `size`."""
@@ -188,12 +186,24 @@ class Run:
         self.tracker.reset()
         self.trace.finish()
 
+    def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
+        """The level's state with what inpainting keeps as the model sees it: clean, in its family."""
+        mask = compat.windowed(self.kept_mask, x, transformer_options)
+        latent = compat.windowed(self.latent, x, transformer_options)
+        if mask is None or latent is None:
+            return state
+        merged = repeated(self.condition(latent, x), x.shape[0]).to(state)
+        kept = compat.kept_latent(self.model, level_sigma, merged, torch.zeros_like(merged))
+        painted = repeated(self.condition(mask, x), x.shape[0]).to(state)
+        return state * painted + kept * (1.0 - painted)
+
     @property
     def _token(self) -> int:
         """Side of a token in unpacked latent pixels."""
         return self.trace.canvas.patch * self.packing
 
 
-def repeated(tensor: Tensor, batch: int) -> Tensor:
-    """A tensor of the run's batch (or 1) repeated to one that holds it several times, for cond and uncond."""
-    return tensor.repeat(batch // tensor.shape[0], *(1,) * (tensor.ndim - 1))
+def times_as_fine(tensor: Tensor, x: Tensor) -> int:
+    """How many times as fine as x's grid a tensor's is, both ways alike; 0 if no whole number."""
+    times = tensor.shape[-1] // x.shape[-1]
+    return times if tuple(tensor.shape[-2:]) == (times * x.shape[-2], times * x.shape[-1]) else 0
