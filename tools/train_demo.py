@@ -35,6 +35,15 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true", help="on a GPU: do without torch.compile")
+    parser.add_argument(
+        "--bf16", action="store_true", help="on a CPU: matrix products in bf16, as a GPU always has them"
+    )
+    parser.add_argument(
+        "--from-weights",
+        action="store_true",
+        help="where the folder has no checkpoints, train on from the weights in the tree, whose sizes must "
+        "be the budget's",
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.set_float32_matmul_precision("high")
@@ -52,7 +61,14 @@ def main() -> None:
         format="%(asctime)s %(message)s",
         handlers=[logging.StreamHandler(), logging.FileHandler(folder / "train.log")],
     )
-    work = Workplace(budget, folder, args.device, compile=args.device != "cpu" and not args.no_compile)
+    gpu = args.device != "cpu"
+    work = Workplace(
+        budget, folder, args.device, compile=gpu and not args.no_compile, bfloat16=gpu or args.bf16
+    )
+    if args.from_weights:
+        from tools.demo.shipped import lay_out_shipped_weights
+
+        work = lay_out_shipped_weights(work)
     for stage in args.stages:
         logging.info(
             "stage %s, budget %s, torch %s on %s", stage, budget.name, torch.__version__, args.device

@@ -108,7 +108,7 @@ CPU = Budget(
         2e-3,
         matrix_rate=0.02,
         levels_first=(0.1, 0.8, 0.1),
-        levels_last=(0.7, 0.25, 0.05),
+        levels_last=(0.6, 0.36, 0.04),
     ),
     scenes=16384,
     crop=96,

@@ -74,11 +74,12 @@ def fit_transformer(work: Workplace) -> None:
         state = torch.load(checkpoint, map_location=work.device)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
-        for stepper, kept in zip(steppers, state["steppers"], strict=True):
-            stepper.load_state_dict(kept)
-        random.set_state(state["random"].cpu())
-        noise_random.set_state(state["noise_random"].cpu())
-        course.load(state["course"])
+        if "course" in state:  # else weights alone, to train on from
+            for stepper, kept in zip(steppers, state["steppers"], strict=True):
+                stepper.load_state_dict(kept)
+            random.set_state(state["random"].cpu())
+            noise_random.set_state(state["noise_random"].cpu())
+            course.load(state["course"])
     rates = [group["lr"] for stepper in optimisers(model, budget) for group in stepper.param_groups]
     run = torch.compile(model, dynamic=False) if work.compile else model
 

@@ -28,6 +28,7 @@ class Workplace:
     folder: Path
     device: str = "cpu"
     compile: bool = False
+    bfloat16: bool = False
 
     def file(self, name: str) -> Path:
         """A file of this run."""
@@ -42,8 +43,8 @@ class Workplace:
         return torch.Generator().manual_seed(self.budget.seed * 1000003 + salt)
 
     def autocast(self) -> torch.autocast:
-        """bf16 on a GPU, nothing on a CPU."""
-        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device != "cpu")
+        """Matrix products in bf16, where this run wants it."""
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bfloat16)
 
 
 def draw_ids(budget: Budget, count: int, salt: int) -> Tensor:

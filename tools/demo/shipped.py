@@ -1,0 +1,45 @@
+"""Train on from the weights in the tree."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import torch
+
+from fresco_core.demo.autoencoder import TinyAutoencoder
+from fresco_core.demo.weights import load_classifier, load_demo
+
+from .fit_transformer import DemoModel
+from .work import Workplace, save
+
+log = logging.getLogger(__name__)
+
+
+def lay_out_shipped_weights(work: Workplace) -> Workplace:
+    """Write the shipped weights as checkpoints where the run's folder has none; the run with the mix of
+    picture sizes that a transformer which already draws needs.
+
+    Raises RuntimeError, from torch, where the budget's sizes are not those of the weights.
+    """
+    demo, budget = load_demo(), work.budget
+    model = DemoModel(budget)
+    model.transformer.load_state_dict(demo.transformer.state_dict())
+    model.prompt.load_state_dict(demo.prompt.state_dict())
+    autoencoder = TinyAutoencoder(budget.autoencoder_shape)
+    wide = demo.autoencoder.state_dict()
+    narrow = {
+        key: wide[key][tuple(slice(0, n) for n in like.shape)] for key, like in autoencoder.state_dict().items()
+    }
+    autoencoder.load_state_dict(narrow)
+    states = {
+        "transformer.pt": {"model": model.state_dict(), "average": model.state_dict()},
+        "autoencoder.pt": {"model": autoencoder.state_dict()},
+        "classifier.pt": {"model": load_classifier().state_dict()},
+    }
+    for name, state in states.items():
+        if not work.file(name).exists():
+            save(work.file(name), state)
+            log.info("%s: from the weights in the tree", name)
+    stage = dataclasses.replace(budget.transformer, levels_first=budget.transformer.levels_last)
+    return dataclasses.replace(work, budget=dataclasses.replace(budget, transformer=stage))
