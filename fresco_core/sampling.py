@@ -17,6 +17,9 @@ from .trace import Trace
 Callback = Callable[[int, Tensor, Tensor], None]
 """callback(step, counted over all passes; clean prediction; canvas)."""
 
+Rewind = Callable[[Tensor, Tensor, Tensor, Parameterisation], Tensor]
+"""rewind(clean prediction, noise field, sigma, parameterisation) -> the canvas at sigma; see `recompose`."""
+
 
 def flow_sigmas(steps: int, shift: float = 1.0) -> list[float]:
     """steps + 1 sigmas from 1 to 0, even, then shifted: s t / (1 + (s - 1) t) (SD3, arXiv 2403.03206)."""
@@ -45,11 +48,12 @@ def sample(
     prior: str = "smooth",
     callback: Callback | None = None,
     trace: Trace | None = None,
+    rewind: Rewind = recompose,
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
-    Between passes the canvas is recomposed from the last prediction and the same noise. `trace`, where given,
-    records every evaluation. Raises ValueError for noise that is not finite.
+    Between passes `rewind` makes the canvas from the last prediction and the same noise. `trace`, where
+    given, records every evaluation. Raises ValueError for noise that is not finite.
     """
     check_finite("noise", noise)
     tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
@@ -58,7 +62,7 @@ def sample(
     step = 0
     for index, planned in enumerate(plan.passes):
         sigmas = torch.tensor(planned.sigmas, device=noise.device, dtype=noise.dtype)
-        x = recompose(x0, noise, sigmas[0], parameterisation)
+        x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
         for sigma, sigma_next, level in zip(sigmas, sigmas[1:], planned.levels, strict=False):
             x0 = look(denoise, x, sigma.expand(x.shape[0]), level, parameterisation, prior, margin, x0)

@@ -30,6 +30,28 @@ class AutoencoderShape:
     decoder_widths: tuple[int, int, int, int] = (64, 64, 64, 64)
     decoder_blocks: tuple[int, int, int, int] = (1, 3, 3, 3)
 
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor]) -> AutoencoderShape:
+        """The shape that does the work in weights of the host's layout: what is not filled with zeros."""
+
+        def sizes(half: str, inputs: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+            widths, blocks = [], []
+            for conv, total in zip(inputs, (1, 3, 3, 3), strict=True):
+                used = weights[f"{half}.{conv}.weight"].flatten(1).abs().amax(1).nonzero()
+                widths.append(int(used.max()) + 1)
+                first = conv + (2 if (half, conv) == DECODER_START else 1)
+                kernels = (weights[f"{half}.{first + i}.conv.0.weight"] for i in range(total))
+                blocks.append(sum(bool(kernel.any()) for kernel in kernels))
+            return tuple(widths), tuple(blocks)
+
+        encoder = sizes("taesd_encoder", (0, 2, 6, 10))
+        decoder = sizes("taesd_decoder", (17, 12, 7, 1))
+        return cls(*encoder, *decoder)  # type: ignore[arg-type]
+
+
+DECODER_START = ("taesd_decoder", 1)
+"""The one convolution that an activation of its own follows."""
+
 
 class Clamp(nn.Module):
     """Soft limit to (-3, 3)."""
@@ -130,7 +152,8 @@ class TinyAutoencoder(nn.Module):
 
     @classmethod
     def from_layout(cls, weights: Mapping[str, Tensor]) -> TinyAutoencoder:
-        """A model of the host's shape from what `to_layout` gave, in float32."""
-        model = cls()
-        model.load_state_dict({k: v.float() for k, v in weights.items() if not k.startswith("vae_")})
+        """The model that `to_layout` wrote, in float32 and of its own shape: the zeros cost no time."""
+        model = cls(AutoencoderShape.of(weights))
+        own = {key: weights[key][tuple(map(slice, like.shape))] for key, like in model.state_dict().items()}
+        model.load_state_dict({key: value.float() for key, value in own.items()})
         return model

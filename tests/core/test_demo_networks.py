@@ -157,3 +157,17 @@ def test_weights_travel_with_their_vocabulary(tmp_path):
     torch.testing.assert_close(again.encode(["a cat"])[0], encoder.encode(["a cat"])[0])
     with pytest.raises(FileNotFoundError, match="missing"):
         load_demo(tmp_path)
+
+
+def test_autoencoder_in_the_hosts_layout_computes_the_same_without_its_zeros():
+    torch.manual_seed(0)
+    shape = AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 48), (1, 2, 3, 3))
+    model = TinyAutoencoder(shape)
+    again = TinyAutoencoder.from_layout(model.to_layout())
+    assert again.shape == shape
+    images = torch.rand(1, 3, 32, 32)
+    wide = TinyAutoencoder()
+    wide.load_state_dict({k: v for k, v in model.to_layout().items() if not k.startswith("vae_")})
+    with torch.no_grad():
+        assert torch.equal(again.encode(images), model.encode(images))
+        torch.testing.assert_close(wide.decode(wide.encode(images)), again.decode(again.encode(images)))

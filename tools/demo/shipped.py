@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-import torch
-
-from fresco_core.demo.autoencoder import TinyAutoencoder
 from fresco_core.demo.weights import load_classifier, load_demo
 
 from .fit_transformer import DemoModel
@@ -26,15 +23,9 @@ def lay_out_shipped_weights(work: Workplace) -> Workplace:
     model = DemoModel(budget)
     model.transformer.load_state_dict(demo.transformer.state_dict())
     model.prompt.load_state_dict(demo.prompt.state_dict())
-    autoencoder = TinyAutoencoder(budget.autoencoder_shape)
-    wide = demo.autoencoder.state_dict()
-    narrow = {
-        key: wide[key][tuple(slice(0, n) for n in like.shape)] for key, like in autoencoder.state_dict().items()
-    }
-    autoencoder.load_state_dict(narrow)
     states = {
         "transformer.pt": {"model": model.state_dict(), "average": model.state_dict()},
-        "autoencoder.pt": {"model": autoencoder.state_dict()},
+        "autoencoder.pt": {"model": demo.autoencoder.state_dict()},
         "classifier.pt": {"model": load_classifier().state_dict()},
     }
     for name, state in states.items():
