@@ -1,0 +1,177 @@
+"""Rows of the table, what they gain over the plain sampler at equal cost, and the files that show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .measure import Measures
+from .settings import REFERENCE, Setting
+from .statistics import Estimate, FeatureSpace, bootstrap, estimate, frechet_over, mean_over, ratio_over
+
+COMPARED = ("fd", "lpips")
+"""Columns that are compared with the plain sampler at equal cost; lower is better in both."""
+
+COLUMNS = {
+    "objects": "objects found",
+    "places": "in place",
+    "sizes": "right size",
+    "grounds": "grounds",
+    "fd": "FD",
+    "fd_inception": "FD Inception",
+    "lpips": "LPIPS",
+    "psnr": "PSNR dB",
+    "band": "finest band",
+}
+
+
+@dataclass
+class Row:
+    """One setting's figures. cost: full steps that its FLOPs would pay. clock: the same by the clock.
+
+    gain: per compared column, the row's figure less the plain sampler's at equal cost (interpolated over the
+    logarithm of cost); None for plain rows and outside the plain rows' costs.
+    """
+
+    setting: Setting
+    tokens: int
+    flops: int
+    cost: float
+    clock: float
+    figures: dict[str, Estimate]
+    draws: dict[str, np.ndarray]
+    gain: dict[str, Estimate | None]
+
+
+def make_row(
+    setting: Setting, measures: Measures, real: Measures, tokens: int, flops: int, step_flops: int
+) -> Row:
+    """Everything about one setting but its gain."""
+    count = len(measures["asked"])
+    grounds = (measures["kinds"] + measures["colours"]) / 2
+    statistics: dict[str, Callable[[np.ndarray], float]] = {
+        "objects": ratio_over(measures["found"], measures["asked"]),
+        "places": ratio_over(measures["placed"], measures["found"]),
+        "sizes": ratio_over(measures["sized"], measures["placed"]),
+        "grounds": mean_over(grounds),
+        "fd": _frechet(measures["features"], real["features"]),
+        "lpips": mean_over(measures["lpips"]),
+        "psnr": mean_over(measures["psnr"]),
+        "band": mean_over(measures["finest_band"] / real["finest_band"].mean()),
+    }
+    if "inception" in measures and "inception" in real:
+        statistics["fd_inception"] = _frechet(measures["inception"], real["inception"])
+    figures, draws = {}, {}
+    for name, statistic in statistics.items():
+        value, draws[name] = bootstrap(statistic, count)
+        figures[name] = estimate(value, draws[name])
+    clock = float(measures["seconds"].sum() / measures["full_step"].sum())
+    return Row(setting, tokens, flops, flops / step_flops, clock, figures, draws, {})
+
+
+def _frechet(drawn: np.ndarray, real: np.ndarray) -> Callable[[np.ndarray], float]:
+    space = FeatureSpace.of(real)
+    return frechet_over(space.project(drawn), space.project(real))
+
+
+def compare(rows: list[Row]) -> None:
+    """Fill in the gain of every row over the plain rows."""
+    plain = sorted((row for row in rows if row.setting.plain), key=lambda row: row.cost)
+    costs = np.log([row.cost for row in plain])
+    for row in rows:
+        at = np.log(row.cost)
+        inside = len(plain) > 1 and costs[0] <= at <= costs[-1] and not row.setting.plain
+        for name in COMPARED:
+            if not inside:
+                row.gain[name] = None
+                continue
+            right = int(np.clip(np.searchsorted(costs, at), 1, len(plain) - 1))
+            share = (at - costs[right - 1]) / (costs[right] - costs[right - 1])
+            a, b = plain[right - 1], plain[right]
+            value = a.figures[name].value * (1 - share) + b.figures[name].value * share
+            drawn = a.draws[name] * (1 - share) + b.draws[name] * share
+            row.gain[name] = estimate(row.figures[name].value - value, row.draws[name] - drawn)
+
+
+def markdown(rows: list[Row], count: int) -> str:
+    """The table. `+-` is half the width of the interval."""
+    shown = [name for name in COLUMNS if any(name in row.figures for row in rows)]
+    heads = ["setting", "cost", "clock", "tokens", "GFLOPs", *(COLUMNS[name] for name in shown)]
+    heads += [f"{COLUMNS[name]} less plain at equal cost" for name in COMPARED]
+    lines = [
+        f"{count} held-out prompts; cost in full steps by FLOPs, clock by time; 95 % intervals.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|" + " --- |" * len(heads),
+    ]
+    for row in rows:
+        cells = [row.setting.name.replace("|", "/"), f"{row.cost:.2f}", f"{row.clock:.2f}"]
+        cells += [str(row.tokens), f"{row.flops / 1e9:.2f}"]
+        cells += [_cell(row.figures.get(name)) for name in shown]
+        cells += [_cell(row.gain[name], sign=True) for name in COMPARED]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(found: Estimate | None, sign: bool = False) -> str:
+    if found is None:
+        return "-"
+    half = (found.high - found.low) / 2
+    digits = 3 if abs(found.value) < 3 else 1
+    return f"{found.value:{'+' if sign else ''}.{digits}f} +- {half:.{digits}f}"
+
+
+def as_json(rows: list[Row], count: int, model: str) -> str:
+    """The same for programs."""
+    listed = []
+    for row in rows:
+        own = asdict(row) | {"name": row.setting.name}
+        del own["draws"]
+        listed.append(own)
+    return json.dumps(
+        {"model": model, "samples": count, "reference": REFERENCE.name, "rows": listed}, indent=1
+    )
+
+
+def plot(rows: list[Row], file: Path) -> None:
+    """Quality against cost, with intervals: FD and LPIPS."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, len(COMPARED), figsize=(13, 5.5))
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        s = row.setting
+        tail = [s.prior] * (s.prior != "smooth") + [f"{s.rewind} rewind"] * (s.rewind != "shared")
+        groups.setdefault(", ".join(["plain" if s.plain else s.schedule, *tail]), []).append(row)
+    for panel, name in zip(panels, COMPARED, strict=True):
+        for label, some in groups.items():
+            some = sorted(some, key=lambda row: row.cost)
+            marks = [row.figures[name] for row in some]
+            values = np.array([mark.value for mark in marks])
+            spread = np.array([[m.value - m.low for m in marks], [m.high - m.value for m in marks]])
+            style = {"color": "black", "zorder": 5} if label == "plain" else {"alpha": 0.8}
+            panel.errorbar(
+                [row.cost for row in some],
+                values,
+                spread.clip(0),
+                marker="o",
+                ms=4,
+                lw=1,
+                label=label,
+                **style,
+            )
+        panel.set(
+            xscale="log", xlabel="cost in full steps (FLOPs)", ylabel=f"{COLUMNS[name]} (lower is better)"
+        )
+        panel.grid(alpha=0.3)
+    panels[0].legend(fontsize=6)
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+    plt.close(figure)

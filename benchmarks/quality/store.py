@@ -1,0 +1,80 @@
+"""Measures on disk, shard by shard, so that a run can stop and go on at any moment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .measure import Judge, Measures
+from .pictures import Drawn, Studio
+from .settings import REFERENCE, Setting
+
+
+class Store:
+    """Measures of one studio's pictures in a folder."""
+
+    def __init__(self, folder: Path, studio: Studio, judge: Judge):
+        self.folder, self.studio, self.judge = folder, studio, judge
+
+    def measure(self, setting: Setting, shard: slice, inception: bool) -> None:
+        """Draw and measure a shard of a setting, unless that is done."""
+        file = self._file(setting.key, shard)
+        known = _load(file)
+        if known and (not inception or "inception" in known):
+            return
+        drawn = self.studio.draw(setting, shard)
+        found = self.judge.marks(drawn, self.studio.ids[shard])
+        found |= self.judge.likeness(drawn.pictures, self._reference(shard, drawn, setting))
+        found |= {"seconds": np.array([drawn.seconds]), "full_step": np.array([drawn.full_step_seconds])}
+        if inception:
+            found["inception"] = self.judge.inception(drawn.pictures)
+        _save(file, found)
+
+    def measure_real(self, shard: slice, inception: bool) -> None:
+        """The same for real pictures, as far as it applies."""
+        file = self._file("real", shard)
+        known = _load(file)
+        if known and (not inception or "inception" in known):
+            return
+        drawn = self.studio.real(shard)
+        found = self.judge.marks(drawn, self.studio.ids[shard])
+        if inception:
+            found["inception"] = self.judge.inception(drawn.pictures)
+        _save(file, found)
+
+    def read(self, key: str) -> Measures:
+        """All shards of a setting (or "real") joined; names that not every shard has are left out."""
+        parts = [_load(self._file(key, shard)) for shard in self.studio.shards]
+        names = set.intersection(*(set(part) for part in parts))
+        return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
+
+    def _reference(self, shard: slice, drawn: Drawn, setting: Setting) -> Tensor:
+        """The reference's pictures of a shard, drawn once."""
+        file = self._file("pictures", shard)
+        if not file.exists():
+            pictures = drawn.pictures if setting == REFERENCE else self.studio.draw(REFERENCE, shard).pictures
+            _save(file, {"pictures": (pictures * 255.0).round().byte().numpy()})
+        return torch.from_numpy(_load(file)["pictures"]).float() / 255.0
+
+    def _file(self, key: str, shard: slice) -> Path:
+        return self.folder / key / f"{shard.start:05d}-{shard.stop:05d}.npz"
+
+
+def _load(file: Path) -> Measures:
+    if not file.exists():
+        return {}
+    with np.load(file) as content:
+        return dict(content)
+
+
+def _save(file: Path, content: Measures) -> None:
+    """Write whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_suffix(f".{os.getpid()}.tmp")
+    with scratch.open("wb") as out:
+        np.savez(out, **content)
+    scratch.replace(file)
