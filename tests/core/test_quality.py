@@ -1,0 +1,185 @@
+"""The ruler's own correctness: statistics, rewinds, reports, storage."""
+
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("PIL")
+
+from benchmarks.quality.networks import LPIPS_WEIGHTS, Lpips, _ArraysOnly, cached_file
+from benchmarks.quality.pictures import Drawn, Studio
+from benchmarks.quality.report import as_json, compare, make_row, markdown
+from benchmarks.quality.rewinds import REWINDS
+from benchmarks.quality.settings import REFERENCE, SUITES, Setting
+from benchmarks.quality.statistics import (
+    FeatureSpace,
+    bootstrap,
+    estimate,
+    frechet_over,
+    mean_over,
+    ratio_over,
+)
+from benchmarks.quality.store import Store
+from fresco_core.clock import FLOW
+from fresco_core.plan import Canvas, make_plan
+from fresco_core.sampling import flow_sigmas, sample
+from fresco_core.schedule import parse
+from fresco_core.transform import merge
+
+
+def test_frechet_distance_of_known_gaussians():
+    random = np.random.default_rng(0)
+    real = random.normal(size=(20000, 3)) * (1.0, 2.0, 0.5)
+    drawn = random.normal(size=(20000, 3)) * (2.0, 2.0, 0.5) + (3.0, 0.0, 0.0)
+    distance = frechet_over(drawn, real)(np.full(20000, 1 / 20000))
+    assert distance == pytest.approx(9 + 1, rel=0.03)  # (mean gap)^2 + (2 - 1)^2
+    assert frechet_over(real, real)(np.full(20000, 1 / 20000)) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_feature_space_keeps_what_varies():
+    random = np.random.default_rng(1)
+    features = random.normal(size=(300, 4)) @ random.normal(size=(4, 200))
+    projected = FeatureSpace.of(features).project(features)
+    assert np.square(projected).sum() == pytest.approx(np.square(features - features.mean(0)).sum())
+
+
+def test_intervals_cover_what_they_should():
+    random = np.random.default_rng(2)
+    hits = 0
+    for _ in range(100):
+        values = random.normal(1.0, 2.0, 150)
+        value, drawn = bootstrap(mean_over(values), 150)
+        found = estimate(value, drawn)
+        hits += found.low <= 1.0 <= found.high
+    assert 85 <= hits <= 100
+    assert ratio_over(np.array([1.0, 2.0]), np.array([2.0, 2.0]))(np.array([0.5, 0.5])) == 0.75
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suites_hold_settings_that_run(name):
+    canvas = Canvas(24, 24)
+    settings = SUITES[name]()
+    assert len({s.key for s in settings}) == len(settings) == len({s.name for s in settings})
+    for setting in settings:
+        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), canvas)
+        assert plan.plain == setting.plain and plan.steps == setting.steps
+
+
+def _run(rewind: str, line: str = "draft 1/2 x4; refine 0.7 x4") -> torch.Tensor:
+    noise = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    plan = make_plan(parse(line), flow_sigmas(8), Canvas(8, 8, patch=1))
+    again, callback = REWINDS[rewind](plan)
+    return sample(lambda x, sigma: 0.5 * x, noise, plan, rewind=again, callback=callback)
+
+
+def test_rewinds_differ_and_the_shared_one_is_the_packs():
+    noise = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    plan = make_plan(parse("draft 1/2 x4; refine 0.7 x4"), flow_sigmas(8), Canvas(8, 8, patch=1))
+    assert torch.equal(_run("shared"), sample(lambda x, sigma: 0.5 * x, noise, plan))
+    assert not torch.equal(_run("fresh"), _run("shared"))
+    assert not torch.equal(_run("path"), _run("shared"))
+
+
+def test_rewind_along_the_path_returns_to_the_drafts_own_low_band():
+    noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    plan = make_plan(parse("draft 1/2 x4; refine 0.6 x4"), flow_sigmas(8), Canvas(8, 8, patch=1))
+    rewind, callback = REWINDS["path"](plan)
+    states = [1.0, 0.75, 0.5, 0.25]  # of the draft
+    for step, value in enumerate(states):
+        callback(step, noise, torch.full_like(noise, value))
+    canvas = rewind(torch.zeros_like(noise), noise, torch.tensor(0.6), FLOW)
+    torch.testing.assert_close(merge(canvas, 1), torch.full((1, 3, 4, 4), 0.6))
+    detail = canvas - 0.6
+    torch.testing.assert_close(
+        detail, 0.6 * (noise - merge(noise, 1).repeat_interleave(2, 2).repeat_interleave(2, 3))
+    )
+
+
+def test_weights_files_may_hold_arrays_only():
+    content = {"a": {"kernel": np.ones((2, 3), np.float32)}}
+    assert _ArraysOnly(io.BytesIO(pickle.dumps(content))).load()["a"]["kernel"].shape == (2, 3)
+    with pytest.raises(pickle.UnpicklingError, match="no place"):
+        _ArraysOnly(io.BytesIO(pickle.dumps(print))).load()
+
+
+@pytest.mark.skipif(
+    not cached_file(LPIPS_WEIGHTS).exists(), reason="LPIPS weights are not in the cache: run the ruler once"
+)
+def test_lpips_sees_structure_before_brightness():
+    picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    picture = torch.nn.functional.avg_pool2d(picture, 9, 1, 4)
+    lpips = Lpips()
+    noisy = picture + 0.05 * torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert float(lpips(picture, picture)) == 0
+        assert float(lpips(picture, noisy)) > 5 * float(lpips(picture, picture + 0.05)) > 0
+
+
+class _FakeJudge:
+    def __init__(self):
+        self.calls = 0
+
+    def marks(self, drawn, ids):
+        self.calls += 1
+        n = len(ids)
+        return {"asked": np.ones(n), "features": np.ones((n, 2)), "finest_band": np.ones(n)}
+
+    def likeness(self, pictures, reference):
+        return {"lpips": (pictures - reference).abs().mean((1, 2, 3)).numpy(), "psnr": np.ones(len(pictures))}
+
+    def inception(self, pictures):
+        return np.ones((len(pictures), 4))
+
+
+class _FakeStudio(Studio):
+    def __init__(self, count):
+        self.ids = torch.zeros(count, 11, dtype=torch.int64)
+        self.draws = 0
+
+    def draw(self, setting, shard):
+        self.draws += 1
+        n = shard.stop - shard.start
+        return Drawn(torch.ones(n, 1, 2, 2), torch.full((n, 3, 4, 4), 1 / setting.steps), 2.0, 0.1)
+
+
+def test_measured_shards_are_not_measured_again(tmp_path):
+    studio, judge = _FakeStudio(70), _FakeJudge()
+    store = Store(tmp_path, studio, judge)
+    few = Setting("full", 5)
+    for _ in range(2):
+        for shard in studio.shards:
+            store.measure(few, shard, inception=False)
+    assert [s.stop - s.start for s in studio.shards] == [64, 6]
+    assert judge.calls == 2 and studio.draws == 4  # each shard once, and once for its reference
+    read = store.read(few.key)
+    assert len(read["asked"]) == 70 and len(read["seconds"]) == 2 and "inception" not in read
+    np.testing.assert_allclose(read["lpips"], abs(51 / 255 - 5 / 255), atol=1 / 255)
+    store.measure(few, studio.shards[0], inception=True)
+    assert judge.calls == 3
+
+
+def test_gain_is_measured_against_plain_at_equal_cost():
+    random = np.random.default_rng(3)
+    real = {"features": random.normal(size=(80, 3)), "finest_band": np.full(80, 2.0)}
+
+    def row(setting, steps, lpips):
+        ones = np.ones(80)
+        measures = dict.fromkeys(("asked", "found", "placed", "sized", "kinds", "colours"), ones)
+        measures |= {"features": real["features"] + 1 / steps, "finest_band": ones, "psnr": ones * 30}
+        measures |= {"lpips": lpips + 0 * ones, "seconds": np.ones(1) * steps, "full_step": np.ones(1)}
+        return make_row(setting, measures, real, 1, int(steps * 100), 100)
+
+    rows = [row(REFERENCE, 50, 0.0), row(Setting("full", 8), 8, 0.4), row(Setting("full", 2), 2, 0.8)]
+    ours = row(Setting("1/2 until 0.8, full", 8), 4, 0.3)
+    compare([*rows, ours])
+    assert ours.gain["lpips"].value == pytest.approx(0.3 - 0.6)
+    assert rows[1].gain["lpips"] is None
+    assert ours.figures["band"].value == 0.5 and ours.cost == 4
+    text = markdown([*rows, ours], 80)
+    assert "-0.300" in text and "8 steps / 1/2 until 0.8, full" in text
+    listed = json.loads(as_json([*rows, ours], 80, "abc"))["rows"]
+    assert listed[3]["gain"]["lpips"]["value"] == pytest.approx(-0.3)
