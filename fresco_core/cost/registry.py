@@ -118,6 +118,7 @@ MODELS: dict[str, Model] = {
         ),
         Model(qwen_image("qwen-image")),
         Model(wan("wan-14b", width=5120, mlp=13824, layers=40), frames=4),
+        Model(wan("wan-i2v-14b", width=5120, mlp=13824, layers=40, patch_inputs=144, vision=1280), frames=4),
         Model(wan("wan-1.3b", width=1536, mlp=8960, layers=30), frames=4),
         Model(
             lumina(

@@ -12,7 +12,7 @@ from typing import Any
 
 import comfy.ops
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 FLUX = {
     "in_channels": 16,
@@ -219,6 +219,15 @@ META_MODELS = {
     "hunyuan-video-1.5": MetaModel("hunyuan_video.model", "HunyuanVideo", HUNYUAN_15, 3584, 65, frames=True),
     "qwen-image": MetaModel("qwen_image.model", "QwenImageTransformer2DModel", {}, 3584, frames=True),
     "wan-14b": MetaModel("wan.model", "WanModel", WAN_14B, 4096, frames=True),
+    "wan-i2v-14b": MetaModel(
+        "wan.model",
+        "WanModel",
+        WAN_14B | {"model_type": "i2v", "in_dim": 36},
+        4096,
+        36,
+        lambda batch, text: {"clip_fea": _empty(batch, 257, 1280)},
+        frames=True,
+    ),
     "wan-1.3b": MetaModel("wan.model", "WanModel", WAN_1B, 4096, frames=True),
     "lumina-2": MetaModel(
         "lumina.model", "NextDiT", LUMINA2, 2304, inputs=lambda batch, text: {"num_tokens": text}
@@ -248,9 +257,16 @@ def _empty(*shape: int) -> torch.Tensor:
     return torch.empty(shape, device="meta", dtype=torch.bfloat16)
 
 
+def _cpu_attention(query: tuple, key: tuple, value: tuple, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query, key, value)
+
+
+FUSED = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention}  # torch leaves it out
+
+
 def counted_flops(network: torch.nn.Module, *args: Any, **kwargs: Any) -> int:
     """FLOPs of a call of `network`, as torch counts them."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False, custom_mapping=FUSED) as counter, torch.no_grad():
         network(*args, **kwargs)
     return counter.get_total_flops()
 
