@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..cost.families import flux
+from ..cost.transformer import Architecture
 from .autoencoder import LATENT_CHANNELS
 
 AXES = (16, 56, 56)
@@ -48,6 +50,21 @@ class TransformerShape:
             single_blocks=depth("single_blocks"),
             context_size=weights["txt_in.weight"].shape[1],
             pooled_size=weights["vector_in.in_layer.weight"].shape[1],
+        )
+
+    def architecture(self) -> Architecture:
+        """What a step costs: FLUX.1's layout without guidance."""
+        patch = LATENT_CHANNELS * PATCH * PATCH
+        return flux(
+            "demo",
+            width=self.hidden,
+            double=self.double_blocks,
+            single=self.single_blocks,
+            patch_inputs=patch,
+            patch_outputs=patch,
+            context=self.context_size,
+            pooled=self.pooled_size,
+            guidance=False,
         )
 
 

@@ -1,0 +1,51 @@
+"""What the paper reports: speed-ups of arXiv 2601.07462 against 50 steps at full resolution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+BASELINE_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row. gain: of FLOPs, or of `measure`. baseline: the model whose 50 steps it is measured against.
+
+    resolution names the picture's size; width, height and frames are those of the run.
+    """
+
+    model: str
+    resolution: int
+    width: int
+    height: int
+    nfe: int
+    gain: float
+    baseline: str
+    frames: int = 1
+    measure: str = "FLOPs"
+    note: str = ""
+
+
+FLUX = "flux.1-dev"
+ROWS = (
+    Published(FLUX, 1024, 1024, 1024, 30, 2.87, FLUX),
+    Published(FLUX, 1024, 1024, 1024, 18, 4.72, FLUX),
+    Published(FLUX, 1024, 1024, 1024, 9, 10.27, FLUX),
+    Published(FLUX, 2048, 2048, 2048, 18, 5.68, FLUX, measure="latency"),
+    Published("flux.1-lite", 1024, 1024, 1024, 10, 10.03, FLUX, note="evaluations not published; 10 assumed"),
+    Published("flux.1-schnell", 1024, 1024, 1024, 4, 22.10, FLUX),
+    Published("hunyuan-video", 720, 1280, 720, 23, 3.91, "hunyuan-video", frames=125),
+    Published("hunyuan-video", 720, 1280, 720, 18, 4.92, "hunyuan-video", frames=125),
+)
+
+
+def shift(model: str, tokens: int) -> float:
+    """The shift of a model's sigma grid at full resolution.
+
+    FLUX.1-dev and lite: exp(mu), mu through 0.5 at 256 and 1.15 at 4096 image tokens (get_lin_function of
+    black-forest-labs/flux). FLUX.1-schnell: none. HunyuanVideo: the 7.0 of Tencent's inference script.
+    """
+    if model in ("flux.1-dev", "flux.1-lite"):
+        return math.exp(0.5 + (1.15 - 0.5) * (tokens - 256) / (4096 - 256))
+    return {"flux.1-schnell": 1.0, "hunyuan-video": 7.0}[model]

@@ -1,0 +1,99 @@
+"""The table's rows: every published row under every preset, computed from the plan and the architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from fresco_core import flow_sigmas, make_plan, parse
+from fresco_core.cost import model, plan_cost
+
+from .published import BASELINE_STEPS, ROWS, Published, shift
+
+
+@dataclass(frozen=True)
+class Row:
+    """A published row under one preset.
+
+    gain_equal_steps: over as many steps at full resolution. gain_total: over `baseline_nfe` full steps of
+    `baseline_model`: the gain at equal steps, times the fewer steps, times the smaller model. step_tflops: of
+    a full step. reason: why a preset runs plain there, if it does.
+    """
+
+    model: str
+    resolution: int
+    nfe: int
+    baseline_model: str
+    baseline_nfe: int
+    preset: str
+    schedule: str
+    full_steps: int
+    tokens: int
+    step_tflops: float
+    tflops: float
+    gain_equal_steps: float
+    gain_total: float
+    paper_gain: float
+    paper_measure: str
+    reason: str
+    note: str
+
+
+def compute(published: Published, preset: str, schedule: str) -> Row:
+    """One row of the table. Raises ScheduleError for a preset that does not fit the steps."""
+    ours, baseline = model(published.model), model(published.baseline)
+    size = (published.width, published.height, published.frames)
+    canvas = ours.canvas(*size)
+    sigmas = flow_sigmas(published.nfe, shift(published.model, canvas.tokens(0)))
+    plan = make_plan(parse(schedule), sigmas, canvas)
+    cost = plan_cost(plan, ours.architecture)
+    whole = BASELINE_STEPS * baseline.architecture.step_flops(baseline.canvas(*size).tokens(0))
+    return Row(
+        model=published.model,
+        resolution=published.resolution,
+        nfe=published.nfe,
+        baseline_model=published.baseline,
+        baseline_nfe=BASELINE_STEPS,
+        preset=preset,
+        schedule=schedule,
+        full_steps=sum(step.level == 0 for step in cost.steps),
+        tokens=cost.tokens,
+        step_tflops=cost.full_step / 1e12,
+        tflops=cost.flops / 1e12,
+        gain_equal_steps=cost.gain_equal_steps,
+        gain_total=whole / cost.flops,
+        paper_gain=published.gain,
+        paper_measure=published.measure,
+        reason=plan.reason or "",
+        note=published.note,
+    )
+
+
+def table(presets: Mapping[str, str]) -> list[Row]:
+    """Every published row under every preset (name to schedule)."""
+    return [compute(row, name, schedule) for row in ROWS for name, schedule in presets.items()]
+
+
+def as_json(rows: list[Row]) -> dict[str, list[dict]]:
+    """The table for a file."""
+    return {"rows": [asdict(row) for row in rows]}
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """The table in Markdown, with the split of the gain."""
+    lines = [
+        "| model | size | evaluations | preset | at equal steps | in all | paper |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    notes: dict[str, None] = {}
+    for row in rows:
+        remarks = [row.note, f"{row.preset}: plain, {row.reason}" if row.reason else ""]
+        if row.paper_measure != "FLOPs":
+            remarks.append(f"the paper's figure is of {row.paper_measure}")
+        for remark in filter(None, remarks):
+            notes[f"- {row.model} {row.resolution}, {row.nfe} evaluations: {remark}"] = None
+        lines.append(
+            f"| {row.model} | {row.resolution} | {row.nfe} of {row.baseline_nfe} | {row.preset} "
+            f"| {row.gain_equal_steps:.2f}x | {row.gain_total:.2f}x | {row.paper_gain:.2f}x |"
+        )
+    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"

@@ -1,0 +1,27 @@
+"""What a plan costs: FLOPs and tokens of its steps on a real architecture, from the configuration alone.
+
+Reading order: transformer (the general description and its arithmetic), families (how each model family fills
+it in), registry (the published models), plan_cost (a plan on one of them).
+
+Counted are matrix products and attention, a multiply-add as 2, as torch.utils.flop_counter counts them.
+Norms, activations, rotary positions and the sampler's own arithmetic are not.
+"""
+
+from .plan_cost import PlanCost, StepCost, plan_cost
+from .registry import MODELS, Model, model
+from .transformer import Architecture, Block, Projection, Sequence, Stream, Tokens
+
+__all__ = [
+    "MODELS",
+    "Architecture",
+    "Block",
+    "Model",
+    "PlanCost",
+    "Projection",
+    "Sequence",
+    "StepCost",
+    "Stream",
+    "Tokens",
+    "model",
+    "plan_cost",
+]

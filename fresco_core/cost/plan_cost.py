@@ -1,0 +1,62 @@
+"""A plan's cost on an architecture, step by step, before it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..plan import Plan
+from .transformer import Architecture
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """One step: its pass, level, image tokens per sample, and FLOPs of one evaluation."""
+
+    pass_index: int
+    level: int
+    tokens: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class PlanCost:
+    """What the steps of a plan cost, and one step at full resolution, in FLOPs for one evaluation a step.
+
+    Solvers that evaluate more than once a step multiply all of it alike, so that the gains stay.
+    """
+
+    steps: tuple[StepCost, ...]
+    full_step: int
+
+    @property
+    def flops(self) -> int:
+        """FLOPs of the whole run."""
+        return sum(step.flops for step in self.steps)
+
+    @property
+    def tokens(self) -> int:
+        """Image tokens per sample of the whole run."""
+        return sum(step.tokens for step in self.steps)
+
+    @property
+    def gain_equal_steps(self) -> float:
+        """How many times as much the same number of steps costs at full resolution."""
+        return self.gain_over(len(self.steps))
+
+    def gain_over(self, baseline_steps: int) -> float:
+        """How many times as much `baseline_steps` steps at full resolution cost."""
+        return baseline_steps * self.full_step / self.flops if self.steps else 1.0
+
+
+def plan_cost(
+    plan: Plan, architecture: Architecture, batch: int = 1, text_tokens: int | None = None
+) -> PlanCost:
+    """The cost of `plan`; `batch` samples an evaluation, a conditional and an unconditional one counting as
+    two."""
+
+    def step(index: int, level: int) -> StepCost:
+        tokens = plan.canvas.tokens(level)
+        return StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens))
+
+    steps = tuple(step(index, level) for index, p in enumerate(plan.passes) for level in p.levels)
+    return PlanCost(steps, architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens))

@@ -1,0 +1,158 @@
+"""Published models by name: their architectures and how large a canvas a picture or video is for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..plan import Canvas
+from .families import chroma, flux, hunyuan_video, krea2, lumina, qwen_image, sd3, wan
+from .transformer import Architecture
+
+
+@dataclass(frozen=True)
+class Model:
+    """A published model.
+
+    pixels: pixels of a picture per latent pixel. patch: latent pixels per token. frames: video frames per
+    latent frame behind the first, which stands for one; 0 for models of single pictures.
+    """
+
+    architecture: Architecture
+    pixels: int = 8
+    patch: int = 2
+    frames: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name that it is known by here."""
+        return self.architecture.name
+
+    def canvas(self, width: int, height: int, frames: int = 1) -> Canvas:
+        """The canvas of a picture (or of `frames` of video) of width x height pixels.
+
+        Raises ValueError for several frames of a model of single pictures.
+        """
+        if frames > 1 and not self.frames:
+            raise ValueError(f"{self.name} makes single pictures, not {frames} frames; leave frames at 1")
+        latents = 1 if frames == 1 else 1 + (frames - 1) // self.frames
+        return Canvas(height // self.pixels, width // self.pixels, latents, self.patch)
+
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(flux("flux.1-dev")),
+        Model(flux("flux.1-schnell", guidance=False, text_tokens=256)),
+        Model(flux("flux.1-lite", double=8)),
+        Model(
+            flux(
+                "flux.2-dev",
+                width=6144,
+                double=8,
+                single=48,
+                mlp_ratio=3.0,
+                gated=True,
+                patch_inputs=128,
+                patch_outputs=128,
+                context=15360,
+                pooled=None,
+                global_modulation=True,
+            ),
+            pixels=16,
+            patch=1,
+        ),
+        Model(
+            flux(
+                "flux.2-klein-9b",
+                width=4096,
+                double=8,
+                single=24,
+                mlp_ratio=3.0,
+                gated=True,
+                patch_inputs=128,
+                patch_outputs=128,
+                context=12288,
+                pooled=None,
+                guidance=False,
+                global_modulation=True,
+            ),
+            pixels=16,
+            patch=1,
+        ),
+        Model(
+            flux(
+                "flux.2-klein-4b",
+                width=3072,
+                double=5,
+                single=20,
+                mlp_ratio=3.0,
+                gated=True,
+                patch_inputs=128,
+                patch_outputs=128,
+                context=7680,
+                pooled=None,
+                guidance=False,
+                global_modulation=True,
+            ),
+            pixels=16,
+            patch=1,
+        ),
+        Model(chroma("chroma")),
+        Model(hunyuan_video("hunyuan-video"), frames=4),
+        Model(
+            hunyuan_video(
+                "hunyuan-video-1.5",
+                width=2048,
+                double=54,
+                single=0,
+                patch_inputs=65,
+                patch_outputs=32,
+                context=3584,
+                pooled=None,
+                guidance=False,
+                vision=1152,
+            ),
+            pixels=16,
+            patch=1,
+            frames=4,
+        ),
+        Model(qwen_image("qwen-image")),
+        Model(wan("wan-14b", width=5120, mlp=13824, layers=40), frames=4),
+        Model(wan("wan-i2v-14b", width=5120, mlp=13824, layers=40, patch_inputs=144, vision=1280), frames=4),
+        Model(wan("wan-1.3b", width=1536, mlp=8960, layers=30), frames=4),
+        Model(
+            lumina(
+                "lumina-2",
+                width=2304,
+                mlp=9216,
+                layers=26,
+                key_width=768,
+                context=2304,
+                conditioning=1024,
+                time_hidden=1024,
+            )
+        ),
+        Model(
+            lumina(
+                "z-image",
+                width=3840,
+                mlp=10240,
+                layers=30,
+                context=2560,
+                conditioning=256,
+                time_hidden=1024,
+                multiple=32,
+            )
+        ),
+        Model(krea2("krea-2")),
+        Model(sd3("sd3.5-large", width=2432, layers=38)),
+        Model(sd3("sd3.5-medium", width=1536, layers=24, dual_layers=13)),
+    )
+}
+
+
+def model(name: str) -> Model:
+    """The model of that name; ValueError naming them all otherwise."""
+    if name not in MODELS:
+        raise ValueError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}")
+    return MODELS[name]

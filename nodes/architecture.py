@@ -1,0 +1,172 @@
+"""The cost model's architecture of a loaded model, read from the network's own configuration.
+
+Only attributes that hold whatever the weights are stored as: parameters given at construction, counts of
+blocks, `in_features` and `out_features` of linear layers; never the shape of a weight.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..fresco_core.cost import Architecture, families
+
+log = logging.getLogger(__name__)
+
+
+def architecture_of(model: Any) -> Architecture | None:
+    """What a step of a host's model costs; None for networks that the cost model does not describe."""
+    network = model.diffusion_model
+    read = READERS.get(type(network).__name__)
+    if read is None:
+        return None
+    try:
+        return read(network)
+    except AttributeError as error:  # a host or pack that builds this class otherwise
+        log.debug("the configuration of %s could not be read: %s", type(network).__name__, error)
+        return None
+
+
+def _flux(network: Any) -> Architecture:
+    params = network.params
+    return families.flux(
+        "flux.2" if getattr(params, "global_modulation", False) else "flux.1",
+        width=params.hidden_size,
+        double=params.depth,
+        single=params.depth_single_blocks,
+        mlp_ratio=params.mlp_ratio,
+        gated=getattr(params, "mlp_silu_act", False) or getattr(params, "yak_mlp", False),
+        patch_inputs=network.in_channels,
+        patch_outputs=network.out_channels,
+        context=params.context_in_dim,
+        pooled=params.vec_in_dim,
+        guidance=params.guidance_embed,
+        global_modulation=getattr(params, "global_modulation", False),
+    )
+
+
+def _chroma(network: Any) -> Architecture:
+    params = network.params
+    return families.chroma(
+        "chroma",
+        width=params.hidden_size,
+        double=params.depth,
+        single=params.depth_single_blocks,
+        mlp_ratio=params.mlp_ratio,
+        patch_inputs=network.in_channels,
+        patch_outputs=network.out_channels,
+        context=params.context_in_dim,
+        approximator=(params.in_dim, params.hidden_dim, params.out_dim, params.n_layers),
+    )
+
+
+def _hunyuan_video(network: Any) -> Architecture:
+    params, patch = network.params, math.prod(network.patch_size)
+    return families.hunyuan_video(
+        "hunyuan-video",
+        width=params.hidden_size,
+        double=params.depth,
+        single=params.depth_single_blocks,
+        mlp_ratio=params.mlp_ratio,
+        patch_inputs=patch * params.in_channels,
+        patch_outputs=patch * params.out_channels,
+        context=params.context_in_dim,
+        pooled=params.vec_in_dim,
+        guidance=params.guidance_embed,
+        mean_flow=params.meanflow,
+        vision=params.vision_in_dim,
+    )
+
+
+def _qwen_image(network: Any) -> Architecture:
+    return families.qwen_image(
+        "qwen-image",
+        width=network.inner_dim,
+        layers=len(network.transformer_blocks),
+        patch_inputs=network.in_channels,
+        patch_outputs=network.patch_size**2 * network.out_channels,
+        context=network.txt_in.in_features,
+    )
+
+
+def _wan(network: Any) -> Architecture:
+    patch = math.prod(network.patch_size)
+    return families.wan(
+        "wan",
+        width=network.dim,
+        mlp=network.ffn_dim,
+        layers=network.num_layers,
+        patch_inputs=patch * network.in_dim,
+        patch_outputs=patch * network.out_dim,
+        context=network.text_dim,
+        time_features=network.freq_dim,
+        vision=None if network.img_emb is None else network.img_emb.proj[1].in_features,
+    )
+
+
+def _lumina(network: Any) -> Architecture:
+    block = network.layers[0]
+    heads = block.attention
+    return families.lumina(
+        "lumina",
+        width=network.dim,
+        mlp=block.feed_forward.w1.out_features,
+        layers=len(network.layers),
+        refiners=len(network.noise_refiner),
+        key_width=heads.n_kv_heads * heads.head_dim,
+        context=network.cap_embedder[1].in_features,
+        conditioning=block.adaLN_modulation[-1].in_features,
+        time_hidden=network.t_embedder.mlp[0].out_features,
+        patch_inputs=network.patch_size**2 * network.in_channels,
+        patch_outputs=network.patch_size**2 * network.out_channels,
+        multiple=getattr(network, "pad_tokens_multiple", None) or 1,
+    )
+
+
+def _krea2(network: Any) -> Architecture:
+    block, fusion = network.blocks[0], network.txtfusion.layerwise_blocks[0]
+    patch = network.patch**2 * network.channels
+    return families.krea2(
+        "krea-2",
+        width=block.mlp.gate.in_features,
+        mlp=block.mlp.gate.out_features,
+        layers=len(network.blocks),
+        key_width=block.attn.kvheads * block.attn.headdim,
+        text_width=network.txtdim,
+        text_key_width=fusion.attn.kvheads * fusion.attn.headdim,
+        text_mlp=fusion.mlp.gate.out_features,
+        text_layers=network.txtlayers,
+        time_features=network.tdim,
+        patch_inputs=patch,
+        patch_outputs=patch,
+    )
+
+
+def _sd3(network: Any) -> Architecture:
+    patch, blocks = network.patch_size**2, network.joint_blocks
+    width = network.hidden_size
+    return families.sd3(
+        "sd3",
+        width=width,
+        layers=len(blocks),
+        dual_layers=sum(bool(block.x_block.x_block_self_attn) for block in blocks),
+        mlp_ratio=blocks[0].x_block.mlp.fc1.out_features / width,
+        patch_inputs=patch * network.in_channels,
+        patch_outputs=patch * network.out_channels,
+        context=getattr(network.context_embedder, "in_features", width),
+        pooled=None if network.y_embedder is None else network.y_embedder.mlp[0].in_features,
+    )
+
+
+READERS: dict[str, Callable[[Any], Architecture]] = {
+    "Flux": _flux,
+    "Chroma": _chroma,
+    "HunyuanVideo": _hunyuan_video,
+    "QwenImageTransformer2DModel": _qwen_image,
+    "WanModel": _wan,
+    "NextDiT": _lumina,
+    "SingleStreamDiT": _krea2,
+    "OpenAISignatureMMDITWrapper": _sd3,
+}

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from benchmarks.paper.__main__ import main
+from benchmarks.paper.published import ROWS, shift
+from benchmarks.paper.table import compute, table
+from fresco_core import PRESETS
+
+
+def test_every_published_row_stands_beside_every_preset(tmp_path, capsys):
+    main(["--out", str(tmp_path)])
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert len(rows) == len(ROWS) * len(PRESETS)
+    assert {(r["model"], r["resolution"], r["nfe"]) for r in rows} >= {
+        ("flux.1-dev", 1024, 30),
+        ("flux.1-dev", 1024, 18),
+        ("flux.1-dev", 1024, 9),
+        ("flux.1-dev", 2048, 18),
+        ("flux.1-schnell", 1024, 4),
+        ("hunyuan-video", 720, 23),
+        ("hunyuan-video", 720, 18),
+    }
+    for r in rows:
+        assert r["gain_equal_steps"] >= 1.0 and r["paper_gain"] > 1.0
+        if r["model"] == r["baseline_model"]:
+            assert r["gain_total"] == pytest.approx(r["gain_equal_steps"] * r["baseline_nfe"] / r["nfe"])
+    assert (tmp_path / "table.png").stat().st_size > 1000
+    assert capsys.readouterr().out.startswith("| model | size |")
+    assert (tmp_path / "table.md").read_text().count("\n| flux.1-dev | 1024 | 30 of 50 |") == len(PRESETS)
+
+
+def test_the_table_follows_the_presets():
+    rows = table({"mine": "1/2 x2, full"})
+    assert {r.preset for r in rows} == {"mine"}
+    assert [r.full_steps for r in rows] == [r.nfe - 2 for r in rows]
+    assert rows[0].gain_total < compute(ROWS[0], "more", "1/2 x20, full").gain_total
+    plain = compute(ROWS[0], "off", "full")
+    assert plain.gain_equal_steps == 1.0 and plain.gain_total == pytest.approx(50 / 30)
+
+
+def test_shifts_pass_through_the_published_points():
+    assert shift("flux.1-dev", 256) == pytest.approx(1.6487, abs=1e-4)
+    assert shift("flux.1-dev", 4096) == pytest.approx(3.1582, abs=1e-4)
+    assert shift("flux.1-schnell", 4096) == 1.0
