@@ -1,36 +1,48 @@
 """fresco_core: progressive resolution for diffusion transformers, independent of any host.
 
 One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
-it through coarser levels. Reading order: transform, clock, noise, look, detail, schedule, plan, sampling,
-then convergence, trace and heatmap; closed_form holds exact denoisers to try them on.
+it through coarser levels. Reading order: transform, clock, noise, look, detail, canvas, schedule, plan,
+sampling; layout, promotion and mixed for steps of fine and coarse tokens; then convergence, trace and
+heatmap; closed_form holds exact denoisers to try them on.
 """
 
+from .canvas import Canvas
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
 from .convergence import ConvergenceTracker
 from .detail import DETAIL_PRIORS, complete
+from .layout import Layout, mixed_layout
 from .look import Margin, coarse_state, look
+from .mixed import CLOCKS, MixedDenoiser, mixed_look
 from .noise import check_finite, hashed_noise
-from .plan import Canvas, Plan, PlannedPass, make_plan, plain_plan
+from .plan import Mix, Plan, PlannedPass, make_plan, plain_plan
+from .promotion import ORDERS, Promoter, Promotion
 from .sampling import flow_sigmas, sample, sample_euler
 from .schedule import PRESETS, Look, Pass, Schedule, ScheduleError, parse, preset
 from .trace import Evaluation, Trace
 from .transform import expand, join, merge, split
 
 __all__ = [
+    "CLOCKS",
     "DETAIL_PRIORS",
     "FLOW",
+    "ORDERS",
     "PRESETS",
     "VE",
     "Canvas",
     "ConvergenceTracker",
     "Evaluation",
     "Flow",
+    "Layout",
     "Look",
     "Margin",
+    "Mix",
+    "MixedDenoiser",
     "Parameterisation",
     "Pass",
     "Plan",
     "PlannedPass",
+    "Promoter",
+    "Promotion",
     "Schedule",
     "ScheduleError",
     "Trace",
@@ -45,6 +57,8 @@ __all__ = [
     "look",
     "make_plan",
     "merge",
+    "mixed_layout",
+    "mixed_look",
     "parse",
     "plain_plan",
     "preset",

@@ -5,46 +5,37 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Flow, Parameterisation
-from .schedule import Pass, Schedule, ScheduleError, level_name, pass_amounts
-from .transform import level_size
+from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
 
-MIN_TOKENS_PER_SIDE = 2
+MAX_LENGTHS = 6  # distinct lengths of mixed sequences in a run: compiled models recompile for each
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """Size of the latent that a model samples: height, width in latent pixels, frames, and the model's patch.
+class Mix:
+    """A mixed step: the planned share of its blocks that are fine, and the floor and ceiling of its look."""
 
-    `patch` is the side of a token in latent pixels (1 for U-Nets), `frame_patch` its length in latent frames.
-    """
-
-    height: int
-    width: int
-    frames: int = 1
-    patch: int = 2
-    frame_patch: int = 1
-
-    def tokens(self, level: int) -> int:
-        """Image tokens per sample that the model sees at `level`; sides are padded up to the patch."""
-        height, width = level_size((self.height, self.width), level)
-        return -(-height // self.patch) * -(-width // self.patch) * -(-self.frames // self.frame_patch)
-
-    def allows(self, level: int) -> bool:
-        """Whether `level` keeps at least two tokens a side."""
-        return min(level_size((self.height, self.width), level)) >= MIN_TOKENS_PER_SIDE * self.patch
+    share: float
+    floor: float
+    ceiling: float
 
 
 @dataclass(frozen=True)
 class PlannedPass:
-    """One run of the sampler: its sigmas (steps + 1, falling, in the model's unit), a level per step."""
+    """One run of the sampler: its sigmas (steps + 1, falling, in the model's unit), a level per step.
+
+    mixes: where any step is mixed, a Mix per step, None for dense ones; a mixed step's level is that of its
+    coarse tokens.
+    """
 
     sigmas: tuple[float, ...]
     levels: tuple[int, ...]
+    mixes: tuple[Mix | None, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -53,8 +44,20 @@ class PlannedPass:
 
     @property
     def uniform(self) -> bool:
-        """Whether all steps have one level."""
-        return len(set(self.levels)) == 1
+        """Whether all steps have one look."""
+        return len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
+
+    def mix_at(self, step: int) -> Mix | None:
+        """The mix of a step (negative: from the end), None if it is dense."""
+        return self.mixes[step] if self.mixes else None
+
+    def tokens(self, canvas: Canvas) -> tuple[int, ...]:
+        """Image tokens per sample of each step."""
+        mixes = self.mixes or (None,) * self.steps
+        return tuple(
+            canvas.tokens(level) if mix is None else canvas.mixed_tokens(level, mix.share)
+            for level, mix in zip(self.levels, mixes)
+        )
 
     def step_at(self, sigma: float) -> int:
         """The step that an evaluation at `sigma` belongs to: the last one that starts at or above it.
@@ -86,11 +89,25 @@ class Plan:
 
     def tokens(self) -> int:
         """Image tokens per sample over all steps, for one evaluation a step."""
-        return sum(self.canvas.tokens(level) for p in self.passes for level in p.levels)
+        return sum(sum(p.tokens(self.canvas)) for p in self.passes)
 
     def full_tokens(self) -> int:
         """Image tokens per sample of as many steps at full resolution."""
         return self.steps * self.canvas.tokens(0)
+
+    @property
+    def mixed_shares(self) -> tuple[float, ...]:
+        """The distinct shares of fine blocks of the mixed steps, rising: MAX_LENGTHS at the most."""
+        return tuple(sorted({mix.share for p in self.passes for mix in p.mixes if mix is not None}))
+
+    def dense(self) -> Plan:
+        """The same plan with every mixed step at full resolution, for models that take no mixed sequence."""
+        passes = []
+        for p in self.passes:
+            mixes = p.mixes or (None,) * p.steps
+            levels = tuple(level if mix is None else 0 for level, mix in zip(p.levels, mixes))
+            passes.append(PlannedPass(p.sigmas, levels))
+        return replace(self, passes=tuple(passes))
 
     def describe(self) -> str:
         """The plan in a few lines of words for the user."""
@@ -98,17 +115,25 @@ class Plan:
             return f"{self.steps} steps at full resolution" + (f" ({self.reason})" if self.reason else "")
         lines = []
         for index, p in enumerate(self.passes):
-            runs = [(level, p.levels.count(level)) for level in dict.fromkeys(p.levels)]
-            looks = ", ".join(
-                f"{count} at {level_name(level)} resolution ({self.canvas.tokens(level)} tokens)"
-                for level, count in runs
-            )
+            looks = ", ".join(self._describe_looks(p))
             lines.append(f"pass {index + 1}: sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {looks}")
         lines.append(
             f"{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
             f"({self.full_tokens() / self.tokens():.2f}x fewer)"
         )
         return "\n".join(lines)
+
+    def _describe_looks(self, p: PlannedPass) -> list[str]:
+        mixes = p.mixes or (None,) * p.steps
+        kinds = [(level, mix is not None) for level, mix in zip(p.levels, mixes)]
+        tokens = p.tokens(self.canvas)
+        words = []
+        for level, mixed in dict.fromkeys(kinds):
+            seen = [n for n, kind in zip(tokens, kinds) if kind == (level, mixed)]
+            counted = f"{min(seen)} to {max(seen)}" if min(seen) < max(seen) else f"{seen[0]}"
+            what = f"mixed of full and {level_name(level)}" if mixed else f"at {level_name(level)}"
+            words.append(f"{len(seen)} {what} resolution ({counted} tokens)")
+        return words
 
 
 def plain_plan(
@@ -167,8 +192,8 @@ def make_plan(
                 words = p.describe(alone=False)
                 return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
             grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
-        planned.append(PlannedPass(grid, _levels(p, parts, grid, parameterisation)))
-    plan = Plan(schedule, canvas, tuple(planned))
+        planned.append((grid, _looks(p, parts, grid, parameterisation)))
+    plan = Plan(schedule, canvas, _planned(planned, canvas))
     if not any(level for p in plan.passes for level in p.levels):
         first = parameterisation.share(plan.passes[0].sigmas[0])
         return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
@@ -279,17 +304,61 @@ def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
     return tuple(float(v) for v in values.astype(np.float32))
 
 
-def _levels(
+def _looks(
     p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
-) -> tuple[int, ...]:
+) -> list[Look]:
+    """The look of every step of a pass."""
     if not p.by_sigma:
-        return tuple(look.level for look, count in zip(p.looks, parts) for _ in range(count))
-    levels = []
+        return [look for look, count in zip(p.looks, parts) for _ in range(count)]
+    looks = []
     for sigma in sigmas[:-1]:
         share = parameterisation.share(sigma)
-        levels.append(next(look.level for look in p.looks if look.until is None or share > look.until))
+        looks.append(next(look for look in p.looks if look.until is None or share > look.until))
     if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
-        levels[-1] = (
-            0  # a grid of few steps may jump over the last 'until'; the last step is full all the same
-        )
-    return tuple(levels)
+        looks[-1] = p.looks[-1]  # a grid of few steps may jump over the last 'until'; the last step is full
+    return looks
+
+
+def _planned(
+    passes: Sequence[tuple[tuple[float, ...], list[Look]]], canvas: Canvas
+) -> tuple[PlannedPass, ...]:
+    """Passes of (sigmas, look per step) as planned: every mixed step with its share, the distinct ones few.
+
+    The share of a look grows evenly from its floor at its first step to its ceiling at its last. Steps whose
+    share leaves no block fine, or none coarse, are dense.
+    """
+    wanted = [[_share(looks, step) for step in range(len(looks))] for _, looks in passes]
+    shares = sorted({share for row in wanted for share in row if share is not None})
+    if len(shares) > MAX_LENGTHS:
+        shares = [float(share) for share in np.linspace(shares[0], shares[-1], MAX_LENGTHS)]
+    planned = []
+    for (sigmas, looks), row in zip(passes, wanted):
+        levels, mixes = [], []
+        for look, share in zip(looks, row):
+            level, mix = look.level, None
+            if share is not None and look.fine is not None:
+                share = _nearest(shares, share)
+                rows, columns = canvas.blocks(level)
+                fine = canvas.fine_blocks(level, share)
+                if fine == rows * columns:
+                    level = 0
+                elif fine > 0:
+                    mix = Mix(share, *look.fine)
+            levels.append(level)
+            mixes.append(mix)
+        planned.append(PlannedPass(sigmas, tuple(levels), tuple(mixes) if any(mixes) else ()))
+    return tuple(planned)
+
+
+def _nearest(values: Sequence[float], value: float) -> float:
+    return min(values, key=lambda v: abs(v - value))
+
+
+def _share(looks: Sequence[Look], step: int) -> float | None:
+    """The share of fine blocks that a step's look asks for; None for dense looks."""
+    fine = looks[step].fine
+    if fine is None:
+        return None
+    steps = [i for i, look in enumerate(looks) if look == looks[step]]
+    part = (step - steps[0]) / (len(steps) - 1) if len(steps) > 1 else 0.5
+    return fine[0] + part * (fine[1] - fine[0])

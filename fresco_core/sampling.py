@@ -10,8 +10,10 @@ from torch import Tensor
 from .clock import FLOW, Parameterisation, recompose
 from .convergence import ConvergenceTracker
 from .look import Denoiser, Margin, look
+from .mixed import MixedDenoiser, check_clock, mixed_look
 from .noise import check_finite
 from .plan import Plan
+from .promotion import Promoter, Promotion
 from .trace import Trace
 
 Callback = Callable[[int, Tensor, Tensor], None]
@@ -41,7 +43,7 @@ def sample_euler(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
 
 @torch.no_grad()
 def sample(
-    denoise: Denoiser,
+    denoise: Denoiser | MixedDenoiser,
     noise: Tensor,
     plan: Plan,
     parameterisation: Parameterisation = FLOW,
@@ -49,13 +51,24 @@ def sample(
     callback: Callback | None = None,
     trace: Trace | None = None,
     rewind: Rewind = recompose,
+    promotion: Promotion | None = None,
+    clock: str = "native",
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
     Between passes `rewind` makes the canvas from the last prediction and the same noise. `trace`, where
-    given, records every evaluation. Raises ValueError for noise that is not finite.
+    given, records every evaluation. `promotion` (default: its own) and `clock`, one of `mixed.CLOCKS`, are
+    for mixed steps, which need a MixedDenoiser. Raises ValueError for noise that is not finite and for mixed
+    steps without such a denoiser.
     """
     check_finite("noise", noise)
+    check_clock(clock)
+    if plan.mixed_shares and not isinstance(denoise, MixedDenoiser):
+        raise ValueError(
+            f"'{plan.schedule}' has mixed steps, but {type(denoise).__name__} has no method 'mixed'; give "
+            "a MixedDenoiser, or a schedule without 'mixed'"
+        )
+    promoter = Promoter(promotion or Promotion(), plan.canvas, plan.mixed_shares)
     tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
     margin = Margin()
     x0 = torch.zeros_like(noise)
@@ -64,10 +77,24 @@ def sample(
         sigmas = torch.tensor(planned.sigmas, device=noise.device, dtype=noise.dtype)
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
-        for sigma, sigma_next, level in zip(sigmas, sigmas[1:], planned.levels, strict=False):
-            x0 = look(denoise, x, sigma.expand(x.shape[0]), level, parameterisation, prior, margin, x0)
+        promoter.reset()
+        for sigma, sigma_next, level, mix in zip(
+            sigmas, sigmas[1:], planned.levels, planned.mixes or (None,) * planned.steps, strict=False
+        ):
+            at, layout = sigma.expand(x.shape[0]), None
+            if mix is None:
+                x0 = look(denoise, x, at, level, parameterisation, prior, margin, x0)
+            else:
+                assert isinstance(denoise, MixedDenoiser)
+                layout = promoter.layout(mix, x.shape[0], x.device)
+                x0 = mixed_look(
+                    denoise, x, at, layout, plan.canvas, parameterisation, prior, margin, x0, clock
+                )
+            if trace is not None or plan.mixed_shares:
+                variance = tracker.update(x0)
+                promoter.observe(x0, variance)
             if trace is not None:
-                trace.add(index, sigma, level, tracker.update(x0))
+                trace.add(index, sigma, level, variance, layout)
             if callback is not None:
                 callback(step, x0, x)
             x = euler_step(x, x0, sigma, sigma_next)

@@ -7,11 +7,13 @@ A schedule is a frozen value that reads from and prints to one line:
     1/2 60%, full 40%                     one pass; by share of the steps
     draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
+    1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
 
     schedule = pass { ";" pass }
     pass     = [ "draft" | "refine" sigma ] [ look { "," look } ] [ "to" sigma ]
-    look     = level [ "until" sigma ] [ "x" count | share "%" ]
+    look     = ( level | mixed ) [ "until" sigma ] [ "x" count | share "%" ]
     level    = "full" | "1/2" | "1/4" | "1/8"
+    mixed    = "mixed" ( share "%" | floor "%.." ceiling "%" )
 
 Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
 In a pass that is divided by `until`, the amount after the last look is the pass's own. Without any amount the
@@ -25,6 +27,7 @@ import re
 from dataclasses import dataclass, field
 
 MAX_LEVEL = 3
+MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
 PRESETS: dict[str, str] = {
     "off": "full",
@@ -32,12 +35,23 @@ PRESETS: dict[str, str] = {
     "balanced": "draft 1/2 60%; refine 0.75 40%",
     "fast": "draft 1/2 70%; refine 0.7 30%",
     "single pass": "1/2 until 0.8, full",
+    "progressive": "1/2 40%, mixed 25%..75% 40%, full 20%",
 }
 
-_WORDS = ("draft", "refine", "full", "until", "to", "off", *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)))
+_WORDS = (
+    "draft",
+    "refine",
+    "full",
+    "mixed",
+    "until",
+    "to",
+    "off",
+    *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)),
+)
 _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<level>\d+\s*/\s*\d+)|x\s*(?P<count>\d+)\b|(?P<share>{_NUMBER})\s*%"
+    rf"\s*(?:(?P<level>\d+\s*/\s*\d+)|x\s*(?P<count>\d+)\b"
+    rf"|(?P<range>(?:{_NUMBER})\s*%?\s*\.\.\s*(?:{_NUMBER})\s*%)|(?P<share>{_NUMBER})\s*%"
     rf"|(?P<number>{_NUMBER})|(?P<word>[A-Za-z_]+)|(?P<other>\S))"
 )
 
@@ -55,19 +69,30 @@ class ScheduleError(ValueError):
 class Look:
     """How the model sees the canvas for some steps of a pass.
 
-    level: 0 full, 1 half, 2 quarter resolution. until: the look lasts while the noise share is above this.
-    count or share: its number of steps, or its share (0..1) of the steps of the whole run. At most one of the
-    three divides a pass, except that the last look of a pass divided by `until` carries the amount of the
-    pass.
+    level: 0 full, 1 half, 2 quarter resolution. fine: for a mixed look, floor and ceiling of the share (0..1)
+    of its blocks that are seen at full resolution, while the others are seen at `level`. until: the look
+    lasts while the noise share is above this. count or share: its number of steps, or its share (0..1) of
+    the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
+    divided by `until` carries the amount of the pass.
     """
 
     level: int
     until: float | None = None
     count: int | None = None
     share: float | None = None
+    fine: tuple[float, float] | None = None
+
+    @property
+    def depth(self) -> tuple[float, float]:
+        """How coarse the look is where it begins and where it ends: its level, less the share that is
+        fine."""
+        floor, ceiling = self.fine or (0.0, 0.0)
+        return self.level - floor, self.level - ceiling
 
     def __str__(self) -> str:
         words = [level_name(self.level)]
+        if self.fine is not None:
+            words = ["mixed", "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
         if self.until is not None:
             words.append(f"until {self.until:g}")
         return " ".join(words + _amount(self.count, self.share))
@@ -217,16 +242,18 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     if not tokens:
         raise ScheduleError(f"{quoted}: a look is missing between commas; expected 'full', '1/2' or '1/4'")
     kind, value = tokens[0]
-    if (kind, value) == ("word", "full") or (kind == "number" and float(value) == 1.0):
+    rest, fine = tokens[1:], None
+    if (kind, value) == ("word", "mixed"):
+        level, fine, rest = MIXED_LEVEL, _parse_fine(rest, quoted), rest[1:]
+    elif (kind, value) == ("word", "full") or (kind == "number" and float(value) == 1.0):
         level = 0
     elif kind == "level":
         level = _parse_level(value, quoted)
     else:
         raise ScheduleError(
-            f"{quoted}: found '{value}' where a level belongs; expected 'full', '1/2' or '1/4'"
+            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', '1/2' or '1/4'"
         )
     until, count, share = None, None, None
-    rest = tokens[1:]
     while rest:
         kind, value = rest[0]
         if (kind, value) == ("word", "until"):
@@ -244,7 +271,17 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
                 f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
                 "'until SIGMA', 'xCOUNT' or 'SHARE%'"
             )
-    return Look(level, until, count, share)
+    return Look(level, until, count, share, fine)
+
+
+def _parse_fine(tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
+    if not tokens or tokens[0][0] not in ("share", "range"):
+        raise ScheduleError(
+            f"{quoted}: 'mixed' needs the share of the blocks that are fine, for example 'mixed 50%', or "
+            "'mixed 25%..75%' for a share that grows"
+        )
+    parts = [float(part.strip(" %")) / 100.0 for part in tokens[0][1].split("..")]
+    return parts[0], parts[-1]
 
 
 def _parse_level(value: str, quoted: str) -> int:
@@ -320,8 +357,16 @@ def _check_pass(p: Pass, where: str) -> None:
             )
         if look.until is not None and not 0.0 < look.until < 1.0:
             raise ScheduleError(f"{where}: sigma {look.until:g} after 'until'; expected between 0 and 1")
-    levels = [look.level for look in p.looks]
-    if any(fine >= coarse for coarse, fine in zip(levels, levels[1:])):
+        floor, ceiling = look.fine or (0.0, 1.0)
+        if not 0.0 <= floor <= ceiling <= 1.0 or floor == 1.0 or ceiling == 0.0:
+            raise ScheduleError(
+                f"{where}: mixed from {floor * 100:g}% to {ceiling * 100:g}%; expected rising shares between "
+                "0% and 100%; for none of the blocks fine write '1/2', for all of them 'full'"
+            )
+        if look.fine is not None and look.level != MIXED_LEVEL:
+            raise ScheduleError(f"{where}: mixed with level {look.level}; expected {MIXED_LEVEL}")
+    depths = [look.depth for look in p.looks]
+    if any(b[0] > a[1] or b[1] > a[1] or a == b for a, b in zip(depths, depths[1:])):
         raise ScheduleError(f"{where}: looks must go from coarse to fine within a pass, each once")
     if p.start is not None and not 0.0 < p.start < 1.0:
         raise ScheduleError(f"{where}: starts at sigma {p.start:g}; expected between 0 and 1")

@@ -6,20 +6,24 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from .plan import Canvas, Plan
+from .canvas import Canvas
+from .layout import Layout
+from .plan import Plan
 from .schedule import level_name
 
 
 @dataclass
 class Evaluation:
     """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
-    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first."""
+    level, image tokens per sample, the blockwise convergence (B, T, h, w), None for a pass's first, and the
+    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine."""
 
     pass_index: int
     sigma: Tensor | float
     level: int
     tokens: int
     convergence: Tensor | None
+    fine: Tensor | None = None
 
 
 @dataclass
@@ -34,11 +38,19 @@ class Trace:
     result: tuple[float, float] | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
 
-    def add(self, pass_index: int, sigma: Tensor, level: int, convergence: Tensor | None) -> None:
-        """Record an evaluation; keeps device tensors, so that it costs no synchronisation."""
-        self.evaluations.append(
-            Evaluation(pass_index, sigma.detach(), level, self.canvas.tokens(level), convergence)
-        )
+    def add(
+        self,
+        pass_index: int,
+        sigma: Tensor,
+        level: int,
+        convergence: Tensor | None,
+        layout: Layout | None = None,
+    ) -> None:
+        """Record an evaluation, mixed if it had a layout; keeps device tensors, so that it costs no
+        synchronisation."""
+        tokens = self.canvas.tokens(level) if layout is None else layout.tokens
+        fine = None if layout is None else layout.mask
+        self.evaluations.append(Evaluation(pass_index, sigma.detach(), level, tokens, convergence, fine))
 
     def finish(self) -> Trace:
         """Move everything to the CPU, once the run is over (on an error too)."""
@@ -47,6 +59,8 @@ class Trace:
                 e.sigma = float(e.sigma.flatten()[0])
             if e.convergence is not None:
                 e.convergence = e.convergence.cpu()
+            if e.fine is not None:
+                e.fine = e.fine.cpu()
         return self
 
     @property
@@ -67,12 +81,15 @@ class Trace:
         """One line: evaluations per level and tokens saved."""
         if not self.evaluations:
             return "no evaluation recorded"
-        levels = sorted({e.level for e in self.evaluations}, reverse=True)
-        counts = ", ".join(
-            f"{sum(e.level == level for e in self.evaluations)} at {level_name(level)}" for level in levels
-        )
+        dense = [e.level for e in self.evaluations if e.fine is None]
+        counts = [
+            f"{dense.count(level)} at {level_name(level)}" for level in sorted(set(dense), reverse=True)
+        ]
+        if len(dense) < len(self.evaluations):
+            counts.insert(-1, f"{len(self.evaluations) - len(dense)} mixed")
+        listed = ", ".join(counts)
         return (
-            f"{len(self.evaluations)} evaluations ({counts}), {self.tokens} image tokens instead of "
+            f"{len(self.evaluations)} evaluations ({listed}), {self.tokens} image tokens instead of "
             f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)"
         )
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..canvas import Canvas
+from ..layout import Layout
 from ..look import Denoiser
-from ..plan import Canvas
+from ..mixed import MixedDenoiser
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
+from .transformer import DemoTransformer
 from .weights import load_demo
 
 TRAINED_SIDE = 24  # latent pixels: 192 x 192 pictures
@@ -26,9 +29,36 @@ class Subject:
     canvas: Canvas
     channels: int
     block_level: int
-    denoise: Denoiser
+    denoise: Denoiser | MixedDenoiser
     picture: Callable[[Tensor], Tensor]
     """canvas (1, channels, H, W) -> picture (3, height, width) in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class PromptedDenoiser:
+    """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1."""
+
+    transformer: DemoTransformer
+    context: Tensor
+    pooled: Tensor
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Clean prediction of latents x (B, 16, H, W) at sigma (B,)."""
+        return _clean(x, sigma, self.transformer(x, sigma, *self._prompts(len(x))))
+
+    def mixed(
+        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout
+    ) -> tuple[Tensor, Tensor]:
+        """As `MixedDenoiser.mixed`."""
+        fine, coarse = self.transformer.mixed(x, sigma, state, state_sigma, layout, *self._prompts(len(x)))
+        return _clean(x, sigma, fine), _clean(state, state_sigma, coarse)
+
+    def _prompts(self, batch: int) -> tuple[Tensor, Tensor]:
+        return self.context.expand(batch, -1, -1), self.pooled.expand(batch, -1)
+
+
+def _clean(x: Tensor, sigma: Tensor, velocity: Tensor) -> Tensor:
+    return x - sigma.reshape(-1, 1, 1, 1) * velocity
 
 
 def landscapes() -> Subject:
@@ -51,12 +81,7 @@ def trained(prompt: str) -> Subject:
     where the weights are missing.
     """
     model = load_demo()
-    context, pooled = model.prompt.encode([prompt])
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        size = x.shape[0]
-        velocity = model.transformer(x, sigma, context.expand(size, -1, -1), pooled.expand(size, -1))
-        return x - sigma.reshape(-1, 1, 1, 1) * velocity
+    denoise = PromptedDenoiser(model.transformer, *model.prompt.encode([prompt]))
 
     @torch.no_grad()
     def picture(canvas: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,13 +19,15 @@ from torch import Tensor, nn
 
 from ..cost.families import flux
 from ..cost.transformer import Architecture
+from ..layout import Layout
+from .attention import HEAD_SIZE, AlignedAttention, Attend, attend_dense, rotary
 from .autoencoder import LATENT_CHANNELS
 
-AXES = (16, 56, 56)
-HEAD_SIZE = sum(AXES)
-THETA = 10000.0
 PATCH = 2
 TIME_SIZE = 256
+
+Conditioning = Tensor | tuple[tuple[Tensor, int], ...]
+"""The vector (B, hidden) that modulates all tokens, or one for each range of tokens, with its length."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,16 @@ class Modulation(nn.Module):
         self.count = count
         self.lin = nn.Linear(hidden, count * hidden)
 
-    def forward(self, vec: Tensor) -> tuple[Tensor, ...]:
-        """(B, hidden) to `count` tensors (B, 1, hidden)."""
-        return self.lin(F.silu(vec))[:, None].chunk(self.count, dim=-1)
+    def forward(self, vec: Conditioning) -> tuple[Tensor, ...]:
+        """(B, hidden) to `count` tensors (B, 1, hidden); ranges of L tokens in all to (B, L, hidden)."""
+        if isinstance(vec, Tensor):
+            return self.lin(F.silu(vec))[:, None].chunk(self.count, dim=-1)
+        return _over_ranges(self.lin, vec).chunk(self.count, dim=-1)
+
+
+def _over_ranges(linear: nn.Module, vec: tuple[tuple[Tensor, int], ...]) -> Tensor:
+    """`linear` of each range's vector (B, hidden), repeated over the range's tokens: (B, L, out)."""
+    return torch.cat([linear(F.silu(v))[:, None].expand(-1, length, -1) for v, length in vec], dim=1)
 
 
 class Attention(nn.Module):
@@ -141,34 +151,6 @@ def _heads(qkv: Tensor, norm: QueryKeyNorm) -> tuple[Tensor, Tensor, Tensor]:
     return norm.query_norm(q), norm.key_norm(k), v
 
 
-def rotary(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of every pair of channels.
-
-    Args:
-        ids: (L, 3) positions on the axes.
-
-    Returns:
-        Two tensors (L, HEAD_SIZE), each value twice in a row.
-    """
-    angles = []
-    for axis, size in enumerate(AXES):
-        omega = 1.0 / THETA ** (torch.arange(0, size, 2, dtype=torch.float64, device=ids.device) / size)
-        angles.append(ids[:, axis, None].double() * omega)
-    angle = torch.cat(angles, dim=-1).repeat_interleave(2, dim=-1)
-    return angle.cos().float(), angle.sin().float()
-
-
-def _rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = table
-    x1, x2 = x.unflatten(-1, (-1, 2)).unbind(-1)
-    return (x * cos + torch.stack((-x2, x1), dim=-1).flatten(-2) * sin).to(x.dtype)
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    q, k = _rotate(q, table).to(v.dtype), _rotate(k, table).to(v.dtype)
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-
-
 class DoubleStreamBlock(nn.Module):
     """Image and text with weights of their own and one attention over both."""
 
@@ -179,13 +161,13 @@ class DoubleStreamBlock(nn.Module):
         self.img_mlp, self.txt_mlp = _mlp(hidden), _mlp(hidden)
 
     def forward(
-        self, img: Tensor, txt: Tensor, vec: Tensor, table: tuple[Tensor, Tensor]
+        self, img: Tensor, txt: Tensor, img_vec: Conditioning, txt_vec: Tensor, attend: Attend
     ) -> tuple[Tensor, Tensor]:
-        """img (B, L, hidden), txt (B, T, hidden), vec (B, hidden); the same shapes back."""
-        i, t = self.img_mod(vec), self.txt_mod(vec)
+        """img (B, L, hidden), txt (B, T, hidden); the same shapes back."""
+        i, t = self.img_mod(img_vec), self.txt_mod(txt_vec)
         iq, ik, iv = _heads(self.img_attn.qkv(_modulated(img, i[0], i[1])), self.img_attn.norm)
         tq, tk, tv = _heads(self.txt_attn.qkv(_modulated(txt, t[0], t[1])), self.txt_attn.norm)
-        seen = _attend(torch.cat((tq, iq), 2), torch.cat((tk, ik), 2), torch.cat((tv, iv), 2), table)
+        seen = attend(torch.cat((tq, iq), 2), torch.cat((tk, ik), 2), torch.cat((tv, iv), 2))
         txt_seen, img_seen = seen.split((txt.shape[1], img.shape[1]), dim=1)
         img = img + i[2] * self.img_attn.proj(img_seen)
         img = img + i[5] * self.img_mlp(_modulated(img, i[3], i[4]))
@@ -204,12 +186,12 @@ class SingleStreamBlock(nn.Module):
         self.norm = QueryKeyNorm()
         self.modulation = Modulation(hidden, 3)
 
-    def forward(self, x: Tensor, vec: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-        """x (B, T + L, hidden), vec (B, hidden)."""
+    def forward(self, x: Tensor, vec: Conditioning, attend: Attend) -> Tensor:
+        """x (B, T + L, hidden)."""
         shift, scale, gate = self.modulation(vec)
         size = x.shape[-1]
         qkv, mlp = self.linear1(_modulated(x, shift, scale)).split((3 * size, 4 * size), dim=-1)
-        seen = _attend(*_heads(qkv, self.norm), table)
+        seen = attend(*_heads(qkv, self.norm))
         return x + gate * self.linear2(torch.cat((seen, F.gelu(mlp, approximate="tanh")), dim=-1))
 
 
@@ -221,9 +203,12 @@ class LastLayer(nn.Module):
         self.linear = nn.Linear(hidden, out)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(hidden, 2 * hidden))
 
-    def forward(self, x: Tensor, vec: Tensor) -> Tensor:
+    def forward(self, x: Tensor, vec: Conditioning) -> Tensor:
         """(B, L, hidden) to (B, L, out)."""
-        shift, scale = self.adaLN_modulation(vec)[:, None].chunk(2, dim=-1)
+        if isinstance(vec, Tensor):
+            shift, scale = self.adaLN_modulation(vec)[:, None].chunk(2, dim=-1)
+        else:
+            shift, scale = _over_ranges(self.adaLN_modulation[1], vec).chunk(2, dim=-1)
         return self.linear(_modulated(x, shift, scale))
 
 
@@ -302,14 +287,64 @@ class DemoTransformer(nn.Module):
         ids[context.shape[1] :, 1:] = torch.stack(grid, dim=-1).reshape(-1, 2).to(ids)
         table = rotary(ids)
 
-        img, txt = self.img_in(to_tokens(x)), self.txt_in(context)
-        vec = self.time_in(time_features(timestep).to(x.dtype)) + self.vector_in(y)
+        vec = self._vector(timestep, y)
+        img = self._run(to_tokens(x), context, vec, vec, vec, partial(attend_dense, table=table))
+        return from_tokens(img, height, width)
+
+    def mixed(
+        self,
+        x: Tensor,
+        timestep: Tensor,
+        state: Tensor,
+        state_timestep: Tensor,
+        layout: Layout,
+        context: Tensor,
+        y: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Velocities of the tokens of a mixed sequence.
+
+        Args:
+            x: noisy latents (B, 16, H, W), whole blocks, at timestep (B,).
+            state: their level (B, 16, H / 2^k, W / 2^k), at state_timestep (B,).
+            layout: which of them are seen, and where; of the batch's size.
+            context, y: as for `forward`.
+
+        Returns:
+            The shapes of x and of state, zero where the sequence has no token.
+        """
+        text = context.shape[1]
+        fine, coarse = layout.fine.shape[1], layout.coarse.shape[1]
+        here, there = self._vector(timestep, y), self._vector(state_timestep, y)
+        txt_vec = here if layout.fine_blocks else there
+        img_vec = ((here, fine), (there, coarse))
+        all_vec = ((txt_vec, text), *img_vec)
+        attend = AlignedAttention.of(layout, text).prepared()
+        tokens = layout.gather(to_tokens(x), to_tokens(state))
+        fine_out, coarse_out = layout.scatter(self._run(tokens, context, img_vec, txt_vec, all_vec, attend))
+        return from_tokens(fine_out, *x.shape[-2:]), from_tokens(coarse_out, *state.shape[-2:])
+
+    def _vector(self, timestep: Tensor, y: Tensor) -> Tensor:
+        """What modulates all blocks, (B, hidden)."""
+        return self.time_in(time_features(timestep).to(y.dtype)) + self.vector_in(y)
+
+    def _run(
+        self,
+        tokens: Tensor,
+        context: Tensor,
+        img_vec: Conditioning,
+        txt_vec: Tensor,
+        all_vec: Conditioning,
+        attend: Attend,
+    ) -> Tensor:
+        """Patches (B, L, 64) to patches. Image tokens are modulated by img_vec, text by txt_vec, and text and
+        image together, in the single-stream blocks, by all_vec."""
+        img, txt = self.img_in(tokens), self.txt_in(context)
         for block in self.double_blocks:
-            img, txt = block(img, txt, vec, table)
+            img, txt = block(img, txt, img_vec, txt_vec, attend)
         both = torch.cat((txt, img), dim=1)
         for block in self.single_blocks:
-            both = block(both, vec, table)
-        return from_tokens(self.final_layer(both[:, txt.shape[1] :], vec), height, width)
+            both = block(both, all_vec, attend)
+        return self.final_layer(both[:, txt.shape[1] :], img_vec)
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Tensor]) -> DemoTransformer:

@@ -221,3 +221,35 @@ def test_a_plan_for_a_million_tokens_takes_milliseconds():
     start = time.perf_counter()
     p = make_plan(preset("balanced"), flow_sigmas(50), Canvas(2048, 2048), FLOW)
     assert p.canvas.tokens(0) == 1024 * 1024 and time.perf_counter() - start < 0.05
+
+
+def test_a_mixed_look_grows_from_its_floor_to_its_ceiling():
+    p = plan("1/2 x4, mixed 25%..75% x5, full x3", 12)
+    (only,) = p.passes
+    assert only.levels == (1,) * 9 + (0,) * 3 and not only.uniform
+    shares = [only.mix_at(i) and only.mix_at(i).share for i in range(12)]
+    assert shares == [None] * 4 + [0.25, 0.375, 0.5, 0.625, 0.75] + [None] * 3
+    counted = only.tokens(CANVAS)
+    assert counted[:4] == (256,) * 4 and counted[4:9] == tuple(256 + 3 * 32 * n for n in (2, 3, 4, 5, 6))
+    assert p.tokens() == sum(counted)
+    assert "5 mixed of full and 1/2 resolution (448 to 832 tokens)" in p.describe()
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.integers(4, 60), st.integers(8, 70), st.integers(8, 70))
+def test_a_run_has_six_lengths_of_mixed_sequences_at_the_most(a, b, steps, height, width):
+    floor, ceiling = min(a, b), max(a, b)
+    canvas = Canvas(height, width)
+    text = f"draft 1/2, mixed {floor}%..{ceiling}%; refine 0.8 mixed {floor}%, full"
+    p = make_plan(parse(text), flow_sigmas(steps), canvas)
+    assert len(p.mixed_shares) <= 6
+    lengths = {canvas.mixed_tokens(1, share) for share in p.mixed_shares}
+    assert all(canvas.tokens(1) < n for n in lengths)
+    for q in p.passes:
+        mixes = [mix for mix in q.mixes if mix is not None]
+        assert [mix.share for mix in mixes] == sorted(mix.share for mix in mixes)
+        assert all(0 < canvas.fine_blocks(1, mix.share) < canvas.tokens(1) for mix in mixes)
+
+
+def test_a_plan_for_models_without_mixed_sequences_is_full_in_mixed_steps():
+    p = plan("1/2 x4, mixed 50% x4, full x4", 12).dense()
+    assert p.passes[0].levels == (1,) * 4 + (0,) * 8 and p.passes[0].mixes == () and not p.mixed_shares

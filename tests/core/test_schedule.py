@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,15 @@ from fresco_core.schedule import PRESETS, Look, Pass, Schedule, ScheduleError, p
         ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x12; refine 0.75 x8"),
         ("draft 1/2; refine 0.75 full;", "draft 1/2; refine 0.75"),
         ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
+        ("1/2 x4, mixed 50% x2, full x4", "1/2 x4, mixed 50% x2, full x4"),
+        (
+            "1/2 until 0.8, MIXED 25 .. 62.5% until .5, full",
+            "1/2 until 0.8, mixed 25%..62.5% until 0.5, full",
+        ),
+        (
+            "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
+            "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
+        ),
         (
             "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
             "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
@@ -46,15 +57,21 @@ def schedules(draw):
     for index, start in enumerate([None, *starts]):
         coarse = sorted(draw(st.lists(levels, max_size=2, unique=True)), reverse=True)
         last = index == len(starts)
-        use = [*coarse, 0] if last or draw(st.booleans()) or not coarse else coarse
+        use = [Look(level) for level in coarse]
+        if draw(st.booleans()):
+            floor, ceiling = sorted(draw(st.lists(st.integers(1, 99), min_size=2, max_size=2)))
+            use.append(Look(1, fine=(floor / 100, ceiling / 100)))
+        if last or draw(st.booleans()) or not use:
+            use.append(Look(0))
         if len(use) > 1 and draw(st.booleans()):
             untils = sorted(
                 draw(st.lists(sigmas, min_size=len(use) - 1, max_size=len(use) - 1, unique=True)),
                 reverse=True,
             )
-            looks = [Look(level, until=u) for level, u in zip(use, untils)] + [Look(use[-1], **draw(amounts))]
+            looks = [replace(look, until=u) for look, u in zip(use, untils)]
+            looks.append(replace(use[-1], **draw(amounts)))
         else:
-            looks = [Look(level, **draw(amounts)) for level in use]
+            looks = [replace(look, **draw(amounts)) for look in use]
         passes.append(Pass(tuple(looks), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
     return Schedule(tuple(passes))
 
@@ -102,6 +119,14 @@ def test_presets_are_valid_and_named():
         ("1/2 until 0.5 x3, full", "only the last look may carry"),
         ("1/2 x0, full", "expected at least one"),
         ("1/2 0%, full", "expected above 0%"),
+        ("mixed, full", "'mixed' needs the share of the blocks that are fine"),
+        ("mixed x4, full", "'mixed' needs the share"),
+        ("mixed 75%..25%, full", "mixed from 75% to 25%; expected rising shares"),
+        ("mixed 0%, full", "for none of the blocks fine write '1/2'"),
+        ("1/2, mixed 120%, full", "expected rising shares"),
+        ("mixed 50%, mixed 50%, full", "coarse to fine"),
+        ("mixed 50%, 1/2, full", "coarse to fine"),
+        ("mixed 25%..75%, mixed 50%, full", "coarse to fine"),
         ("1/2 60%, full 60%", r"add up to 120%; expected 100%"),
         ("1/2 30%, full 60%", r"add up to 90%; expected 100%"),
         ("refine 0.75", "nothing to refine"),

@@ -1,0 +1,144 @@
+"""Promotion: which blocks of a mixed step are fine.
+
+Blocks are ranked by a score and the best are promoted, the same number in every sample. Within a pass
+promotion is monotone: a fine block stays fine. Scores are averaged over neighbours, so that masks are
+compact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .canvas import Canvas
+from .layout import Layout, mixed_layout
+from .noise import hashed_noise
+from .plan import Mix
+
+ORDERS: tuple[str, ...] = ("low", "high", "edge", "even", "random")
+_UNRANKED = ("even", "random")  # these need no prediction, and no smoothing of their own accord
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How blocks are promoted.
+
+    order: `low` variance of the prediction first (Fresco, Eq. 7), `high` first, `edge`s of the prediction
+    first, or `even`ly spread or at `random` for comparison. tau: where given, as many blocks are fine as have
+    a variance below it, between the floor and the ceiling of the look; this reads one number per evaluation
+    from the device. Without tau the share grows evenly from floor to ceiling. per_frame: frames of a video
+    choose blocks of their own; else a block is promoted in all frames by its mean score. seed: of `random`.
+    """
+
+    order: str = "low"
+    tau: float | None = None
+    per_frame: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise ValueError(f"unknown promotion order {self.order!r}; expected one of {', '.join(ORDERS)}")
+        if self.tau is not None and self.tau <= 0.0:
+            raise ValueError(f"tau is {self.tau:g}; expected a positive share of the prediction's variance")
+
+
+class Promoter:
+    """The promotion of one run: keeps the score of the last prediction and the blocks that are fine."""
+
+    def __init__(self, promotion: Promotion, canvas: Canvas, shares: tuple[float, ...], level: int = 1):
+        """`shares`, rising: the shares of fine blocks that the run may use."""
+        self.promotion = promotion
+        self.level = level
+        self._canvas = canvas
+        self._shares = shares
+        self._grid = (canvas.token_frames, *canvas.blocks(level))
+        self._score: Tensor | None = None
+        self._variance: Tensor | None = None
+        self._mask: Tensor | None = None
+
+    def reset(self) -> None:
+        """A new pass: every block may be chosen anew, by the scores known so far."""
+        self._mask = None
+
+    def observe(self, prediction: Tensor, variance: Tensor | None) -> None:
+        """Take in an evaluation: its clean prediction (B, C, ..., H, W) and the tracker's (B, T, h, w)."""
+        if variance is not None:
+            self._variance = on_grid(variance, self._grid)
+        if self.promotion.order == "edge":
+            self._score = smoothed(gradient(prediction, self._grid))
+        elif self._variance is not None and self.promotion.order not in _UNRANKED:
+            sign = -1.0 if self.promotion.order == "low" else 1.0
+            self._score = smoothed(sign * self._variance.clamp_min(1e-30).log())
+
+    def layout(self, mix: Mix, batch: int, device: torch.device) -> Layout:
+        """The layout of the next evaluation, of a step with `mix`."""
+        blocks = self._canvas.fine_blocks(self.level, self._share(mix))
+        count = blocks * self._grid[0]
+        if self._mask is not None and self._mask.shape[0] != batch:
+            self._mask = None
+        self._mask = promote(self._ranking(batch, device), count, self._mask, self.promotion.per_frame)
+        return mixed_layout(self._mask, count, self.level)
+
+    def _ranking(self, batch: int, device: torch.device) -> Tensor:
+        if self._score is not None and self._score.shape[0] == batch:
+            return self._score
+        if self.promotion.order == "random":
+            shape = (batch, 1, *self._grid) if self.promotion.per_frame else (batch, 1, 1, *self._grid[1:])
+            drawn = hashed_noise(self.promotion.seed, shape, device=device).squeeze(1)
+            return drawn.expand(batch, *self._grid)
+        return evenly(self._grid, device).expand(batch, *self._grid)
+
+    def _share(self, mix: Mix) -> float:
+        tau = self.promotion.tau
+        if tau is None or self._variance is None:
+            return mix.share
+        settled = float((self._variance < tau).float().mean(dim=(1, 2, 3)).min())
+        able = [s for s in self._shares if mix.floor - 1e-6 <= s <= mix.ceiling + 1e-6] or [mix.share]
+        return max((s for s in able if s <= settled), default=able[0])
+
+
+def promote(score: Tensor, count: int, fine: Tensor | None, per_frame: bool = False) -> Tensor:
+    """The mask (B, T, rows, columns) of the `count` best blocks of every sample, those of `fine` first.
+
+    Blocks of all frames together are chosen by their mean score, `count` / T of them.
+    """
+    frames = 1 if per_frame else score.shape[1]
+    if not per_frame:
+        score = score.mean(dim=1, keepdim=True)
+        fine = None if fine is None else fine[:, :1]
+    if fine is not None:
+        score = score.masked_fill(fine, torch.inf)
+    flat = score.flatten(1)
+    best = flat.topk(count // frames, dim=1).indices
+    mask = torch.zeros_like(flat, dtype=torch.bool).scatter(1, best, True).reshape(score.shape)
+    return mask.expand(-1, frames, -1, -1) if frames > 1 else mask
+
+
+def on_grid(values: Tensor, grid: tuple[int, int, int]) -> Tensor:
+    """Values (B, T, h, w) averaged over, or copied to, a grid (T', rows, columns)."""
+    return F.adaptive_avg_pool3d(values.float(), grid)
+
+
+def smoothed(score: Tensor) -> Tensor:
+    """The mean of each block (B, T, rows, columns) and its eight neighbours of the same frame."""
+    return F.avg_pool2d(score, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def gradient(prediction: Tensor, grid: tuple[int, int, int]) -> Tensor:
+    """Squared slope of the blockwise prediction, mean over channels: (B, C, ..., H, W) -> (B, *grid)."""
+    video = prediction if prediction.ndim == 5 else prediction.unsqueeze(2)
+    blocks = F.adaptive_avg_pool3d(video.float(), grid)
+    down, right = torch.gradient(blocks, dim=(-2, -1))
+    return (down * down + right * right).mean(dim=1)
+
+
+def evenly(grid: tuple[int, int, int], device: torch.device) -> Tensor:
+    """Scores (1, *grid) whose best n are spread evenly over each frame, for every n (the R2 sequence,
+    Roberts 2018)."""
+    rows = torch.arange(grid[1], device=device, dtype=torch.float64).reshape(-1, 1)
+    columns = torch.arange(grid[2], device=device, dtype=torch.float64)
+    score = ((rows * 0.7548776662466927 + columns * 0.5698402909980532) % 1.0).float()
+    return score.expand(1, *grid)
