@@ -2,7 +2,7 @@
 
 One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
 it through coarser levels. Reading order: transform, clock, noise, look, detail, schedule, plan, sampling,
-then convergence, trace and heatmap; closed_form holds exact denoisers to try them on.
+then convergence, trace, colours and heatmap; closed_form holds exact denoisers to try them on.
 """
 
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose

@@ -13,13 +13,18 @@ from .schedule import level_name
 @dataclass
 class Evaluation:
     """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
-    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first."""
+    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first.
+
+    `fine` marks the blocks (B, T, h, w) that mixed tokens show in full resolution while the rest is at
+    `level`; None where the whole canvas is at `level`.
+    """
 
     pass_index: int
     sigma: Tensor | float
     level: int
     tokens: int
     convergence: Tensor | None
+    fine: Tensor | None = None
 
 
 @dataclass
@@ -34,11 +39,22 @@ class Trace:
     result: tuple[float, float] | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
 
-    def add(self, pass_index: int, sigma: Tensor, level: int, convergence: Tensor | None) -> None:
-        """Record an evaluation; keeps device tensors, so that it costs no synchronisation."""
-        self.evaluations.append(
-            Evaluation(pass_index, sigma.detach(), level, self.canvas.tokens(level), convergence)
-        )
+    def add(
+        self,
+        pass_index: int,
+        sigma: Tensor,
+        level: int,
+        convergence: Tensor | None,
+        fine: Tensor | None = None,
+        tokens: int | None = None,
+    ) -> None:
+        """Record an evaluation; keeps device tensors, so that it costs no synchronisation.
+
+        `tokens` defaults to those of the whole canvas at `level`; a mixed evaluation gives its own.
+        """
+        if tokens is None:
+            tokens = self.canvas.tokens(level)
+        self.evaluations.append(Evaluation(pass_index, sigma.detach(), level, tokens, convergence, fine))
 
     def finish(self) -> Trace:
         """Move everything to the CPU, once the run is over (on an error too)."""
@@ -47,6 +63,8 @@ class Trace:
                 e.sigma = float(e.sigma.flatten()[0])
             if e.convergence is not None:
                 e.convergence = e.convergence.cpu()
+            if e.fine is not None:
+                e.fine = e.fine.cpu()
         return self
 
     @property

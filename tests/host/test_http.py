@@ -74,6 +74,8 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
     rows = outputs["12"]["evaluations"][0]
     assert [r["level"] for r in rows] == [1] * 12 + [0] * 8
     assert [r["tokens"] for r in rows] == [64] * 12 + [256] * 8
+    assert outputs["12"]["maps"][0]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
+    (OUT / "promotion.png").write_bytes(server.picture(outputs["12"]["promotion"][0]))
     assert "12 at 1/2 resolution (64 tokens)" in outputs["8"]["text"][0]
 
 
