@@ -16,7 +16,14 @@ from comfyui_version import __version__
 
 PACK = Path(__file__).parents[2]
 OUT = PACK / "out" / "host" / __version__
-NODES = {"FrescoApply", "FrescoKSampler", "FrescoSchedule", "FrescoConvergence", "FrescoDemoLoader"}
+NODES = {
+    "FrescoApply",
+    "FrescoKSampler",
+    "FrescoSchedule",
+    "FrescoConvergence",
+    "FrescoCompare",
+    "FrescoDemoLoader",
+}
 
 
 @pytest.fixture(scope="module")
