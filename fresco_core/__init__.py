@@ -2,8 +2,8 @@
 
 One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
 it through coarser levels. Reading order: transform, clock, noise, look, detail, canvas, schedule, plan,
-sampling; layout, promotion and mixed for steps of fine and coarse tokens; then convergence, trace and
-heatmap; closed_form holds exact denoisers to try them on.
+sampling; layout, promotion and mixed for steps of fine and coarse tokens; then convergence, trace, colours
+and heatmap; cost tells what a plan costs on real models; closed_form holds exact denoisers to try it on.
 """
 
 from .canvas import Canvas

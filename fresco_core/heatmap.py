@@ -1,34 +1,18 @@
-"""Pictures of a trace: convergence heatmaps and masks."""
+"""Pictures of a trace: convergence heatmaps, the promotion map, overlays and masks."""
 
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
+from .colours import DEFAULT_PALETTE, colour
 from .trace import Evaluation, Trace
-from .transform import expand
+from .transform import expand, level_size
 
-# Nine points of matplotlib's viridis (CC0, van der Walt and Smith): perceptually uniform, dark to bright
-_VIRIDIS = (
-    (0.267, 0.005, 0.329),
-    (0.279, 0.175, 0.483),
-    (0.230, 0.322, 0.546),
-    (0.173, 0.449, 0.558),
-    (0.128, 0.567, 0.551),
-    (0.158, 0.684, 0.502),
-    (0.369, 0.789, 0.383),
-    (0.678, 0.864, 0.190),
-    (0.993, 0.906, 0.144),
-)
-
-
-def viridis(values: Tensor) -> Tensor:
-    """Colours (..., 3) in [0, 1] of values (...) in [0, 1], linear between nine points of the map."""
-    table = torch.tensor(_VIRIDIS, dtype=torch.float32)
-    scaled = values.float().clamp(0.0, 1.0) * (len(_VIRIDIS) - 1)
-    low = scaled.floor().long().clamp(max=len(_VIRIDIS) - 2)
-    part = (scaled - low).unsqueeze(-1)
-    return table[low] * (1.0 - part) + table[low + 1] * part
+DECADES = 4.0  # a heatmap's colours end this many powers of ten below 1
+NEVER = (0.16, 0.16, 0.16)  # blocks that no step refined
+FRAMES_IN_A_STRIP = 8
 
 
 def on_canvas(blocks: Tensor, trace: Trace, scale: int = 1) -> Tensor:
@@ -37,26 +21,110 @@ def on_canvas(blocks: Tensor, trace: Trace, scale: int = 1) -> Tensor:
     return values.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
 
 
-def _values(evaluation: Evaluation) -> Tensor:
+def values_of(evaluation: Evaluation) -> Tensor:
+    """The convergence values (B, T, h, w) of an evaluation; ValueError where it has none."""
     if evaluation.convergence is None:
         raise ValueError(
             "this evaluation has no convergence value: it is the first of its pass, and a variance needs two"
         )
-    return evaluation.convergence
+    return evaluation.convergence.float()
 
 
-def heatmap(evaluation: Evaluation, trace: Trace, scale: int = 8, decades: float = 4.0) -> Tensor:
-    """Convergence of one evaluation, mean over frames, as pictures (B, H * scale, W * scale, 3) in [0, 1].
+def brightness(values: Tensor, decades: float = DECADES) -> Tensor:
+    """Convergence values as positions on a palette: log10 over `decades` below 1, in [0, 1]."""
+    return ((values.clamp_min(1e-30).log10() + decades) / decades).clamp(0.0, 1.0)
 
-    log10 of the variance over `decades` below 1: bright blocks still change, dark ones have converged. Raises
-    ValueError for an evaluation without values (the first of a pass).
+
+def evenly(count: int, wanted: int) -> list[int]:
+    """Indices of at most `wanted` of `count` frames, ends included; the middle one if one is wanted."""
+    if wanted == 1:
+        return [count // 2]
+    return sorted({round(i * (count - 1) / (wanted - 1)) for i in range(wanted)})
+
+
+def frames_shown(trace: Trace, strip: bool) -> int:
+    """How many frames a picture of this trace has side by side."""
+    return len(evenly(trace.canvas.frames, FRAMES_IN_A_STRIP)) if strip else 1
+
+
+def side_by_side(pictures: Tensor) -> Tensor:
+    """Frames (B, n, H, W, 3) in a row: (B, H, n * W, 3)."""
+    return rearrange(pictures, "b n h w c -> b h (n w) c")
+
+
+def heatmap(
+    evaluation: Evaluation,
+    trace: Trace,
+    scale: int = 8,
+    palette: str = DEFAULT_PALETTE,
+    strip: bool = False,
+) -> Tensor:
+    """Convergence of one evaluation as pictures (B, H * scale, n * W * scale, 3) in [0, 1].
+
+    Bright blocks still change, dark ones have converged (see `brightness`). Of a video the mean over frames,
+    or with `strip` some of its frames in a row. Raises ValueError for an evaluation without values.
     """
-    values = (
-        _values(evaluation).float().mean(dim=1, keepdim=True).clamp_min(1e-30).log10() + decades
-    ) / decades
-    return viridis(on_canvas(values, trace, scale).flatten(0, 1))
+    values = values_of(evaluation)
+    if strip:
+        values = values[:, evenly(values.shape[1], FRAMES_IN_A_STRIP)]
+    else:
+        values = values.mean(dim=1, keepdim=True)
+    return side_by_side(colour(on_canvas(brightness(values), trace, scale), palette))
+
+
+def fitted(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pictures (B, n, H, W, 3) brought to `size` and put in a row: (B, size[0], n * size[1], 3)."""
+    flat = rearrange(pictures.float(), "b n h w c -> (b n) c h w")
+    resized = torch.nn.functional.interpolate(flat, size, mode="area")
+    return side_by_side(rearrange(resized, "(b n) c h w -> b n h w c", n=pictures.shape[1]))
+
+
+def overlay(heat: Tensor, pictures: Tensor, opacity: float) -> Tensor:
+    """Heatmaps (B, H, n * W, 3) over pictures (B, n, H', W', 3), which are brought to their size."""
+    below = fitted(pictures, (heat.shape[1], heat.shape[2] // pictures.shape[1]))
+    return below * (1.0 - opacity) + heat * opacity
+
+
+def refined_blocks(evaluation: Evaluation, trace: Trace) -> Tensor:
+    """Which blocks (B, T, h, w) an evaluation looks at in full resolution."""
+    if evaluation.fine is not None:
+        return evaluation.fine
+    size = level_size((trace.canvas.height, trace.canvas.width), trace.block_level)
+    return torch.full((trace.batch, trace.canvas.frames, *size), evaluation.level == 0)
+
+
+def first_refined(trace: Trace) -> Tensor:
+    """The first evaluation that looked at a block in full resolution (B, T, h, w), -1 where none did."""
+    if not trace.evaluations:
+        raise ValueError("the trace is empty: it recorded no evaluation")
+    seen = torch.stack([refined_blocks(e, trace) for e in trace.evaluations])
+    return torch.where(seen.any(dim=0), seen.int().argmax(dim=0), -1)
+
+
+def promotion_map(
+    trace: Trace, scale: int = 8, palette: str = DEFAULT_PALETTE, strip: bool = False
+) -> Tensor:
+    """When each block was refined (B, H * scale, n * W * scale, 3): dark early, bright late, grey never.
+
+    Of a video the middle frame, or with `strip` some of its frames in a row.
+    """
+    first = first_refined(trace)
+    first = first[:, evenly(first.shape[1], FRAMES_IN_A_STRIP if strip else 1)]
+    steps = on_canvas(first, trace, scale)
+    colours = colour(steps / max(len(trace.evaluations) - 1, 1), palette)
+    return side_by_side(torch.where(steps.unsqueeze(-1) < 0, torch.tensor(NEVER), colours))
 
 
 def converged_mask(evaluation: Evaluation, trace: Trace, tau: float, scale: int = 8) -> Tensor:
     """1 where the block's convergence value is below `tau`, else 0: (B * T, H * scale, W * scale)."""
-    return on_canvas((_values(evaluation) < tau).float(), trace, scale).flatten(0, 1)
+    return on_canvas((values_of(evaluation) < tau).float(), trace, scale).flatten(0, 1)
+
+
+def refined_mask(evaluation: Evaluation, trace: Trace, scale: int = 8) -> Tensor:
+    """1 where the evaluation looked in full resolution, else 0: (B * T, H * scale, W * scale)."""
+    return on_canvas(refined_blocks(evaluation, trace).float(), trace, scale).flatten(0, 1)
+
+
+def brightness_mask(evaluation: Evaluation, trace: Trace, scale: int = 8) -> Tensor:
+    """The heatmap without colours, 0 converged to 1 changing: (B * T, H * scale, W * scale)."""
+    return on_canvas(brightness(values_of(evaluation)), trace, scale).flatten(0, 1)

@@ -9,6 +9,7 @@ compat.check_host()  # before anything that a host too old does not have
 from comfy_api.latest import ComfyExtension, io  # noqa: E402
 
 from .apply_node import FrescoApply  # noqa: E402
+from .compare_node import FrescoCompare  # noqa: E402
 from .convergence_node import FrescoConvergence  # noqa: E402
 from .demo_node import FrescoDemoLoader  # noqa: E402
 from .ksampler_node import FrescoKSampler  # noqa: E402
@@ -19,7 +20,14 @@ class FrescoExtension(ComfyExtension):
     """The pack's nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [FrescoApply, FrescoKSampler, FrescoSchedule, FrescoConvergence, FrescoDemoLoader]
+        return [
+            FrescoApply,
+            FrescoKSampler,
+            FrescoSchedule,
+            FrescoConvergence,
+            FrescoCompare,
+            FrescoDemoLoader,
+        ]
 
 
 async def comfy_entrypoint() -> FrescoExtension:

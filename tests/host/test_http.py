@@ -16,7 +16,14 @@ from comfyui_version import __version__
 
 PACK = Path(__file__).parents[2]
 OUT = PACK / "out" / "host" / __version__
-NODES = {"FrescoApply", "FrescoKSampler", "FrescoSchedule", "FrescoConvergence", "FrescoDemoLoader"}
+NODES = {
+    "FrescoApply",
+    "FrescoKSampler",
+    "FrescoSchedule",
+    "FrescoConvergence",
+    "FrescoCompare",
+    "FrescoDemoLoader",
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +81,8 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
     rows = outputs["12"]["evaluations"][0]
     assert [r["level"] for r in rows] == [1] * 12 + [0] * 8
     assert [r["tokens"] for r in rows] == [64] * 12 + [256] * 8
+    assert outputs["12"]["maps"][0]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
+    (OUT / "promotion.png").write_bytes(server.picture(outputs["12"]["promotion"][0]))
     assert "12 at 1/2 resolution (64 tokens)" in outputs["8"]["text"][0]
 
 
