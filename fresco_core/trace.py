@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from .cost.plan_cost import in_words
 from .plan import Canvas, Plan
 from .schedule import level_name
 
@@ -13,13 +14,19 @@ from .schedule import level_name
 @dataclass
 class Evaluation:
     """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
-    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first."""
+    level, image tokens per sample, and the blockwise convergence (B, T, h, w), None for a pass's first.
+
+    flops: what it cost, of all conditionings together; full_flops: what it would have cost at full
+    resolution. 0 where the architecture is not known.
+    """
 
     pass_index: int
     sigma: Tensor | float
     level: int
     tokens: int
     convergence: Tensor | None
+    flops: int = 0
+    full_flops: int = 0
 
 
 @dataclass
@@ -34,10 +41,19 @@ class Trace:
     result: tuple[float, float] | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
 
-    def add(self, pass_index: int, sigma: Tensor, level: int, convergence: Tensor | None) -> None:
+    def add(
+        self,
+        pass_index: int,
+        sigma: Tensor,
+        level: int,
+        convergence: Tensor | None,
+        flops: int = 0,
+        full_flops: int = 0,
+    ) -> None:
         """Record an evaluation; keeps device tensors, so that it costs no synchronisation."""
+        tokens = self.canvas.tokens(level)
         self.evaluations.append(
-            Evaluation(pass_index, sigma.detach(), level, self.canvas.tokens(level), convergence)
+            Evaluation(pass_index, sigma.detach(), level, tokens, convergence, flops, full_flops)
         )
 
     def finish(self) -> Trace:
@@ -59,22 +75,40 @@ class Trace:
         """Image tokens per sample of as many evaluations at full resolution."""
         return len(self.evaluations) * self.canvas.tokens(0)
 
+    @property
+    def flops(self) -> int:
+        """FLOPs of the whole run; 0 where the architecture is not known."""
+        return sum(e.flops for e in self.evaluations)
+
+    @property
+    def full_flops(self) -> int:
+        """FLOPs of as many evaluations at full resolution; 0 where the architecture is not known."""
+        return sum(e.full_flops for e in self.evaluations)
+
     def sign(self, samples: Tensor) -> None:
         """Remember the latent that the run made, by its sum and its sum of magnitudes."""
         self.result = signature(samples)
 
-    def summary(self) -> str:
-        """One line: evaluations per level and tokens saved."""
+    def summary(self, baseline_steps: int = 0) -> str:
+        """One line: evaluations per level, tokens and, where known, FLOPs saved; unless 0, `baseline_steps`
+        full steps are compared with too, at this run's evaluations per step."""
         if not self.evaluations:
             return "no evaluation recorded"
         levels = sorted({e.level for e in self.evaluations}, reverse=True)
         counts = ", ".join(
             f"{sum(e.level == level for e in self.evaluations)} at {level_name(level)}" for level in levels
         )
-        return (
+        words = (
             f"{len(self.evaluations)} evaluations ({counts}), {self.tokens} image tokens instead of "
             f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)"
         )
+        if not self.flops:
+            return words
+        gain = self.full_flops / self.flops
+        words += f", {in_words(self.flops)} instead of {in_words(self.full_flops)} ({gain:.2f}x less"
+        if baseline_steps and self.plan is not None:
+            words += f"; {gain * baseline_steps / self.plan.steps:.2f}x less than {baseline_steps} full steps"
+        return words + ")"
 
 
 def signature(samples: Tensor) -> tuple[float, float]:
