@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from .canvas import Canvas
+from .cost.plan_cost import in_words
 from .layout import Layout
 from .plan import Plan
 from .schedule import level_name
@@ -16,7 +17,11 @@ from .schedule import level_name
 class Evaluation:
     """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
     level, image tokens per sample, the blockwise convergence (B, T, h, w), None for a pass's first, and the
-    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine."""
+    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine.
+
+    flops: what it cost, of all conditionings together; full_flops: what it would have cost at full
+    resolution. 0 where the architecture is not known.
+    """
 
     pass_index: int
     sigma: Tensor | float
@@ -24,6 +29,8 @@ class Evaluation:
     tokens: int
     convergence: Tensor | None
     fine: Tensor | None = None
+    flops: int = 0
+    full_flops: int = 0
 
 
 @dataclass
@@ -45,12 +52,16 @@ class Trace:
         level: int,
         convergence: Tensor | None,
         layout: Layout | None = None,
+        flops: int = 0,
+        full_flops: int = 0,
     ) -> None:
         """Record an evaluation, mixed if it had a layout; keeps device tensors, so that it costs no
         synchronisation."""
         tokens = self.canvas.tokens(level) if layout is None else layout.tokens
         fine = None if layout is None else layout.mask
-        self.evaluations.append(Evaluation(pass_index, sigma.detach(), level, tokens, convergence, fine))
+        self.evaluations.append(
+            Evaluation(pass_index, sigma.detach(), level, tokens, convergence, fine, flops, full_flops)
+        )
 
     def finish(self) -> Trace:
         """Move everything to the CPU, once the run is over (on an error too)."""
@@ -73,12 +84,23 @@ class Trace:
         """Image tokens per sample of as many evaluations at full resolution."""
         return len(self.evaluations) * self.canvas.tokens(0)
 
+    @property
+    def flops(self) -> int:
+        """FLOPs of the whole run; 0 where the architecture is not known."""
+        return sum(e.flops for e in self.evaluations)
+
+    @property
+    def full_flops(self) -> int:
+        """FLOPs of as many evaluations at full resolution; 0 where the architecture is not known."""
+        return sum(e.full_flops for e in self.evaluations)
+
     def sign(self, samples: Tensor) -> None:
         """Remember the latent that the run made, by its sum and its sum of magnitudes."""
         self.result = signature(samples)
 
-    def summary(self) -> str:
-        """One line: evaluations per level and tokens saved."""
+    def summary(self, baseline_steps: int = 0) -> str:
+        """One line: evaluations per level, tokens and, where known, FLOPs saved; unless 0, `baseline_steps`
+        full steps are compared with too, at this run's evaluations per step."""
         if not self.evaluations:
             return "no evaluation recorded"
         dense = [e.level for e in self.evaluations if e.fine is None]
@@ -88,10 +110,17 @@ class Trace:
         if len(dense) < len(self.evaluations):
             counts.insert(-1, f"{len(self.evaluations) - len(dense)} mixed")
         listed = ", ".join(counts)
-        return (
+        words = (
             f"{len(self.evaluations)} evaluations ({listed}), {self.tokens} image tokens instead of "
             f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)"
         )
+        if not self.flops:
+            return words
+        gain = self.full_flops / self.flops
+        words += f", {in_words(self.flops)} instead of {in_words(self.full_flops)} ({gain:.2f}x less"
+        if baseline_steps and self.plan is not None:
+            words += f"; {gain * baseline_steps / self.plan.steps:.2f}x less than {baseline_steps} full steps"
+        return words + ")"
 
 
 def signature(samples: Tensor) -> tuple[float, float]:

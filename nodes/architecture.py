@@ -9,9 +9,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
 
 from ..fresco_core.cost import Architecture, families
+from . import compat
+
+if TYPE_CHECKING:
+    from .run import Run
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +33,24 @@ def architecture_of(model: Any) -> Architecture | None:
     except AttributeError as error:  # a host or pack that builds this class otherwise
         log.debug("the configuration of %s could not be read: %s", type(network).__name__, error)
         return None
+
+
+def call_flops(run: Run, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]) -> tuple[int, int]:
+    """FLOPs of a call of the run's network, and of the same call at full resolution; 0 where not known.
+
+    `images` are the canvas (or an area or window of it) and pictures of reference, all at full size.
+    """
+    if run.architecture is None:
+        return 0, 0
+    canvases = [compat.canvas_of(run.model, tuple(image.shape)) for image in images]
+    glyphs, vision = (conds.get(name) for name in ("txt_byt5", "clip_fea"))
+    length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
+    batch, seen = images[0].shape[0], 0 if vision is None else vision.shape[-2]
+    flops, full = (
+        run.architecture.step_flops(sum(c.tokens(level) for c in canvases), batch, length, seen)
+        for level in (run.level, 0)
+    )
+    return flops, full
 
 
 def _flux(network: Any) -> Architecture:

@@ -16,6 +16,7 @@ from .types import (
     DEFAULT_PRESET,
     DEFAULT_PRIOR,
     FrescoTraceType,
+    baseline_input,
     detail_input,
     schedule_input,
     to_schedule,
@@ -37,6 +38,7 @@ class FrescoKSampler(io.ComfyNode):
             "coarse steps where they "
             "suffice. Also returns a trace of the run.",
             search_aliases=["fresco", "ksampler", "accelerate", "speed up"],
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model used for denoising the latent."),
                 number(
@@ -102,6 +104,7 @@ class FrescoKSampler(io.ComfyNode):
                     + "; ".join(f"{k}: '{v}'" for k, v in PRESETS.items()),
                 ),
                 detail_input(),
+                baseline_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The denoised latent."),
@@ -127,9 +130,17 @@ class FrescoKSampler(io.ComfyNode):
         schedule: Schedule | str = "",
         preset: str = DEFAULT_PRESET,
         detail: str = DEFAULT_PRIOR,
+        baseline_steps: int = 0,
     ) -> io.NodeOutput:
         traces: list[Trace] = []
-        patched = apply_fresco(model, to_schedule(schedule, preset), detail, traces)
+        patched = apply_fresco(
+            model,
+            to_schedule(schedule, preset),
+            detail,
+            traces,
+            tell=lambda words: compat.show_text(cls, words),
+            baseline_steps=baseline_steps,
+        )
         (latent,) = host_nodes.common_ksampler(
             patched,
             seed,

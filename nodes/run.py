@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..fresco_core import (
     merge,
     plain_plan,
 )
+from ..fresco_core.cost import Architecture, plan_cost
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -41,11 +43,17 @@ RUN = "fresco_run"
 
 @dataclass(frozen=True)
 class Settings:
-    """What FrescoApply was asked for. `traces` receives the trace of each run, if anybody wants it."""
+    """What FrescoApply was asked for.
+
+    traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
+    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has.
+    """
 
     schedule: Schedule
     prior: str
     traces: list[Trace] | None = None
+    tell: Callable[[str], None] | None = None
+    baseline_steps: int = 0
 
 
 @dataclass
@@ -58,6 +66,7 @@ class Run:
     trace: Trace
     seed: int
     packing: int = 1
+    architecture: Architecture | None = None
     plan: Plan | None = None
     pass_index: int = 0
     level: int = 0
@@ -66,6 +75,7 @@ class Run:
     prediction: Tensor | None = None
     kept_mask: Tensor | None = None
     latent: Tensor | None = None
+    spent: tuple[int, int] = (0, 0)
     controls: dict[int, Any] = field(default_factory=dict)
     margin: Margin = field(init=False)
     tracker: ConvergenceTracker = field(init=False)
@@ -85,6 +95,11 @@ class Run:
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
         self.plan = self.trace.plan = plan
+        words = describe_plan(plan, self.architecture, self.settings.baseline_steps)
+        if self.settings.tell is not None:
+            self.settings.tell(words)
+        if not plan.plain:
+            log.info("Fresco will do:\n%s", words)
         return plan
 
     def begin_pass(self, index: int, sampler: Any, guider: Any, transformer_options: dict) -> None:
@@ -127,7 +142,12 @@ class Run:
         """Keep the guided prediction of an evaluation."""
         self.prediction = prediction
         convergence = None if self.settings.traces is None else self.tracker.update(prediction)
-        self.trace.add(self.pass_index, sigma, self.level, convergence)
+        self.trace.add(self.pass_index, sigma, self.level, convergence, None, *self.spent)
+        self.spent = (0, 0)
+
+    def spend(self, flops: int, full_flops: int) -> None:
+        """Count a call of the network towards the current evaluation."""
+        self.spent = (self.spent[0] + flops, self.spent[1] + full_flops)
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
@@ -201,6 +221,13 @@ class Run:
     def _token(self) -> int:
         """Side of a token in unpacked latent pixels."""
         return self.trace.canvas.patch * self.packing
+
+
+def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps: int) -> str:
+    """The plan in words, with its cost where the architecture is known."""
+    if architecture is None:
+        return plan.describe()
+    return f"{plan.describe()}\n{plan_cost(plan, architecture).describe(baseline_steps)}"
 
 
 def times_as_fine(tensor: Tensor, x: Tensor) -> int:

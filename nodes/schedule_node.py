@@ -19,9 +19,12 @@ from ..fresco_core import (
     parse,
     preset,
 )
+from ..fresco_core.cost import MODELS
 from ..fresco_core.plan import Canvas
 from . import compat
-from .types import CATEGORY, DEFAULT_PRESET, SCHEDULE_HELP, FrescoScheduleType
+from .architecture import architecture_of
+from .run import describe_plan
+from .types import CATEGORY, DEFAULT_PRESET, SCHEDULE_HELP, FrescoScheduleType, baseline_input
 
 FROM_TEXT, FROM_NUMBERS = "from text", "from numbers"
 LEVELS = {"1/2": 1, "1/4": 2, "1/8": 3}
@@ -106,6 +109,7 @@ class FrescoSchedule(io.ComfyNode):
                 io.Latent.Input(
                     "latent", optional=True, tooltip="Connect to get tokens for its size in the description."
                 ),
+                baseline_input(),
             ],
             outputs=[
                 FrescoScheduleType.Output(
@@ -130,6 +134,7 @@ class FrescoSchedule(io.ComfyNode):
         scheduler: str,
         model: Any = None,
         latent: dict | None = None,
+        baseline_steps: int = 0,
     ) -> io.NodeOutput:
         schedule = build(preset, text, draft_level, draft_share, refine_from)
         sigmas: Any = ExecutionBlocker("Fresco Schedule: connect a model to get SIGMAS")
@@ -137,7 +142,8 @@ class FrescoSchedule(io.ComfyNode):
             sigmas = comfy.samplers.calculate_sigmas(
                 model.get_model_object("model_sampling"), scheduler, steps
             )
-        words = f"{schedule}\n{describe(schedule, steps, None if model is None else sigmas, model, latent)}"
+        known = None if model is None else sigmas
+        words = f"{schedule}\n{describe(schedule, steps, known, model, latent, baseline_steps)}"
         compat.show_text(cls, words)
         return io.NodeOutput(schedule, sigmas, words, ui=ui.PreviewText(words))
 
@@ -156,20 +162,24 @@ def build(source: str, text: str, draft_level: str, draft_share: float, refine_f
     return preset(source)
 
 
-def describe(schedule: Schedule, steps: int, sigmas: Any, model: Any, latent: dict | None) -> str:
-    """The plan in words, for the model and latent at hand or else for a 1024x1024 FLUX picture.
+def describe(
+    schedule: Schedule, steps: int, sigmas: Any, model: Any, latent: dict | None, baseline_steps: int = 0
+) -> str:
+    """The plan in words, for the model and latent at hand or else for a 1024x1024 picture of FLUX.1-dev.
 
     A schedule that does not fit this node's steps is described as such; the sampler may have others.
     """
     shape = (1, 16, 128, 128) if latent is None else tuple(latent["samples"].shape)
     try:
         if model is None:
+            architecture = MODELS["flux.1-dev"].architecture
             plan = make_plan(schedule, flow_sigmas(steps), Canvas(shape[-2], shape[-1]))
         else:
             reason = compat.unsupported(model, shape)
             if reason is not None:
                 return f"runs plain: {reason}"
             sampling = compat.sampling_of(model)
+            architecture = architecture_of(model.model)
             canvas = compat.canvas_of(model.model, shape)
             parameterisation = compat.parameterisation_of(sampling)
             assert parameterisation is not None
@@ -177,9 +187,8 @@ def describe(schedule: Schedule, steps: int, sigmas: Any, model: Any, latent: di
     except ScheduleError as error:
         return f"for the {steps} steps of this node: {error}"
     missing = [name for name, value in (("model", model), ("latent", latent)) if value is None]
-    assumed = (
-        f"\n(a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
-        if missing
-        else ""
-    )
-    return plan.describe() + assumed
+    assumed = ""
+    if missing:
+        of = "FLUX.1-dev, " if model is None else ""
+        assumed = f"\n({of}a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
+    return describe_plan(plan, architecture, baseline_steps) + assumed

@@ -46,6 +46,21 @@ def detail_input() -> Any:
     )
 
 
+def baseline_input() -> Any:
+    """The number of full steps to compare the cost with. Append it last: saved workflows go by position."""
+    return compat.widget(
+        io.Int.Input,
+        "baseline_steps",
+        default=0,
+        min=0,
+        max=10000,
+        advanced=True,
+        optional=True,
+        tooltip="Steps at full resolution that you would take otherwise; the predicted speed-up over them is "
+        "told too. 0 compares with the same number of steps only. Changes nothing in the picture.",
+    )
+
+
 def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:
     """What a `schedule` input and a preset mean: what is connected or written, else the preset."""
     if isinstance(value, Schedule):

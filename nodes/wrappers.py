@@ -9,6 +9,7 @@ windows, previews and caches of the host all see the canvas; only what is inside
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import comfy.model_patcher
@@ -18,6 +19,7 @@ from torch import Tensor
 from ..fresco_core import Canvas, Schedule, Trace, check_finite
 from ..fresco_core.detail import check_prior
 from . import compat
+from .architecture import architecture_of, call_flops
 from .conditioning import at_level, with_level_controls
 from .passes import run_passes
 from .run import KEY, RUN, Run, Settings
@@ -25,10 +27,18 @@ from .run import KEY, RUN, Run, Settings
 log = logging.getLogger(__name__)
 
 
-def apply_fresco(patcher: Any, schedule: Schedule, prior: str, traces: list[Trace] | None = None) -> Any:
+def apply_fresco(
+    patcher: Any,
+    schedule: Schedule,
+    prior: str,
+    traces: list[Trace] | None = None,
+    tell: Callable[[str], None] | None = None,
+    baseline_steps: int = 0,
+) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
     patcher = patcher.clone()
-    patcher.model_options["transformer_options"][KEY] = Settings(schedule, check_prior(prior), traces)
+    settings = Settings(schedule, check_prior(prior), traces, tell, baseline_steps)
+    patcher.model_options["transformer_options"][KEY] = settings
     kinds = comfy.patcher_extension.WrappersMP
     for kind, wrapper in (
         (kinds.OUTER_SAMPLE, outer_sample),
@@ -71,7 +81,7 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         if settings.traces is not None:
             settings.traces.append(run.trace)
         if run.plan is not None and not run.plan.plain and run.trace.evaluations:
-            log.info("Fresco: %s", run.trace.summary())
+            log.info("Fresco: %s", run.trace.summary(settings.baseline_steps))
 
 
 def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) -> Run:
@@ -81,7 +91,8 @@ def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) 
     assert parameterisation is not None
     canvas = compat.canvas_of(model, tuple(noise.shape))
     trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=compat.pixels_of(model))
-    return Run(settings, model, parameterisation, trace, seed or 0, compat.packing_of(model))
+    packing, architecture = compat.packing_of(model), architecture_of(model)
+    return Run(settings, model, parameterisation, trace, seed or 0, packing, architecture)
 
 
 def block_level_of(canvas: Canvas) -> int:
@@ -142,7 +153,11 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     given = compat.bound("x t c_concat c_crossattn control transformer_options", args, kwargs)
     transformer_options = given.pop("transformer_options", None) or {}
     run: Run | None = transformer_options.get(RUN)
-    if run is None or run.level == 0:
+    if run is None:
+        return executor(*args, **kwargs)
+    images = [given["x"], *(given.get("ref_latents") or ())]
+    run.spend(*call_flops(run, images, given.get("c_crossattn"), given))
+    if run.level == 0:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
     state, level_sigma = run.coarse(x, sigma, transformer_options)

@@ -7,7 +7,7 @@ Counted are matrix products and attention, a multiply-add as 2, as torch.utils.f
 Norms, activations, rotary positions and the sampler's own arithmetic are not.
 """
 
-from .plan_cost import PlanCost, StepCost, plan_cost
+from .plan_cost import PlanCost, StepCost, in_words, plan_cost
 from .registry import MODELS, Model, model
 from .transformer import Architecture, Block, Projection, Sequence, Stream, Tokens
 
@@ -22,6 +22,7 @@ __all__ = [
     "StepCost",
     "Stream",
     "Tokens",
+    "in_words",
     "model",
     "plan_cost",
 ]

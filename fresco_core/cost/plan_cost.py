@@ -47,6 +47,18 @@ class PlanCost:
         """How many times as much `baseline_steps` steps at full resolution cost."""
         return baseline_steps * self.full_step / self.flops if self.steps else 1.0
 
+    def describe(self, baseline_steps: int = 0) -> str:
+        """One line for the user; `baseline_steps` full steps are compared with too, unless 0."""
+        gains = f"{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
+        if baseline_steps:
+            gains += f", {self.gain_over(baseline_steps):.2f}x less than {baseline_steps}"
+        return f"{in_words(self.full_step)} a full step, {in_words(self.flops)} in all: {gains}"
+
+
+def in_words(flops: int) -> str:
+    """FLOPs in the unit that suits them."""
+    return f"{flops / 1e12:.4g} TFLOPs" if flops >= 1e12 else f"{flops / 1e9:.4g} GFLOPs"
+
 
 def plan_cost(
     plan: Plan, architecture: Architecture, batch: int = 1, text_tokens: int | None = None
@@ -54,9 +66,9 @@ def plan_cost(
     """The cost of `plan`; `batch` samples an evaluation, a conditional and an unconditional one counting as
     two."""
 
-    def step(index: int, level: int) -> StepCost:
-        tokens = plan.canvas.tokens(level)
-        return StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens))
-
-    steps = tuple(step(index, level) for index, p in enumerate(plan.passes) for level in p.levels)
+    steps = tuple(
+        StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens))
+        for index, p in enumerate(plan.passes)
+        for level, tokens in zip(p.levels, p.tokens(plan.canvas))
+    )
     return PlanCost(steps, architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens))

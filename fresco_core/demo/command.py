@@ -6,6 +6,7 @@ import argparse
 import logging
 import math
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from torch import Tensor
@@ -44,6 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def figures(rows: dict[str, tuple[Trace, float]], step_flops: Callable[[int], int] | None) -> Iterator[str]:
+    """The comparison as a table: plain and Fresco, each its trace and seconds, and how many times less."""
+    columns = [(f"{'tokens':>10s}", [float(trace.tokens) for trace, _ in rows.values()], "10.0f")]
+    if step_flops is not None:
+        spent = [sum(step_flops(e.tokens) for e in trace.evaluations) / 1e9 for trace, _ in rows.values()]
+        columns.append((f"{'GFLOPs':>10s}", spent, "10.2f"))
+    columns.append((f"{'seconds':>10s}", [seconds for _, seconds in rows.values()], "10.2f"))
+    yield f"{'':10s}" + "".join(title for title, _, _ in columns)
+    for index, name in enumerate(rows):
+        yield f"{name:10s}" + "".join(f"{values[index]:{form}}" for _, values, form in columns)
+    yield f"{'gain':10s}" + "".join(f"{plain / ours:9.2f}x" for _, (plain, ours), _ in columns)
+
+
 def psnr(a: Tensor, b: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of pictures in [-1, 1]."""
     return -10.0 * math.log10(max(float(((a - b) ** 2).mean()) / 4.0, 1e-12))
@@ -74,10 +88,7 @@ def run(options: argparse.Namespace) -> str:
         f"schedule {schedule}, {options.steps} steps, seed {options.seed}, detail {options.detail}",
         f"model: {subject.words}",
         "",
-        f"{'':10s}{'tokens':>10s}{'seconds':>10s}",
-        f"{'plain':10s}{plain_trace.tokens:10d}{plain_seconds:10.2f}",
-        f"{'fresco':10s}{trace.tokens:10d}{seconds:10.2f}",
-        f"{'gain':10s}{plain_trace.tokens / trace.tokens:9.2f}x{plain_seconds / seconds:9.2f}x",
+        *figures({"plain": (plain_trace, plain_seconds), "fresco": (trace, seconds)}, subject.step_flops),
         "",
         f"PSNR of fresco to plain, same seed: {similarity:.1f} dB",
     ]

@@ -32,6 +32,8 @@ class Subject:
     denoise: Denoiser | MixedDenoiser
     picture: Callable[[Tensor], Tensor]
     """canvas (1, channels, H, W) -> picture (3, height, width) in [-1, 1]."""
+    step_flops: Callable[[int], int] | None = None
+    """FLOPs of an evaluation of so many image tokens, for transformers."""
 
 
 @dataclass(frozen=True)
@@ -88,4 +90,10 @@ def trained(prompt: str) -> Subject:
         return model.autoencoder.decode(canvas)[0].clamp(0.0, 1.0) * 2.0 - 1.0
 
     canvas = Canvas(TRAINED_SIDE, TRAINED_SIDE, patch=TRAINED_PATCH)
-    return Subject(f"the trained demo model, '{prompt}'", canvas, LATENT_CHANNELS, 2, denoise, picture)
+    architecture = model.transformer.shape.architecture()
+
+    def step_flops(tokens: int) -> int:
+        return architecture.step_flops(tokens, text_tokens=denoise.context.shape[1])
+
+    words = f"the trained demo model, '{prompt}'"
+    return Subject(words, canvas, LATENT_CHANNELS, 2, denoise, picture, step_flops)

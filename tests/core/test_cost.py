@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from fresco_core import Canvas, Schedule, flow_sigmas, make_plan, parse
-from fresco_core.cost import MODELS, Block, Sequence, Stream, Tokens, model, plan_cost
+from fresco_core import Canvas, Schedule, Trace, flow_sigmas, make_plan, parse
+from fresco_core.__main__ import main
+from fresco_core.cost import MODELS, Block, Sequence, Stream, Tokens, in_words, model, plan_cost
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 
 names = st.sampled_from(sorted(MODELS))
@@ -83,3 +84,34 @@ def test_canvases_of_pictures_and_video():
         model("flux.1-dev").canvas(1024, 1024, 9)
     with pytest.raises(ValueError, match="unknown model 'flux'; expected one of flux.1-dev"):
         model("flux")
+
+
+def test_words_for_the_user_name_the_gain_over_equal_steps_and_over_the_baseline():
+    flux = model("flux.1-dev")
+    plan = make_plan(parse("1/2 x10, full x10"), flow_sigmas(20), flux.canvas(1024, 1024))
+    cost = plan_cost(plan, flux.architecture)
+    assert cost.describe() == ("74.38 TFLOPs a full step, 958.9 TFLOPs in all: 1.55x less than 20 full steps")
+    assert cost.describe(50).endswith("less than 20 full steps, 3.88x less than 50")
+    assert in_words(12_340_000_000) == "12.34 GFLOPs"
+
+
+def test_the_trace_sums_up_what_was_spent():
+    plan = make_plan(parse("1/2 x1, full x1"), flow_sigmas(2), Canvas(16, 16))
+    trace = Trace(1, plan.canvas, 2, plan)
+    trace.add(0, torch.tensor([1.0]), 1, None, 20 * 10**9, 100 * 10**9)
+    trace.add(0, torch.tensor([0.5]), 0, None, 100 * 10**9, 100 * 10**9)
+    assert (trace.flops, trace.full_flops) == (120 * 10**9, 200 * 10**9)
+    words = trace.finish().summary(baseline_steps=6)
+    assert words.endswith(
+        "80 image tokens instead of 128 (1.60x fewer), 120 GFLOPs instead of 200 GFLOPs (1.67x less; "
+        "5.00x less than 6 full steps)"
+    )
+
+
+def test_the_demo_prints_flops_of_the_trained_model(tmp_path, capsys):
+    prompt = "a frog top left, a robot right, on blue dots"
+    assert main(["demo", "--prompt", prompt, "--steps", "4", "--out", str(tmp_path)]) == 0
+    header, plain, ours, gain = capsys.readouterr().out.splitlines()[3:7]
+    assert header.split() == ["tokens", "GFLOPs", "seconds"]
+    fewer = float(plain.split()[2]) / float(ours.split()[2])
+    assert float(gain.split()[2].rstrip("x")) == pytest.approx(fewer, rel=0.01)

@@ -218,3 +218,51 @@ def test_hosts_that_are_too_old_get_a_message(monkeypatch, version, allowed):
             ImportError, match=f"needs ComfyUI 0.9.2 or newer and found {version}: update ComfyUI"
         ):
             check_host()
+
+
+def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_baseline():
+    from fresco_pack.nodes.schedule_node import FrescoSchedule
+
+    output = FrescoSchedule.execute("balanced", "", "1/4", 0.5, 0.8, 20, "simple", baseline_steps=50)
+    assert "74.38 TFLOPs a full step" in output.args[2] and "FLUX.1-dev" in output.args[2]
+    assert "x less than 20 full steps, " in output.args[2] and "x less than 50" in output.args[2]
+    inputs = [i.id for i in FrescoSchedule.define_schema().inputs]
+    assert inputs[-1] == "baseline_steps"
+    unet = tiny.build("sd15", size=(32, 32))
+    words = FrescoSchedule.execute(
+        "balanced", "", "1/4", 0.5, 0.8, 20, "simple", unet.patcher, unet.latent, 50
+    ).args[2]
+    assert "image tokens instead of" in words and "FLOPs" not in words, "unknown networks: tokens only"
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+@pytest.mark.parametrize("family", ["flux", "flux_kontext", "qwen_image", "z_image"])
+def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monkeypatch):
+    from fresco_pack.nodes import compat
+    from fresco_pack.nodes.architecture import architecture_of
+    from fresco_pack.nodes.ksampler_node import FrescoKSampler
+
+    model = tiny.build(family, size=(24, 16))
+    told = []
+    monkeypatch.setattr(compat, "show_text", lambda node, text: told.append(text))
+    with caplog.at_level("INFO"), tiny.count_image_tokens(model) as seen:
+        _, trace = FrescoKSampler.execute(
+            model.patcher,
+            1,
+            5,
+            cfg,
+            "euler",
+            "simple",
+            model.positive,
+            model.negative,
+            model.latent,
+            baseline_steps=50,
+        ).args
+    architecture = architecture_of(model.model)
+    text = tiny.SPECS[family].tokens
+    assert trace.flops == sum(architecture.step_flops(tokens, batch, text, 0) for tokens, batch in seen)
+    assert trace.full_flops == 5 * architecture.step_flops(seen[-1][0], 1 if cfg == 1.0 else 2, text, 0)
+    assert len(told) == 1 and "FLOPs a full step" in told[0] and "x less than 50" in told[0]
+    said = [r.message for r in caplog.records if r.message.startswith("Fresco: ")]
+    assert len(said) == 1 and "FLOPs instead of" in said[0] and "less than 50 full steps" in said[0]
+    assert FrescoKSampler.define_schema().inputs[-1].id == "baseline_steps"

@@ -1,0 +1,111 @@
+"""Fresco's own work against the size of the canvas: seconds of a coarse step without its model, and of a
+plan.
+
+    python -m benchmarks.scale [--repeats 3] [--out FILE.json]
+
+Pictures from 512 to 4096 pixels a side and video of 720 x 1280 to 129 frames, 16 latent channels, on the CPU.
+The exponent p of seconds ~ tokens^p is fitted by least squares in the logarithms: 1 is linear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fresco_core import FLOW, Canvas, coarse_state, complete, flow_sigmas, make_plan, preset
+from fresco_core.cost import model
+
+CHANNELS = 16
+PICTURES = (512, 1024, 2048, 4096)
+FRAMES = (1, 33, 65, 129)
+STEPS = 50
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """The least time that `work` takes, after one call that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def own_work(canvas: Canvas, prior: str) -> Callable[[], object]:
+    """A coarse step without its model: the look at level 1 and its prediction completed on the canvas."""
+    depth = (canvas.frames,) if canvas.frames > 1 else ()
+    x = torch.randn(1, CHANNELS, *depth, canvas.height, canvas.width)
+    sigma = torch.tensor([0.7])
+
+    def step() -> object:
+        low, _ = coarse_state(x, sigma, 1)
+        return complete(low, x, sigma, 1, FLOW, prior)
+
+    return step
+
+
+def plan(canvas: Canvas) -> object:
+    """The preset `balanced` worked out for the canvas."""
+    return make_plan(preset("balanced"), flow_sigmas(STEPS, 3.0), canvas)
+
+
+def exponent(tokens: list[int], times: list[float]) -> float:
+    """p of the least-squares fit times ~ tokens^p."""
+    return float(np.polyfit(np.log(tokens), np.log(times), 1)[0])
+
+
+def measure(canvases: dict[str, Canvas], prior: str, repeats: int) -> dict:
+    """Rows of one series of sizes and the exponent of its coarse step."""
+    rows = []
+    for name, canvas in canvases.items():
+        row = {"size": name, "tokens": canvas.tokens(0)}
+        row["step_seconds"] = seconds(own_work(canvas, prior), repeats)
+        row["plan_seconds"] = seconds(lambda canvas=canvas: plan(canvas), repeats)
+        rows.append(row)
+    fit = exponent([r["tokens"] for r in rows], [r["step_seconds"] for r in rows])
+    return {"rows": rows, "exponent": fit}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, and write as JSON where asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale", description="Fresco's own work against size."
+    )
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--detail", default="smooth")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    flux, hunyuan = model("flux.1-dev"), model("hunyuan-video")
+    series = {
+        "pictures": {f"{side}x{side}": flux.canvas(side, side) for side in PICTURES},
+        "video": {f"1280x720x{frames}": hunyuan.canvas(1280, 720, frames) for frames in FRAMES},
+    }
+    result = {name: measure(canvases, options.detail, options.repeats) for name, canvases in series.items()}
+    million = Canvas(2048, 2048)
+    result["plan_of_a_million_tokens"] = {
+        "tokens": million.tokens(0),
+        "seconds": seconds(lambda: plan(million), options.repeats),
+    }
+    for name in series:
+        for row in result[name]["rows"]:
+            print(
+                f"{row['size']:>14s} {row['tokens']:8d} tokens {row['step_seconds'] * 1e3:9.2f} ms "
+                f"a coarse step {row['plan_seconds'] * 1e3:7.3f} ms a plan"
+            )
+        print(f"{name}: seconds of a coarse step ~ tokens^{result[name]['exponent']:.2f}")
+    last = result["plan_of_a_million_tokens"]
+    print(f"a plan of {last['tokens']} tokens and {STEPS} steps: {last['seconds'] * 1e3:.3f} ms")
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+import time
+
+import pytest
+
+from benchmarks.scale import exponent, measure, plan
+from fresco_core import Canvas
+
+
+def test_a_plan_of_a_million_tokens_takes_no_time():
+    canvas = Canvas(2048, 2048)
+    assert canvas.tokens(0) > 10**6
+    start = time.perf_counter()
+    plan(canvas)
+    assert time.perf_counter() - start < 0.25, "milliseconds; the bound leaves room for a busy machine"
+
+
+def test_the_fit_finds_the_exponent_and_the_series_its_sizes():
+    tokens = [100, 1000, 5000]
+    assert exponent(tokens, [3.0 * n**1.5 for n in tokens]) == pytest.approx(1.5)
+    result = measure({"small": Canvas(16, 16), "clip": Canvas(16, 24, 3)}, "smooth", 1)
+    assert [row["tokens"] for row in result["rows"]] == [64, 288]
+    assert all(row["step_seconds"] > 0 and row["plan_seconds"] > 0 for row in result["rows"])
