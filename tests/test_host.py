@@ -80,6 +80,7 @@ def test_host_suite(case, running, capsys):
     host, suite = case
     done = running[case].result()
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr
+    skipped = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
     with capsys.disabled():
-        print(f"\n{host.name} {suite}: {last}", file=sys.stderr)
+        print("\n".join([f"\n{host.name} {suite}: {last}", *skipped]), file=sys.stderr)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

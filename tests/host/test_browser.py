@@ -1,0 +1,61 @@
+"""The pack in a real browser: boots the host, then starts tests/web/browser.test.mjs with node.
+
+Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots are kept under out/web/.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from booted import Server
+from comfyui_version import __version__
+
+PACK = Path(__file__).parents[2]
+WEB = PACK / "tests" / "web"
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+NEWEST = (0, 33)  # the frontend is one package, the same below every host here
+
+
+def missing() -> str | None:
+    if tuple(int(n) for n in __version__.split(".")[:2]) < NEWEST:
+        return (
+            f"the browser tests run on ComfyUI {'.'.join(map(str, NEWEST))} and newer, not on {__version__}"
+        )
+    if shutil.which("node") is None:
+        return "NO NODE: install Node.js 20.19 or newer to run the browser tests"
+    if not (WEB / "node_modules" / "playwright-core").is_dir():
+        return "NO PLAYWRIGHT: run npm ci in tests/web to run the browser tests"
+    if CHROMIUM is None:
+        return "NO BROWSER: install chromium, or set CHROMIUM to one, to run the browser tests"
+    return None
+
+
+def test_the_pack_in_a_browser(tmp_path):
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    (tmp_path / "custom_nodes").mkdir()
+    os.symlink(PACK, tmp_path / "custom_nodes" / "fresco")
+    server = Server(tmp_path)
+    try:
+        done = subprocess.run(
+            ["node", "--test", "browser.test.mjs"],
+            cwd=WEB,
+            env={
+                **os.environ,
+                "FRESCO_URL": f"http://127.0.0.1:{server.port}",
+                "FRESCO_CHROMIUM": CHROMIUM,
+                "FRESCO_OUT": str(PACK / "out" / "web"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+    finally:
+        server.process.terminate()
+        server.process.wait(30)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:] + server.output()

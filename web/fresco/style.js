@@ -1,0 +1,43 @@
+// Styles of the pack's widgets, in the palette that the frontend has loaded.
+
+const CSS = `
+.fresco-viewer { box-sizing: border-box; width: 100%; height: 100%; display: flex; flex-direction: column; gap: 6px;
+  padding: 8px; border-radius: 8px; background: var(--component-node-widget-background, var(--comfy-input-bg)); color: var(--input-text);
+  font: 12px/1.35 system-ui, sans-serif; outline: none; overflow: hidden; color-scheme: light; --fresco-accent: #1f77b4; }
+.dark-theme .fresco-viewer { color-scheme: dark; --fresco-accent: #4a9eda; }
+.fresco-viewer:focus-visible { box-shadow: inset 0 0 0 2px var(--fresco-accent); }
+.fresco-viewer * { box-sizing: border-box; }
+.fresco-viewer [hidden] { display: none !important; }
+.fresco-empty { margin: auto; text-align: center; opacity: 0.75; }
+.fresco-stage { position: relative; flex: 1 1 0; min-height: 60px; }
+.fresco-stage canvas { position: absolute; inset: 0; margin: auto; max-width: 100%; max-height: 100%;
+  border-radius: 4px; cursor: crosshair; touch-action: none; }
+.fresco-line { display: flex; gap: 8px; align-items: center; min-width: 0; }
+.fresco-line > span { flex: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
+.fresco-line input[type=range] { flex: 1; min-width: 0; accent-color: var(--fresco-accent); margin: 0; }
+.fresco-line button, .fresco-line select { font: inherit; color: var(--input-text); background: var(--comfy-menu-bg);
+  border: 1px solid var(--border-color); border-radius: 5px; padding: 2px 8px; min-width: 30px; cursor: pointer; }
+.fresco-line button:hover, .fresco-line select:hover { border-color: var(--fresco-accent); }
+.fresco-line label { display: flex; gap: 5px; align-items: center; flex: 1; }
+.fresco-scale { flex: 0 0 90px; height: 8px; border-radius: 3px; }
+.fresco-curve { flex: none; width: 100%; height: 44px; border-bottom: 1px solid var(--border-color); cursor: pointer; }
+.fresco-curve polyline { fill: none; stroke: var(--fresco-accent); stroke-width: 2; vector-effect: non-scaling-stroke; }
+.fresco-curve polygon { fill: var(--fresco-accent); opacity: 0.18; }
+.fresco-curve line { stroke: var(--input-text); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+`
+
+/** Put the styles into the page, once. */
+export function addStyle() {
+  if (document.getElementById('fresco-style')) return
+  const style = document.createElement('style')
+  style.id = 'fresco-style'
+  style.textContent = CSS
+  document.head.append(style)
+}
+
+/** An element with properties and children. */
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties)
+  made.append(...children)
+  return made
+}

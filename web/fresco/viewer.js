@@ -1,0 +1,209 @@
+// The viewer on FrescoConvergence: a heatmap per step over the picture, a slider, play, and the tokens per step.
+
+import { blockAt, colour, levelName, pixelsOf, readoutOf, stepBy, stepWords, tokenCurve } from './readout.js'
+import { addStyle, element } from './style.js'
+
+const SVG = 'http://www.w3.org/2000/svg'
+const MILLISECONDS_A_STEP = 250
+const EMPTY = 'Queue the graph to see where the picture settles, step by step.'
+
+function svg(tag, attributes = {}) {
+  const made = document.createElementNS(SVG, tag)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+  return made
+}
+
+/** `urlOf` makes an address of one of the host's picture entries. */
+export class ConvergenceViewer {
+  constructor(urlOf) {
+    addStyle()
+    this.urlOf = urlOf
+    this.readout = null
+    this.pictures = []
+    this.step = 0
+    this.item = 0
+    this.playing = null
+    this.pointer = null
+    this.build()
+  }
+
+  build() {
+    this.canvas = element('canvas')
+    this.canvas.setAttribute('role', 'img')
+    this.stage = element('div', { className: 'fresco-stage' }, this.canvas)
+    this.words = element('span')
+    this.items = element('select', { title: 'Which picture of the batch' })
+    this.play = element('button', { type: 'button', textContent: '▶', title: 'Play (space)' })
+    this.slider = element('input', { type: 'range', min: 0, step: 1, title: 'Step (arrow keys, Home, End)' })
+    this.slider.setAttribute('aria-label', 'Step')
+    this.strength = element('input', { type: 'range', min: 0, max: 100, value: 55, title: 'Heatmap over the picture' })
+    this.strengthLine = element('div', { className: 'fresco-line' }, element('label', {}, 'picture', this.strength, 'heatmap'))
+    this.reading = element('span')
+    this.scale = element('div', { className: 'fresco-scale', title: 'dark: converged; bright: still changing' })
+    this.curve = svg('svg', { class: 'fresco-curve', viewBox: '0 -4 100 104', preserveAspectRatio: 'none' })
+    this.area = svg('polygon')
+    this.stairs = svg('polyline')
+    this.marker = svg('line', { y1: -4, y2: 100 })
+    const title = svg('title')
+    title.textContent = 'Tokens per step; full resolution is the top'
+    this.curve.append(title, this.area, this.stairs, this.marker)
+    this.body = element(
+      'div',
+      { style: 'display: contents' },
+      this.stage,
+      element('div', { className: 'fresco-line' }, this.reading, this.scale),
+      element('div', { className: 'fresco-line' }, this.words),
+      element('div', { className: 'fresco-line' }, this.play, this.slider, this.items),
+      this.strengthLine,
+      this.curve
+    )
+    this.empty = element('div', { className: 'fresco-empty', textContent: EMPTY })
+    this.element = element('div', { className: 'fresco-viewer', tabIndex: 0 }, this.empty, this.body)
+    this.body.hidden = true
+    this.listen()
+  }
+
+  listen() {
+    this.slider.addEventListener('input', () => this.show(Number(this.slider.value)))
+    this.strength.addEventListener('input', () => this.draw())
+    this.play.addEventListener('click', () => this.toggle())
+    this.items.addEventListener('change', () => {
+      this.item = Number(this.items.value)
+      this.draw()
+    })
+    this.element.addEventListener('keydown', (event) => this.key(event))
+    this.canvas.addEventListener('pointermove', (event) => {
+      const box = this.canvas.getBoundingClientRect()
+      this.pointer = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
+      this.read()
+    })
+    this.canvas.addEventListener('pointerleave', () => {
+      this.pointer = null
+      this.read()
+    })
+    this.curve.addEventListener('pointerdown', (event) => {
+      const box = this.curve.getBoundingClientRect()
+      this.showNear(Math.floor(((event.clientX - box.left) / box.width) * this.readout.rows.length))
+    })
+    for (const name of ['pointerdown', 'wheel']) this.element.addEventListener(name, (event) => event.stopPropagation())
+  }
+
+  /** What the node's run has sent. */
+  receive(output) {
+    this.stop()
+    this.readout = readoutOf(output)
+    this.empty.hidden = this.readout !== null
+    this.body.hidden = this.readout === null
+    if (!this.readout) return
+    const { steps, batch, palette } = this.readout
+    this.slider.max = steps - 1
+    this.item = Math.min(this.item, batch - 1)
+    this.items.replaceChildren(...Array.from({ length: batch }, (_, i) => new Option(`picture ${i + 1}`, i)))
+    this.items.value = this.item
+    this.items.hidden = batch === 1
+    const stops = palette.map((_, i) => `rgb(${colour(i / (palette.length - 1), palette)})`)
+    this.scale.style.background = `linear-gradient(to right, ${stops})`
+    const curve = tokenCurve(this.readout)
+    this.stairs.setAttribute('points', curve)
+    this.area.setAttribute('points', `0,100 ${curve} 100,100`)
+    this.pictures = (output.picture ?? []).map((entry) => {
+      const image = new Image()
+      image.onload = () => this.draw()
+      image.src = this.urlOf(entry)
+      return image
+    })
+    this.strengthLine.hidden = this.pictures.length === 0
+    this.show(steps - 1)
+  }
+
+  show(step) {
+    this.step = stepBy(this.readout, step, 0)
+    this.slider.value = this.step
+    this.words.textContent = stepWords(this.readout, this.step)
+    const index = this.readout.rows.indexOf(this.readout.recorded[this.step])
+    const x = (100 * (index + 0.5)) / this.readout.rows.length
+    this.marker.setAttribute('x1', x)
+    this.marker.setAttribute('x2', x)
+    this.draw()
+  }
+
+  /** The recorded step nearest to an evaluation, which may be a pass's first and have no values. */
+  showNear(evaluation) {
+    const { rows, recorded } = this.readout
+    const distance = (row) => Math.abs(rows.indexOf(row) - evaluation)
+    this.show(recorded.reduce((best, row, i) => (distance(row) < distance(recorded[best]) ? i : best), 0))
+  }
+
+  draw() {
+    if (!this.readout) return
+    const { width, height, pixels, block } = this.readout
+    const shrink = Math.min(1, 768 / Math.max(...pixels))
+    this.canvas.width = Math.round(pixels[1] * shrink)
+    this.canvas.height = Math.round(pixels[0] * shrink)
+    this.stage.style.aspectRatio = `${pixels[1]} / ${pixels[0]}`
+    this.canvas.setAttribute('aria-label', stepWords(this.readout, this.step))
+    const context = this.canvas.getContext('2d')
+    const picture = this.pictures[this.item]
+    const below = picture?.complete && picture.naturalWidth > 0
+    if (below) context.drawImage(picture, 0, 0, this.canvas.width, this.canvas.height)
+    const blocks = element('canvas', { width, height })
+    blocks.getContext('2d').putImageData(new ImageData(pixelsOf(this.readout, this.step, this.item), width), 0, 0)
+    context.globalAlpha = below ? Number(this.strength.value) / 100 : 1
+    context.imageSmoothingEnabled = false
+    context.drawImage(blocks, 0, 0, width * block * shrink, height * block * shrink)
+    context.globalAlpha = 1
+    this.fit()
+    this.read()
+  }
+
+  /** Show the canvas as large as the stage allows, its shape kept. */
+  fit() {
+    const { clientWidth, clientHeight } = this.stage
+    const factor = Math.min(clientWidth / this.canvas.width, clientHeight / this.canvas.height)
+    if (!(factor > 0)) return
+    this.canvas.style.width = `${Math.floor(this.canvas.width * factor)}px`
+    this.canvas.style.height = `${Math.floor(this.canvas.height * factor)}px`
+  }
+
+  read() {
+    const block = this.pointer && this.readout && blockAt(this.readout, ...this.pointer)
+    if (!block) {
+      const row = this.readout?.recorded[this.step]
+      this.reading.textContent = row ? `mean ${row.convergence.toPrecision(2)} · ${Math.round(100 * row.converged)} % converged` : ''
+      return
+    }
+    const value = this.readout.value(this.step, this.item, block.y, block.x)
+    const level = levelName(this.readout.level(this.step, this.item, block.y, block.x))
+    this.reading.textContent = `block ${block.x}, ${block.y} · ${value.toPrecision(3)} · ${level}`
+  }
+
+  key(event) {
+    if (!this.readout || event.ctrlKey || event.metaKey || event.altKey || event.target === this.items) return
+    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5 }
+    if (event.target === this.strength && event.key in moves) return event.stopPropagation()
+    if (event.key in moves) this.show(stepBy(this.readout, this.step, moves[event.key]))
+    else if (event.key === 'Home') this.show(0)
+    else if (event.key === 'End') this.show(this.readout.steps - 1)
+    else if (event.key === ' ') this.toggle()
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+
+  toggle() {
+    if (this.playing) return this.stop()
+    if (!this.readout) return
+    if (this.step === this.readout.steps - 1) this.show(0)
+    this.play.textContent = '⏸'
+    this.playing = setInterval(() => {
+      this.show(this.step + 1)
+      if (this.step === this.readout.steps - 1) this.stop()
+    }, MILLISECONDS_A_STEP)
+  }
+
+  stop() {
+    clearInterval(this.playing)
+    this.playing = null
+    this.play.textContent = '▶'
+  }
+}
