@@ -98,8 +98,8 @@ def test_words_for_the_user_name_the_gain_over_equal_steps_and_over_the_baseline
 def test_the_trace_sums_up_what_was_spent():
     plan = make_plan(parse("1/2 x1, full x1"), flow_sigmas(2), Canvas(16, 16))
     trace = Trace(1, plan.canvas, 2, plan)
-    trace.add(0, torch.tensor([1.0]), 1, None, 20 * 10**9, 100 * 10**9)
-    trace.add(0, torch.tensor([0.5]), 0, None, 100 * 10**9, 100 * 10**9)
+    trace.add(0, torch.tensor([1.0]), 1, None, flops=20 * 10**9, full_flops=100 * 10**9)
+    trace.add(0, torch.tensor([0.5]), 0, None, flops=100 * 10**9, full_flops=100 * 10**9)
     assert (trace.flops, trace.full_flops) == (120 * 10**9, 200 * 10**9)
     words = trace.finish().summary(baseline_steps=6)
     assert words.endswith(
