@@ -85,7 +85,8 @@ export class ConvergenceViewer {
       const box = this.curve.getBoundingClientRect()
       this.showNear(Math.floor(((event.clientX - box.left) / box.width) * this.readout.rows.length))
     })
-    for (const name of ['pointerdown', 'wheel']) this.element.addEventListener(name, (event) => event.stopPropagation())
+    // else the host drags the node along with a slider
+    this.element.addEventListener('pointerdown', (event) => event.stopPropagation())
   }
 
   /** What the node's run has sent. */
