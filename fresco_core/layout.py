@@ -74,6 +74,21 @@ class Layout:
         rest = torch.arange(first, self.tokens, device=self.fine.device)
         return torch.cat((_chosen(corner, self.fine_blocks), rest.expand(len(self.fine), -1)), dim=1)
 
+    def blocks(self) -> Tensor:
+        """The block of each token of the sequence, a raster index (B, L)."""
+        side, columns = 1 << self.level, self.mask.shape[3]
+        line = torch.div(self.fine, columns * side, rounding_mode="floor")  # over all frames
+        row = torch.div(line, side, rounding_mode="floor")
+        column = torch.div(self.fine % (columns * side), side, rounding_mode="floor")
+        return torch.cat((row * columns + column, self.coarse), dim=1)
+
+    def corners(self) -> Tensor:
+        """The first fine token of each coarse block, a raster index (B, N - fine_blocks) on the grid of fine
+        tokens."""
+        side, columns = 1 << self.level, self.mask.shape[3]
+        line = torch.div(self.coarse, columns, rounding_mode="floor")
+        return (line * columns * side + self.coarse % columns) * side
+
     def fine_pixels(self, patch: int, frame_patch: int, like: Tensor) -> Tensor:
         """True where a latent pixel of the canvas `like` (B, C, [T,] H, W) belongs to a fine block; shaped to
         mask it."""

@@ -46,11 +46,12 @@ def call_flops(run: Run, images: list[Tensor], text: Tensor | None, conds: dict[
     glyphs, vision = (conds.get(name) for name in ("txt_byt5", "clip_fea"))
     length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
     batch, seen = images[0].shape[0], 0 if vision is None else vision.shape[-2]
-    flops, full = (
-        run.architecture.step_flops(sum(c.tokens(level) for c in canvases), batch, length, seen)
-        for level in (run.level, 0)
-    )
-    return flops, full
+    full = sum(c.tokens(0) for c in canvases)
+    now = sum(c.tokens(run.level) for c in canvases)
+    if run.layout is not None:
+        now = full - canvases[0].tokens(0) + run.layout.tokens
+    flops, full_flops = (run.architecture.step_flops(tokens, batch, length, seen) for tokens in (now, full))
+    return flops, full_flops
 
 
 def _flux(network: Any) -> Architecture:

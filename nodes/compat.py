@@ -4,6 +4,7 @@ runs on."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import logging
 import sys
@@ -191,6 +192,35 @@ def looks_up_sigmas(model: Any) -> bool:
     """Whether the network looks its own sigma up in `sample_sigmas` (mean-flow models of the HunyuanVideo
     class)."""
     return bool(getattr(getattr(model.diffusion_model, "params", None), "meanflow", False))
+
+
+def unmixable(conds: dict[str, list[dict]], model_options: dict) -> str | None:
+    """What a run has that a mixed sequence cannot take along, if anything."""
+    options = model_options.get("transformer_options", {})
+    if model_options.get("context_handler") is not None:
+        return "context windows see parts of the canvas"
+    if hasattr(options.get("easycache"), "uuid_cache_diffs"):
+        return "EasyCache answers in the network's place"
+    for name, words in (("control", "ControlNets"), ("area", "areas"), ("gligen", "GLIGEN")):
+        if any(cond.get(name) is not None for group in conds.values() for cond in group):
+            return f"{words} are bound to the whole grid"
+    masked = any("attention_mask" in c.get("model_conds", {}) for group in conds.values() for c in group)
+    return "attention masks are bound to the whole grid" if masked else None
+
+
+@functools.cache
+def ranges_keep_their_dimension() -> bool:
+    """Whether the host's FLUX blocks index the modulation of a range of tokens keeping its dimension.
+
+    ComfyUI 0.9.2 drops it, which only fits a batch of one unless there is a dimension to spare.
+    """
+    from comfy.ldm.flux.layers import apply_mod
+
+    try:
+        apply_mod(torch.ones(2, 3, 1), torch.ones(2, 1, 1), None, [(0, 3, 0)])
+    except RuntimeError:
+        return False
+    return True
 
 
 # samplers and caches

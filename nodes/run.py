@@ -12,9 +12,12 @@ from torch import Tensor
 
 from ..fresco_core import (
     ConvergenceTracker,
+    Layout,
     Margin,
     Parameterisation,
     Plan,
+    Promoter,
+    Promotion,
     Schedule,
     Trace,
     coarse_state,
@@ -25,6 +28,7 @@ from ..fresco_core import (
     plain_plan,
 )
 from ..fresco_core.cost import Architecture, plan_cost
+from ..fresco_core.mixed import complete_coarse, level_state
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -34,6 +38,7 @@ from ..fresco_core.transform import (
     unpack_channels,
 )
 from . import compat
+from .families import adapter_of
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,8 @@ class Settings:
     """What FrescoApply was asked for.
 
     traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
-    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has.
+    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. promotion
+    and clock are for mixed steps.
     """
 
     schedule: Schedule
@@ -54,6 +60,8 @@ class Settings:
     traces: list[Trace] | None = None
     tell: Callable[[str], None] | None = None
     baseline_steps: int = 0
+    promotion: Promotion = Promotion()
+    clock: str = "native"
 
 
 @dataclass
@@ -77,6 +85,9 @@ class Run:
     latent: Tensor | None = None
     spent: tuple[int, int] = (0, 0)
     controls: dict[int, Any] = field(default_factory=dict)
+    adapter: Any = None
+    promoter: Promoter | None = None
+    layout: Layout | None = None
     margin: Margin = field(init=False)
     tracker: ConvergenceTracker = field(init=False)
 
@@ -84,7 +95,7 @@ class Run:
         self.margin = Margin(self.seed)
         self.tracker = ConvergenceTracker(self.trace.block_level)
 
-    def prepare(self, sigmas: Tensor, conds: dict[str, list[dict]]) -> Plan:
+    def prepare(self, sigmas: Tensor, conds: dict[str, list[dict]], model_options: dict) -> Plan:
         """Work the schedule out for this run's sigmas, before the first step. Raises ScheduleError."""
         grid = sigmas.tolist()
         sigma_max = float(self.model.model_sampling.sigma_max)
@@ -92,6 +103,14 @@ class Run:
         reason = compat.unmergeable(conds)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+        if plan.mixed_shares:
+            self.adapter, reason = adapter_of(self.model.diffusion_model)
+            reason = reason or compat.unmixable(conds, model_options)
+            if reason is None:
+                self.promoter = Promoter(self.settings.promotion, plan.canvas, plan.mixed_shares)
+            else:
+                log.warning("Fresco takes mixed steps at full resolution: %s", reason)
+                plan = plan.dense()
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
         self.plan = self.trace.plan = plan
@@ -118,6 +137,8 @@ class Run:
         self.settled = False
         self.tracker.reset()
         self.controls.clear()
+        if self.promoter is not None:
+            self.promoter.reset()
         if index:
             compat.restart_step_cache(transformer_options, size_changed=False)
             compat.restart_hooks(guider)
@@ -128,11 +149,17 @@ class Run:
         assert self.plan is not None
         planned = self.plan.passes[self.pass_index]
         if planned.uniform or self.settled:
-            level = planned.levels[-1]
+            step = -1
         else:
             value = float(sigma.flatten()[0])
-            level = planned.levels[-1 if value <= self.full_below * (1.0 + 1e-5) else planned.step_at(value)]
-            self.settled = level == planned.levels[-1]
+            step = -1 if value <= self.full_below * (1.0 + 1e-5) else planned.step_at(value)
+            last = planned.levels[-1], planned.mix_at(-1)
+            self.settled = (planned.levels[step], planned.mix_at(step)) == last
+        level, mix = planned.levels[step], planned.mix_at(step)
+        if mix is None or self.promoter is None:
+            self.layout = None
+        else:
+            self.layout = self.promoter.layout(mix, self.trace.batch, sigma.device)
         if level != self.level:
             compat.restart_step_cache(transformer_options, size_changed=True)
         self.level = level
@@ -141,8 +168,12 @@ class Run:
     def record(self, prediction: Tensor, sigma: Tensor) -> None:
         """Keep the guided prediction of an evaluation."""
         self.prediction = prediction
-        convergence = None if self.settings.traces is None else self.tracker.update(prediction)
-        self.trace.add(self.pass_index, sigma, self.level, convergence, None, *self.spent)
+        convergence = None
+        if self.settings.traces is not None or self.promoter is not None:
+            convergence = self.tracker.update(prediction)
+        if self.promoter is not None:
+            self.promoter.observe(prediction, convergence)
+        self.trace.add(self.pass_index, sigma, self.level, convergence, self.layout, *self.spent)
         self.spent = (0, 0)
 
     def spend(self, flops: int, full_flops: int) -> None:
@@ -152,18 +183,53 @@ class Run:
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
         window of it, at sigma (B,)."""
-        state = unpack_channels(x, self.packing)
-        size = padded_size((state.shape[-2], state.shape[-1]), self.level, self._token)
-        last = compat.windowed(self.prediction, x, transformer_options)
-        if last is None:  # an area: its border is no edge
-            state = extend(state, size)
-        else:
-            last = unpack_channels(last, self.packing).to(state)
-            state = self.margin.around(state, sigma, size, last, self.parameterisation)
+        state, _ = self._continued(x, sigma, transformer_options)
         state, level_sigma = coarse_state(state, sigma, self.level, self.parameterisation)
         if self.kept_mask is not None:
             state = self._with_kept(state, level_sigma, x, transformer_options)
         return pack_channels(state, self.packing), level_sigma
+
+    def mixed_states(
+        self, x: Tensor, sigma: Tensor, transformer_options: dict
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """For a mixed evaluation of the canvas x (B, C, ..., H, W) at sigma (B,): x continued to whole
+        blocks, what coarse tokens are read from, and its noise level."""
+        canvas, last = self._continued(x, sigma, transformer_options)
+        if last is not None:
+            last = repeated(extend(last, (canvas.shape[-2], canvas.shape[-1])), canvas.shape[0])
+        clock, parameterisation = self.settings.clock, self.parameterisation
+        state, state_sigma = level_state(canvas, sigma, self.level, clock, parameterisation, last)
+        return self.packed(canvas), self.packed(state), state_sigma
+
+    def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
+        """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""
+        if concat is None:
+            return None
+        return extend(concat, padded_size((x.shape[-2], x.shape[-1]), self.level, self.trace.canvas.patch))
+
+    def fine_pixels(self, x: Tensor) -> Tensor:
+        """Where the unpacked pixels of x, a batch of the run's canvases, are fine; shaped to mask them."""
+        assert self.layout is not None
+        layout = self.layout.for_batch(x.shape[0])
+        return layout.fine_pixels(self._token, self.trace.canvas.frame_patch, self.unpacked(x))
+
+    def unpacked(self, x: Tensor) -> Tensor:
+        """x with the pixels that the host packs into its channels spread out."""
+        return unpack_channels(x, self.packing)
+
+    def packed(self, x: Tensor) -> Tensor:
+        """Inverse of `unpacked`."""
+        return pack_channels(x, self.packing)
+
+    def _continued(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor | None]:
+        """x unpacked and continued to whole tokens of the level, and the last prediction of what x shows."""
+        state = self.unpacked(x)
+        size = padded_size((state.shape[-2], state.shape[-1]), self.level, self._token)
+        last = compat.windowed(self.prediction, x, transformer_options)
+        if last is None:  # an area: its border is no edge
+            return extend(state, size), None
+        last = self.unpacked(last).to(state)
+        return self.margin.around(state, sigma, size, last, self.parameterisation), last
 
     def condition(self, tensor: Tensor, x: Tensor) -> Tensor:
         """A conditioning tensor on x's grid, or one m times as fine, brought to the level: block means.
@@ -186,7 +252,18 @@ class Run:
         return pack_channels(expand(low, self.level, (height, width)), self.packing)
 
     def with_detail(self, prediction: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """A blockwise constant canvas prediction, completed by the detail prior."""
+        """A canvas prediction that is constant over what is coarse, completed by the detail prior there."""
+        if self.layout is not None:
+            out = complete_coarse(
+                self.unpacked(prediction),
+                self.unpacked(x),
+                sigma,
+                self.fine_pixels(x),
+                self.level,
+                self.parameterisation,
+                self.settings.prior,
+            )
+            return self.packed(out).to(prediction.dtype)
         low = merge(unpack_channels(prediction, self.packing), self.level)
         out = complete(
             low,
@@ -202,6 +279,7 @@ class Run:
         """End of the run, on every way out."""
         self.controls.clear()
         self.prediction = self.kept_mask = self.latent = None
+        self.promoter = self.layout = None
         self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()

@@ -1,9 +1,10 @@
-"""How a run goes through Fresco: five wrappers of the host's sampling, outermost first.
+"""How a run goes through Fresco: six wrappers of the host's sampling, outermost first.
 
 OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
 level of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and adds the
-detail prior; APPLY_MODEL is the look itself. The sampler, the guider, masks, areas, percents, hooks, context
-windows, previews and caches of the host all see the canvas; only what is inside APPLY_MODEL sees the level.
+detail prior; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed looks to the model's family. The
+sampler, the guider, masks, areas, percents, hooks, context windows, previews and caches of the host all see
+the canvas; only what is inside APPLY_MODEL sees the level.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import comfy.model_patcher
 import comfy.patcher_extension
 from torch import Tensor
 
-from ..fresco_core import Canvas, Schedule, Trace, check_finite
+from ..fresco_core import Canvas, Promotion, Schedule, Trace, check_finite
 from ..fresco_core.detail import check_prior
+from ..fresco_core.mixed import check_clock
 from . import compat
 from .architecture import architecture_of, call_flops
 from .conditioning import at_level, with_level_controls
+from .mixing import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .run import KEY, RUN, Run, Settings
 
@@ -34,10 +37,20 @@ def apply_fresco(
     traces: list[Trace] | None = None,
     tell: Callable[[str], None] | None = None,
     baseline_steps: int = 0,
+    promotion: Promotion | None = None,
+    clock: str = "native",
 ) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
     patcher = patcher.clone()
-    settings = Settings(schedule, check_prior(prior), traces, tell, baseline_steps)
+    settings = Settings(
+        schedule,
+        check_prior(prior),
+        traces,
+        tell,
+        baseline_steps,
+        promotion or Promotion(),
+        check_clock(clock),
+    )
     patcher.model_options["transformer_options"][KEY] = settings
     kinds = comfy.patcher_extension.WrappersMP
     for kind, wrapper in (
@@ -46,6 +59,7 @@ def apply_fresco(
         (kinds.PREDICT_NOISE, predict_noise),
         (kinds.CALC_COND_BATCH, calc_cond_batch),
         (kinds.APPLY_MODEL, apply_model),
+        (kinds.DIFFUSION_MODEL, diffusion_model),
     ):
         patcher.remove_wrappers_with_key(kind, KEY)
         patcher.add_wrapper_with_key(kind, KEY, wrapper)
@@ -109,7 +123,7 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
-    plan = run.prepare(given["sigmas"], given["guider"].conds)
+    plan = run.prepare(given["sigmas"], given["guider"].conds, given["extra_args"]["model_options"])
     run.prediction = run.latent = given["latent_image"]
     if given.get("denoise_mask") is not None and compat.shows_kept_clean(run.model):
         run.kept_mask = given["denoise_mask"]
@@ -160,6 +174,9 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run.level == 0:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
+    if run.layout is not None:
+        conds = {**given, "c_crossattn": crossattn, "control": control}
+        return mixed_prediction(executor, run, x, sigma, conds, transformer_options)
     state, level_sigma = run.coarse(x, sigma, transformer_options)
     conds = at_level(run, x, given)
     if compat.looks_up_sigmas(run.model):

@@ -70,6 +70,12 @@ def test_indices_and_positions_are_those_found_token_by_token(layout):
         assert [tuple(p) for p in layout.fine_frame()[b].tolist()] == in_fine
         assert [tuple(p) for p in layout.coarse_frame()[b].tolist()] == in_coarse
         assert layout.coarse_keys()[b].tolist() == keys
+        rows, columns = layout.mask.shape[2:]
+        of_block = [(t * rows + y) * columns + x for t, y, x in in_coarse]
+        assert layout.blocks()[b].tolist() == of_block
+        side = 1 << layout.level
+        whole = torch.arange(layout.mask[b].numel() * side * side).reshape(-1, rows * side, columns * side)
+        assert layout.corners()[b].tolist() == whole[:, ::side, ::side].flatten()[coarse].tolist()
     assert layout.tokens == len(in_fine)
 
 
