@@ -100,8 +100,8 @@ class FrescoKSampler(io.ComfyNode):
                     "preset",
                     options=list(PRESETS),
                     default=DEFAULT_PRESET,
-                    tooltip="Used while schedule is empty. "
-                    + "; ".join(f"{k}: '{v}'" for k, v in PRESETS.items()),
+                    tooltip="Ready schedules, used while schedule is empty, from 'off' (no coarse step) to "
+                    "'fast'. Fresco Schedule shows what each one does.",
                 ),
                 detail_input(),
                 baseline_input(),
