@@ -71,13 +71,13 @@ def divisions() -> list[Setting]:
         Setting(f"draft 1/2 {draft}%; refine {sigma} {100 - draft}%", n)
         for n in TOTALS
         for draft in (50, 65, 80)
-        for sigma in (0.6, 0.75, 0.9)
+        for sigma in (0.8, 0.9, 0.95)
     ]
 
 
 def priors() -> list[Setting]:
     """Detail priors, in one pass and in two."""
-    lines = ("1/2 until 0.8, full", "draft 1/2 60%; refine 0.75 40%")
+    lines = ("1/2 until 0.8, full", *(f"draft 1/2 60%; refine {sigma} 40%" for sigma in (0.75, 0.9)))
     return [
         Setting(line, 12, prior) for line in lines for prior in ("zero", "smooth", "wiener", "smooth_wiener")
     ]

@@ -27,8 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the demo."""
     parser.add_argument(
         "--prompt",
-        help="draw with the trained model, for example 'a frog top left, a robot right, on blue dots'; "
-        "without a prompt a closed-form model draws a landscape",
+        default="a frog top left, a robot right, on blue dots",
+        help="what the small trained model is to draw (default '%(default)s')",
+    )
+    parser.add_argument(
+        "--landscape",
+        action="store_true",
+        help="draw a landscape with a closed-form model instead, the exact denoiser of a known process",
     )
     parser.add_argument("--seed", type=int, default=3, help="seed of the noise field (default %(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="steps over all passes (default %(default)s)")
@@ -68,7 +73,7 @@ def run(options: argparse.Namespace) -> str:
     from .sheet import draw_sheet  # Pillow, which only the sheet needs
 
     schedule = preset(options.schedule) if options.schedule in PRESETS else parse(options.schedule)
-    subject = landscapes() if options.prompt is None else trained(options.prompt)
+    subject = landscapes() if options.landscape else trained(options.prompt)
     canvas = subject.canvas
     noise = hashed_noise(options.seed, (1, subject.channels, canvas.height, canvas.width))
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fresco_core.clock import FLOW, VE, Flow, over_batch, recompose
@@ -44,7 +44,6 @@ def test_merged_canvas_is_a_state_of_the_same_family(parameterisation, level):
 
 
 @given(st.integers(1, 4))
-@settings(deadline=None)
 def test_sigma_per_sample_shapes(batch):
     x = torch.zeros(batch, 2, 3, 4, 4)
     assert over_batch(torch.rand(batch), x).shape == (batch, 1, 1, 1, 1)

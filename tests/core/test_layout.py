@@ -62,7 +62,7 @@ def tokens_by_hand(mask, level):
 
 
 @given(layouts())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_indices_and_positions_are_those_found_token_by_token(layout):
     for b in range(len(layout.mask)):
         fine, coarse, in_fine, in_coarse, keys = tokens_by_hand(layout.mask[b], layout.level)
@@ -80,7 +80,7 @@ def test_indices_and_positions_are_those_found_token_by_token(layout):
 
 
 @given(layouts(), st.integers(1, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_gathered_comes_back_to_its_place(layout, size):
     batch, blocks = len(layout.mask), layout.mask[0].numel()
     fine = torch.randn(batch, blocks * 4**layout.level, size)
@@ -161,7 +161,7 @@ class PointwiseDenoiser:
 @pytest.mark.parametrize("prior", ["zero", "smooth", "wiener"])
 @pytest.mark.parametrize("size", [(16, 24), (17, 19), (14, 21)])
 @given(st.integers(0, 2**31))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_fine_blocks_are_as_in_a_full_look_and_coarse_ones_as_in_a_coarse_look(size, prior, seed):
     """Low bands of both kinds of blocks; nothing that the sequence does not hold is used."""
     canvas, denoise = Canvas(*size), PointwiseDenoiser()
@@ -190,7 +190,7 @@ def test_fine_blocks_are_as_in_a_full_look_and_coarse_ones_as_in_a_coarse_look(s
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("per_frame", [False, True])
 @given(st.integers(0, 2**31), st.integers(1, 3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_promotion_is_monotone_and_equal_over_the_batch(order, per_frame, seed, frames):
     canvas = Canvas(20, 28, frames)
     promoter = Promoter(Promotion(order, per_frame=per_frame), canvas, (0.25, 0.5, 0.75))

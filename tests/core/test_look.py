@@ -29,7 +29,7 @@ def network(seed, channels=2):
 @pytest.mark.parametrize("parameterisation", [FLOW, VE])
 @pytest.mark.parametrize("prior", DETAIL_PRIORS)
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(2, 8), st.integers(0, 2**31))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior, level, blocks, steps, seed):
     """The low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
     denoise = network(seed)
@@ -49,7 +49,7 @@ def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior
 
 @pytest.mark.parametrize("prior", DETAIL_PRIORS)
 @given(st.integers(1, 3), st.integers(3, 21), st.integers(3, 21), st.integers(0, 2**31), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_prior_keeps_the_low_band_for_every_size(prior, level, height, width, seed, video):
     generator = torch.Generator().manual_seed(seed)
     lead = (2, 3, 2) if video else (2, 3)

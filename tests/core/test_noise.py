@@ -9,7 +9,7 @@ from fresco_core.noise import check_finite, hashed_noise
 @given(
     st.integers(0, 2**63 - 1), st.integers(0, 3), st.integers(0, 5), st.integers(0, 40), st.integers(0, 40)
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_value_depends_on_seed_and_coordinate_alone(seed, batch, frame, y, x):
     whole = hashed_noise(seed, (4, 3, 7, 48, 48))
     part = hashed_noise(seed, (1, 3, 2, 8, 8), origin=(batch, frame, y, x))

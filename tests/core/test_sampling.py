@@ -163,9 +163,9 @@ def test_the_demo_command_writes_a_sheet_and_compares(tmp_path, capsys):
 
     from fresco_core.__main__ import main
 
-    prompt = ["--prompt", "a frog top left, a robot right, on blue dots"]
-    for model in ([], prompt):
-        assert main(["demo", "--steps", "6", "--seed", "4", "--out", str(tmp_path), *model]) == 0
+    draft = ["--schedule", "draft 1/2 x4; refine 0.8 x2"]
+    for model in ([], ["--landscape"], ["--prompt", "a big cat centre"]):
+        assert main(["demo", "--steps", "6", "--seed", "4", "--out", str(tmp_path), *draft, *model]) == 0
         printed = capsys.readouterr().out
         assert "2.00x" in printed and "PSNR of fresco to plain" in printed, (
             "4 of 6 steps at a quarter of the tokens"

@@ -29,7 +29,7 @@ def normal(shape, seed, dtype=torch.float32):
 
 
 @given(sides, sides, levels, dtypes, leads, st.integers(0, 2**31))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_merge_undoes_expand_exactly_for_every_size(height, width, level, dtype, lead, seed):
     coarse = level_size((height, width), level)
     z = normal((*lead, *coarse), seed, dtype)
@@ -39,7 +39,7 @@ def test_merge_undoes_expand_exactly_for_every_size(height, width, level, dtype,
 
 
 @given(st.integers(1, 9), st.integers(1, 9), leads, st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_split_is_orthonormal_and_join_inverts_it(h, w, lead, seed):
     x = normal((*lead, 2 * h, 2 * w), seed, torch.float64)
     low, details = split(x)
