@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024, help="side of the picture in pixels")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--schedule", default="draft 1/2 60%; refine 0.75 40%")
+    parser.add_argument("--schedule", default="draft 1/2 60%; refine 0.9 40%")
     parser.add_argument("--detail", default="smooth")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

@@ -31,9 +31,9 @@ MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
 PRESETS: dict[str, str] = {
     "off": "full",
-    "quality": "draft 1/2 50%; refine 0.8 50%",
-    "balanced": "draft 1/2 60%; refine 0.75 40%",
-    "fast": "draft 1/2 70%; refine 0.7 30%",
+    "quality": "draft 1/2 50%; refine 0.9 50%",
+    "balanced": "draft 1/2 60%; refine 0.9 40%",
+    "fast": "draft 1/2 70%; refine 0.9 30%",
     "single pass": "1/2 until 0.8, full",
     "progressive": "1/2 40%, mixed 25%..75% 40%, full 20%",
 }
@@ -165,7 +165,7 @@ def parse(text: str) -> Schedule:
     """Read a schedule's one line. Raises ScheduleError that quotes the place and what is expected."""
     if not isinstance(text, str) or not text.strip():
         raise ScheduleError(
-            "the schedule is empty; write for example 'draft 1/2 60%; refine 0.75 40%', or 'full'"
+            "the schedule is empty; write for example 'draft 1/2 60%; refine 0.9 40%', or 'full'"
         )
     if text.strip().lower() == "off":
         return Schedule()

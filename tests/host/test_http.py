@@ -155,7 +155,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
                 "class_type": "FrescoApply",
                 "inputs": {
                     "model": ["1", 0],
-                    "schedule": "draft 1/2 60%; refine 0.75 40%",
+                    "schedule": "draft 1/2 60%; refine 0.9 40%",
                     "detail": "smooth",
                 },
             },
