@@ -64,21 +64,30 @@ class FeatureSpace:
 
 
 def frechet_over(drawn: np.ndarray, real: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Frechet distance of projected features (N, C), weighted, to real ones: |m1 - m2|^2 + tr(S1 + S2 -
-    2 (S1 S2)^1/2) (arXiv 1706.08500)."""
-    real_mean, real_spread = real.mean(0), np.cov(real, rowvar=False, bias=True)
-    values, vectors = np.linalg.eigh(real_spread)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    """Frechet distance of projected features (N, C) to real ones (N, C) of the same prompts, both weighted:
+    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2) (arXiv 1706.08500).
+
+    A resample takes a prompt's drawn and real picture together; else it would measure how far two draws of
+    prompts are from each other.
+    """
 
     def distance(weights: np.ndarray) -> float:
-        mean = weights @ drawn
-        away = drawn - mean
-        spread = (away * weights[:, None]).T @ away
+        mean, spread = _moments(drawn, weights)
+        real_mean, real_spread = _moments(real, weights)
+        values, vectors = np.linalg.eigh(real_spread)
+        root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
         cross = np.sqrt(np.linalg.eigvalsh(root @ spread @ root).clip(0)).sum()
         gap = np.square(mean - real_mean).sum()
         return float(gap + np.trace(spread) + np.trace(real_spread) - 2 * cross)
 
     return distance
+
+
+def _moments(features: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean (C,) and covariance (C, C)."""
+    mean = weights @ features
+    away = features - mean
+    return mean, (away * weights[:, None]).T @ away
 
 
 def bootstrap(statistic: Callable[[np.ndarray], float], count: int) -> tuple[float, np.ndarray]:
