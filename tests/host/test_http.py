@@ -189,7 +189,7 @@ def test_the_browser_sees_the_plan_and_one_progress_bar(server):
     prompt["8"]["inputs"]["text"] = "1/2, full"  # unused with a preset, but a node that is not cached
     texts, progress, events = server.watch(prompt)
     assert events[-1] == "execution_success"
-    assert "pass 2: sigma 0.75 to 0, 8 at full resolution (256 tokens)" in texts["8"]
+    assert "pass 2: sigma 0.9 to 0, 8 at full resolution (256 tokens)" in texts["8"]
     values = progress["9"]
     assert values[-1] == (20, 20) and {total for _, total in values} == {20}
     assert values == sorted(values)
