@@ -177,7 +177,7 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
 
     def words(preset="balanced", text="", steps=20, **connected):
         output = FrescoSchedule.execute(preset, text, "1/4", 0.5, 0.8, steps, "simple", **connected)
-        assert output.ui.as_dict()["text"][0] == output.args[2]
+        assert output.ui["text"][0] == output.args[2]
         return output.args
 
     schedule, sigmas, text = words(model=model.patcher, latent=model.latent)
