@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SMALLEST_SIDE = 128  # previews may be as small as the latent; the host enlarges what is sent
 STRIP = 10  # pixels along the bottom
 LEVEL_COLOURS = np.array([(91, 155, 213), (224, 164, 88), (217, 105, 95), (166, 120, 180)], dtype=np.uint8)
-CLEAR, COVERED = 40, 170  # opacity of 255 over blocks that have settled, and over those that change
+CLEAR, COVERED = 30, 210  # opacity of 255 over blocks that have settled, and over those that change
 
 
 @contextmanager

@@ -5,20 +5,23 @@ import json
 import pytest
 import tiny
 
+TWO_PASSES = "draft 1/2 60%; refine 0.75 40%"
+
 
 @pytest.fixture
 def ask():
     from fresco_pack.nodes.plan_preview import answer
 
     def call(**request):
-        return json.loads(json.dumps(answer({"preset": "balanced", "steps": 20, **request})))
+        given = {"preset": "from text", "text": TWO_PASSES, "steps": 20, **request}
+        return json.loads(json.dumps(answer(given)))
 
     return call
 
 
-def test_a_preset_is_drawn_for_flux_until_the_node_knows_better(ask):
+def test_a_schedule_is_drawn_for_flux_until_the_node_knows_better(ask):
     drawn = ask()
-    assert drawn["text"] == "draft 1/2 60%; refine 0.75 40%" and drawn["assumed"] == [
+    assert drawn["text"] == TWO_PASSES and drawn["assumed"] == [
         "model",
         "size",
         "sigmas",
@@ -105,6 +108,13 @@ def test_costs_between_the_known_ones_are_exact(name, share):
     assert flops_at(points, tokens) == model.architecture.step_flops(tokens)
 
 
+def test_presets_are_drawn_by_name(ask):
+    from fresco_pack.fresco_core import PRESETS, parse
+
+    drawn = {name: ask(preset=name)["text"] for name in ask()["presets"]}
+    assert drawn == {name: str(parse(text)) for name, text in PRESETS.items()}
+
+
 def test_mixed_steps_are_drawn_with_their_share(ask):
     drawn = ask(preset="progressive")
     mixed = [s["fine"] for s in drawn["steps"] if s["fine"]]
@@ -118,7 +128,7 @@ def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
     from fresco_pack.nodes.schedule_node import FrescoSchedule
 
     model = tiny.build(family, size=(32, 32))
-    inputs = ("balanced", "", "1/2", 0.6, 0.75, 20, "simple")
+    inputs = ("from text", TWO_PASSES, "1/2", 0.6, 0.75, 20, "simple")
     output = FrescoSchedule.execute(*inputs, model=model.patcher, latent=model.latent)
     drawn = ask(known=output.ui["fresco_known"][0])
     assert drawn["assumed"] == [] and drawn["canvas"] == [32, 32, 1]
