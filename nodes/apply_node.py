@@ -8,7 +8,15 @@ from comfy_api.latest import io
 
 from ..fresco_core import PRESETS, Schedule
 from . import compat
-from .types import CATEGORY, DEFAULT_PRESET, DEFAULT_PRIOR, detail_input, schedule_input, to_schedule
+from .types import (
+    CATEGORY,
+    DEFAULT_PRESET,
+    DEFAULT_PRIOR,
+    detail_input,
+    live_input,
+    schedule_input,
+    to_schedule,
+)
 from .wrappers import apply_fresco
 
 
@@ -29,10 +37,17 @@ class FrescoApply(io.ComfyNode):
                 io.Model.Input("model", tooltip="The model to accelerate. The node patches a clone."),
                 schedule_input(PRESETS[DEFAULT_PRESET], f" Empty means the preset {DEFAULT_PRESET}."),
                 detail_input(),
+                live_input(),
             ],
             outputs=[io.Model.Output(tooltip="The model; connect it to any sampler or guider.")],
         )
 
     @classmethod
-    def execute(cls, model: Any, schedule: Schedule | str, detail: str = DEFAULT_PRIOR) -> io.NodeOutput:
-        return io.NodeOutput(apply_fresco(model, to_schedule(schedule), detail))
+    def execute(
+        cls,
+        model: Any,
+        schedule: Schedule | str,
+        detail: str = DEFAULT_PRIOR,
+        live_heatmap: bool = False,
+    ) -> io.NodeOutput:
+        return io.NodeOutput(apply_fresco(model, to_schedule(schedule), detail, live=live_heatmap))

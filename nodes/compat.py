@@ -223,7 +223,18 @@ def ranges_keep_their_dimension() -> bool:
     return True
 
 
-# samplers and caches
+# samplers, previews and caches
+
+
+def previewer_of(callback: Any) -> Any:
+    """The host's previewer behind a sampler node's step callback; None where it sends no previews.
+
+    latent_preview.prepare_callback makes both for each run and keeps the previewer in the callback's closure.
+    """
+    if not inspect.isfunction(callback):
+        return None
+    found = inspect.getclosurevars(callback).nonlocals.get("previewer")
+    return found if hasattr(found, "decode_latent_to_preview_image") else None
 
 
 def off_grid(sampler: Any) -> bool:

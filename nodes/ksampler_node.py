@@ -18,6 +18,7 @@ from .types import (
     FrescoTraceType,
     baseline_input,
     detail_input,
+    live_input,
     schedule_input,
     to_schedule,
 )
@@ -105,6 +106,7 @@ class FrescoKSampler(io.ComfyNode):
                 ),
                 detail_input(),
                 baseline_input(),
+                live_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The denoised latent."),
@@ -131,6 +133,7 @@ class FrescoKSampler(io.ComfyNode):
         preset: str = DEFAULT_PRESET,
         detail: str = DEFAULT_PRIOR,
         baseline_steps: int = 0,
+        live_heatmap: bool = False,
     ) -> io.NodeOutput:
         traces: list[Trace] = []
         patched = apply_fresco(
@@ -140,6 +143,7 @@ class FrescoKSampler(io.ComfyNode):
             traces,
             tell=lambda words: compat.show_text(cls, words),
             baseline_steps=baseline_steps,
+            live=live_heatmap,
         )
         (latent,) = host_nodes.common_ksampler(
             patched,

@@ -52,7 +52,7 @@ class Settings:
 
     traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
     first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. promotion
-    and clock are for mixed steps.
+    and clock are for mixed steps. live: draw the convergence over the host's previews.
     """
 
     schedule: Schedule
@@ -62,6 +62,12 @@ class Settings:
     baseline_steps: int = 0
     promotion: Promotion = Promotion()
     clock: str = "native"
+    live: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether a run with these settings is the host's own, with nothing to record."""
+        return self.schedule.off and self.traces is None and not self.live
 
 
 @dataclass
@@ -169,7 +175,7 @@ class Run:
         """Keep the guided prediction of an evaluation."""
         self.prediction = prediction
         convergence = None
-        if self.settings.traces is not None or self.promoter is not None:
+        if self.settings.traces is not None or self.promoter is not None or self.settings.live:
             convergence = self.tracker.update(prediction)
         if self.promoter is not None:
             self.promoter.observe(prediction, convergence)

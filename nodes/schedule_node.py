@@ -8,26 +8,15 @@ import comfy.samplers
 from comfy_api.latest import io, ui
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from ..fresco_core import (
-    PRESETS,
-    Look,
-    Pass,
-    Schedule,
-    ScheduleError,
-    flow_sigmas,
-    make_plan,
-    parse,
-    preset,
-)
+from ..fresco_core import PRESETS, Schedule, ScheduleError, flow_sigmas, make_plan, preset
 from ..fresco_core.cost import MODELS
 from ..fresco_core.plan import Canvas
 from . import compat
 from .architecture import architecture_of
+from .plan_preview import known_setting
 from .run import describe_plan
+from .schedule_source import FROM_NUMBERS, FROM_TEXT, LEVELS, build
 from .types import CATEGORY, DEFAULT_PRESET, SCHEDULE_HELP, FrescoScheduleType, baseline_input
-
-FROM_TEXT, FROM_NUMBERS = "from text", "from numbers"
-LEVELS = {"1/2": 1, "1/4": 2, "1/8": 3}
 
 
 class FrescoSchedule(io.ComfyNode):
@@ -145,21 +134,11 @@ class FrescoSchedule(io.ComfyNode):
         known = None if model is None else sigmas
         words = f"{schedule}\n{describe(schedule, steps, known, model, latent, baseline_steps)}"
         compat.show_text(cls, words)
-        return io.NodeOutput(schedule, sigmas, words, ui=ui.PreviewText(words))
-
-
-def build(source: str, text: str, draft_level: str, draft_share: float, refine_from: float) -> Schedule:
-    """The schedule that the node's widgets mean. Raises ScheduleError."""
-    if source == FROM_TEXT:
-        return parse(text)
-    if source == FROM_NUMBERS:
-        return Schedule(
-            (
-                Pass((Look(LEVELS[draft_level], share=round(draft_share, 4)),)),
-                Pass((Look(0, share=round(1.0 - draft_share, 4)),), start=refine_from),
-            )
-        )
-    return preset(source)
+        shown = ui.PreviewText(words).as_dict()
+        if model is not None and latent is not None:
+            setting = setting_of(sigmas.tolist(), model, tuple(latent["samples"].shape))
+            shown["fresco_known"] = () if setting is None else (setting,)
+        return io.NodeOutput(schedule, sigmas, words, ui=shown)
 
 
 def describe(
@@ -192,3 +171,19 @@ def describe(
         of = "FLUX.1-dev, " if model is None else ""
         assumed = f"\n({of}a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
     return describe_plan(plan, architecture, baseline_steps) + assumed
+
+
+def setting_of(sigmas: list[float], model: Any, shape: tuple[int, ...]) -> dict | None:
+    """What the schedule editor needs to know of the model and latent; None where they run plain anyway."""
+    if compat.unsupported(model, shape) is not None:
+        return None
+    sampling = compat.sampling_of(model)
+    parameterisation = compat.parameterisation_of(sampling)
+    assert parameterisation is not None
+    return known_setting(
+        compat.canvas_of(model.model, shape),
+        sigmas,
+        parameterisation,
+        float(sampling.sigma_max),
+        architecture_of(model.model),
+    )

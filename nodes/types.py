@@ -61,6 +61,18 @@ def baseline_input() -> Any:
     )
 
 
+def live_input() -> Any:
+    """The switch of the live heatmap. Append it last: saved workflows go by position."""
+    return compat.widget(
+        io.Boolean.Input,
+        "live_heatmap",
+        default=False,
+        optional=True,
+        tooltip="Draw over the previews where the picture still changes, and how far the plan is. Needs a "
+        "preview method in the settings. Changes nothing in the picture.",
+    )
+
+
 def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:
     """What a `schedule` input and a preset mean: what is connected or written, else the preset."""
     if isinstance(value, Schedule):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import comfy.model_patcher
@@ -23,6 +24,7 @@ from ..fresco_core.mixed import check_clock
 from . import compat
 from .architecture import architecture_of, call_flops
 from .conditioning import at_level, with_level_controls
+from .live_view import live_view
 from .mixing import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .run import KEY, RUN, Run, Settings
@@ -39,6 +41,7 @@ def apply_fresco(
     baseline_steps: int = 0,
     promotion: Promotion | None = None,
     clock: str = "native",
+    live: bool = False,
 ) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
     patcher = patcher.clone()
@@ -50,6 +53,7 @@ def apply_fresco(
         baseline_steps,
         promotion or Promotion(),
         check_clock(clock),
+        live,
     )
     patcher.model_options["transformer_options"][KEY] = settings
     kinds = comfy.patcher_extension.WrappersMP
@@ -74,7 +78,7 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     guider = executor.class_obj
     options = guider.model_options
     settings: Settings | None = options["transformer_options"].get(KEY)
-    if settings is None or (settings.schedule.off and settings.traces is None):
+    if settings is None or settings.idle:
         return executor(*args, **kwargs)
     noise = given["noise"]
     reason = compat.unsupported(guider.model_patcher, tuple(noise.shape), given.get("latent_shapes"))
@@ -88,7 +92,8 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     guider.model_options["transformer_options"][RUN] = run
     try:
-        return executor(*args, **kwargs)
+        with live_view(run, given.get("callback")) if settings.live else nullcontext():
+            return executor(*args, **kwargs)
     finally:
         guider.model_options = options
         run.close()

@@ -1,4 +1,4 @@
-"""The pack in a real browser: boots the host, then starts tests/web/browser.test.mjs with node.
+"""The pack in a real browser: boots the host, then starts the browser tests of tests/web with node.
 
 Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots are kept under out/web/.
 """
@@ -43,7 +43,7 @@ def test_the_pack_in_a_browser(tmp_path):
     server = Server(tmp_path)
     try:
         done = subprocess.run(
-            ["node", "--test", "browser.test.mjs"],
+            ["node", "--test", "browser.test.mjs", "schedule_editor.test.mjs"],
             cwd=WEB,
             env={
                 **os.environ,

@@ -177,7 +177,7 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
 
     def words(preset="balanced", text="", steps=20, **connected):
         output = FrescoSchedule.execute(preset, text, "1/4", 0.5, 0.8, steps, "simple", **connected)
-        assert output.ui.as_dict()["text"][0] == output.args[2]
+        assert output.ui["text"][0] == output.args[2]
         return output.args
 
     schedule, sigmas, text = words(model=model.patcher, latent=model.latent)
@@ -265,4 +265,5 @@ def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monke
     assert len(told) == 1 and "FLOPs a full step" in told[0] and "x less than 50" in told[0]
     said = [r.message for r in caplog.records if r.message.startswith("Fresco: ")]
     assert len(said) == 1 and "FLOPs instead of" in said[0] and "less than 50 full steps" in said[0]
-    assert FrescoKSampler.define_schema().inputs[-1].id == "baseline_steps"
+    added = [i.id for i in FrescoKSampler.define_schema().inputs[-2:]]
+    assert added == ["baseline_steps", "live_heatmap"], "saved workflows go by position"

@@ -1,0 +1,132 @@
+"""Edits of a schedule as a drawing makes them: a stage gets longer, coarser, starts elsewhere.
+
+A stage is one look of one pass; stages are counted over the whole schedule. Edits return a new schedule and
+keep its style: counts stay counts, shares shares, sigmas sigmas. What contradicts itself raises
+ScheduleError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .clock import FLOW, Parameterisation
+from .plan import Plan
+from .schedule import Schedule, ScheduleError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One look of one pass in a plan: the steps from `first` up to and without `end`, over all passes.
+
+    fine: of a mixed look, the shares of blocks (0..1) that are fine in its first and last step.
+    """
+
+    pass_index: int
+    look_index: int
+    level: int
+    first: int
+    end: int
+    fine: tuple[float, float] | None = None
+
+
+def stages(plan: Plan) -> tuple[Stage, ...]:
+    """The stages of a plan, in order; one that its pass has no step for has first == end.
+
+    A plan that runs plain is one stage.
+    """
+    if plan.plain:
+        return (Stage(0, 0, 0, 0, plan.steps),)
+    found, first = [], 0
+    for pass_index, (wanted, planned) in enumerate(zip(plan.schedule.passes, plan.passes)):
+        mixes = (planned.mix_at(step) for step in range(planned.steps))
+        seen = [
+            (level, None if mix is None else (mix.floor, mix.ceiling))
+            for level, mix in zip(planned.levels, mixes)
+        ]
+        for look_index, look in enumerate(wanted.looks):
+            end = first + seen.count((look.level, look.fine))
+            found.append(Stage(pass_index, look_index, look.level, first, end, look.fine))
+            first = end
+    return tuple(found)
+
+
+def _before(plan: Plan, pass_index: int) -> int:
+    return sum(p.steps for p in plan.passes[:pass_index])
+
+
+def move_boundary(plan: Plan, stage: int, step: int, parameterisation: Parameterisation = FLOW) -> Schedule:
+    """The plan's schedule with the end of `stage` at `step`, each stage keeping at least one step.
+
+    A boundary within a pass that is divided by sigma moves to the sigma half-way between its two steps.
+    """
+    found = stages(plan)
+    if not 0 <= stage < len(found) - 1:
+        raise ScheduleError(
+            f"stage {stage + 1} has no boundary to move; the schedule has {len(found)} stages"
+        )
+    here, after = found[stage], found[stage + 1]
+    step = min(max(step, here.first + 1), max(after.end - 1, here.first + 1))
+    by_sigma = plan.schedule.passes[here.pass_index].by_sigma
+    if here.pass_index == after.pass_index and by_sigma:
+        return _with_until(plan, here, step, parameterisation)
+    lengths = [s.end - s.first for s in found]
+    lengths[stage], lengths[stage + 1] = step - here.first, after.end - step
+    return _with_lengths(plan.schedule, found, lengths)
+
+
+def _with_until(plan: Plan, stage: Stage, step: int, parameterisation: Parameterisation) -> Schedule:
+    sigmas = plan.passes[stage.pass_index].sigmas
+    local = step - _before(plan, stage.pass_index)
+    early, late = (parameterisation.share(s) for s in sigmas[local - 1 : local + 1])
+    return _changed(
+        plan.schedule, {(stage.pass_index, stage.look_index): {"until": round((early + late) / 2, 3)}}
+    )
+
+
+def _with_lengths(schedule: Schedule, found: Sequence[Stage], lengths: Sequence[int]) -> Schedule:
+    """The schedule with the given numbers of steps, written as shares unless it counts."""
+    counted = any(look.count is not None for p in schedule.passes for look in p.looks)
+    amounts: dict[tuple[int, int], int] = {}
+    for stage, length in zip(found, lengths):
+        p = schedule.passes[stage.pass_index]
+        place = stage.pass_index, len(p.looks) - 1 if p.by_sigma else stage.look_index
+        amounts[place] = amounts.get(place, 0) + length
+    changes: dict[tuple[int, int], dict] = {}
+    left = 100.0
+    for index, (place, length) in enumerate(amounts.items()):
+        percent = left if index == len(amounts) - 1 else round(100.0 * length / sum(lengths), 1)
+        left = round(left - percent, 1)
+        changes[place] = (
+            {"count": length, "share": None} if counted else {"count": None, "share": percent / 100}
+        )
+    return _changed(schedule, changes)
+
+
+def set_level(schedule: Schedule, stage: int, level: int) -> Schedule:
+    """The schedule with another level in `stage`; a mixed stage becomes a plain one."""
+    places = [(i, j) for i, p in enumerate(schedule.passes) for j in range(len(p.looks))]
+    if not 0 <= stage < len(places):
+        raise ScheduleError(f"stage {stage + 1} is not there; the schedule has {len(places)} stages")
+    return _changed(schedule, {places[stage]: {"level": level, "fine": None}})
+
+
+def set_start(schedule: Schedule, pass_index: int, share: float) -> Schedule:
+    """The schedule with a later pass that starts at another noise share."""
+    if not 0 < pass_index < len(schedule.passes):
+        raise ScheduleError(f"pass {pass_index + 1} does not start at a sigma of its own")
+    passes = list(schedule.passes)
+    passes[pass_index] = replace(passes[pass_index], start=round(share, 2))
+    return Schedule(tuple(passes))
+
+
+def _changed(schedule: Schedule, changes: dict[tuple[int, int], dict]) -> Schedule:
+    """The schedule with fields of some looks replaced, named by pass and look."""
+    return Schedule(
+        tuple(
+            replace(
+                p, looks=tuple(replace(look, **changes.get((i, j), {})) for j, look in enumerate(p.looks))
+            )
+            for i, p in enumerate(schedule.passes)
+        )
+    )

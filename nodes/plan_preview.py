@@ -1,0 +1,278 @@
+"""What the schedule editor in the browser draws: a plan and its cost as numbers, and edits of its schedule.
+
+The browser knows neither the grammar nor the costs. It posts the node's widgets, and an edit if the user has
+made one, to ROUTE; this answers with the schedule's text, its steps, or what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from aiohttp import web
+
+from ..fresco_core import (
+    FLOW,
+    PRESETS,
+    VE,
+    Canvas,
+    Parameterisation,
+    Plan,
+    Schedule,
+    ScheduleError,
+    flow_sigmas,
+    make_plan,
+)
+from ..fresco_core.cost import MODELS, Architecture
+from ..fresco_core.editing import move_boundary, set_level, set_start, stages
+from ..fresco_core.schedule import MAX_LEVEL, level_name
+from .schedule_source import LEVELS, build
+
+ROUTE = "/fresco/plan"
+LARGEST_BODY = 1 << 20
+MOST_STEPS = 10000
+ASSUMED_MODEL = "flux.1-dev"
+KINDS: dict[str, Parameterisation] = {"flow": FLOW, "exploding": VE}
+
+
+class RequestError(ValueError):
+    """A request that the editor would not send; says which field and what was expected."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a plan is worked out for: canvas, falling sigmas, and (image tokens, FLOPs) of some steps, where
+    the model is known.
+
+    `assumed` names what had to be guessed because the node has not run with a model and a latent.
+    """
+
+    canvas: Canvas
+    sigmas: tuple[float, ...]
+    parameterisation: Parameterisation
+    sigma_max: float | None
+    flops: tuple[tuple[int, int], ...] | None
+    model: str | None
+    assumed: tuple[str, ...]
+
+
+def known_setting(
+    canvas: Canvas,
+    sigmas: list[float],
+    parameterisation: Parameterisation,
+    sigma_max: float,
+    architecture: Architecture | None,
+) -> dict:
+    """What a run of the node knows, for its ui output: the browser sends it back with every request."""
+    return {
+        "canvas": [canvas.height, canvas.width, canvas.frames, canvas.patch, canvas.frame_patch],
+        "sigmas": sigmas,
+        "kind": "exploding" if parameterisation is VE else "flow",
+        "sigma_max": sigma_max,
+        "model": None if architecture is None else architecture.name,
+        "flops": None if architecture is None else step_flops(architecture, canvas),
+    }
+
+
+def step_flops(architecture: Architecture, canvas: Canvas) -> list[list[int]]:
+    """[image tokens, FLOPs] of steps with all of a canvas's tokens, half and a quarter of them."""
+    full = canvas.tokens(0)
+    return [[n, architecture.step_flops(n)] for n in sorted({full, -(-full // 2), -(-full // 4)})]
+
+
+def flops_at(points: tuple[tuple[int, int], ...], tokens: int) -> int:
+    """FLOPs of a step with `tokens` image tokens, given those of some others.
+
+    Projections cost in proportion to the tokens and attention to their square, so that the parabola through
+    three points is exact but for padding (Lagrange's form, in whole numbers).
+    """
+    total = Fraction(0)
+    for n, flops in points:
+        weights = (Fraction(tokens - m, n - m) for m, _ in points if m != n)
+        total += flops * math.prod(weights, start=Fraction(1))
+    return max(round(total), 0)
+
+
+def answer(request: Any) -> dict:
+    """The editor's answer to a request: a drawn plan, or {error} for a schedule that cannot be.
+
+    Raises RequestError for what is not a request at all.
+    """
+    if not isinstance(request, dict):
+        raise RequestError(f"found {type(request).__name__}; expected an object with the node's widgets")
+    steps = _number(request, "steps", 1, MOST_STEPS, whole=True, default=20)
+    baseline = _number(request, "baseline_steps", 0, MOST_STEPS, whole=True, default=0)
+    setting = _setting(request, int(steps))
+    base = {
+        "presets": list(PRESETS),
+        "levels": [level_name(k) for k in range(MAX_LEVEL + 1)],
+        "assumed": list(setting.assumed),
+    }
+    try:
+        schedule = build(
+            _text(request, "preset", "balanced"),
+            _text(request, "text", ""),
+            _choice(request, "draft_level", tuple(LEVELS)),
+            float(_number(request, "draft_share", 0.0, 1.0, default=0.6)),
+            float(_number(request, "refine_from", 0.0, 1.0, default=0.75)),
+        )
+        if request.get("edit") is not None:
+            schedule = _edited(schedule, setting, request["edit"])
+        return {**base, **_drawn(_plan(schedule, setting), setting, int(baseline))}
+    except ScheduleError as error:
+        return {**base, "error": str(error)}
+
+
+def _plan(schedule: Schedule, setting: Setting) -> Plan:
+    return make_plan(schedule, setting.sigmas, setting.canvas, setting.parameterisation, setting.sigma_max)
+
+
+def _edited(schedule: Schedule, setting: Setting, edit: Any) -> Schedule:
+    if not isinstance(edit, dict):
+        raise RequestError(f"edit: found {type(edit).__name__}; expected an object")
+    kind = _choice(edit, "kind", ("boundary", "level", "start"))
+    if kind == "boundary":
+        stage = int(_number(edit, "stage", 0, MOST_STEPS, whole=True))
+        step = int(_number(edit, "step", -MOST_STEPS, 2 * MOST_STEPS, whole=True))
+        return move_boundary(_plan(schedule, setting), stage, step, setting.parameterisation)
+    if kind == "level":
+        stage = int(_number(edit, "stage", 0, MOST_STEPS, whole=True))
+        return set_level(schedule, stage, int(_number(edit, "level", 0, MAX_LEVEL, whole=True)))
+    pass_index = int(_number(edit, "pass", 0, MOST_STEPS, whole=True))
+    return set_start(schedule, pass_index, float(_number(edit, "sigma", 0.0, 1.0)))
+
+
+def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
+    share = setting.parameterisation.share
+    steps = [
+        {
+            "pass": index,
+            "level": level,
+            "fine": 0.0 if p.mix_at(step) is None else round(p.mix_at(step).share, 4),
+            "sigma": round(share(p.sigmas[step]), 4),
+            "tokens": tokens,
+        }
+        for index, p in enumerate(plan.passes)
+        for step, (level, tokens) in enumerate(zip(p.levels, p.tokens(plan.canvas)))
+    ]
+    tokens = [step["tokens"] for step in steps]
+    flops = None if setting.flops is None else [flops_at(setting.flops, n) for n in tokens]
+    full = plan.canvas.tokens(0) if setting.flops is None else flops_at(setting.flops, plan.canvas.tokens(0))
+    spent = sum(tokens if flops is None else flops)
+    return {
+        "text": str(plan.schedule),
+        "reason": plan.reason,
+        "steps": steps,
+        "ends": [round(share(p.sigmas[-1]), 4) for p in plan.passes],
+        "stages": [
+            {
+                "pass": s.pass_index,
+                "level": s.level,
+                "mixed": s.fine is not None,
+                "first": s.first,
+                "end": s.end,
+            }
+            for s in stages(plan)
+        ],
+        "tokens": sum(tokens),
+        "full_tokens": plan.full_tokens(),
+        "flops": None if flops is None else spent,
+        "full_flops": None if flops is None else full * plan.steps,
+        "gain": round(full * plan.steps / spent, 3),
+        "gain_over_baseline": round(full * baseline / spent, 3) if baseline else None,
+        "model": setting.model,
+        "canvas": [plan.canvas.height, plan.canvas.width, plan.canvas.frames],
+    }
+
+
+def _setting(request: dict, steps: int) -> Setting:
+    """What the request's `known` tells, completed by assumptions: FLUX.1-dev at `size` pixels, an even
+    grid."""
+    known = request.get("known")
+    if known is None:
+        model = MODELS[ASSUMED_MODEL]
+        width, height = _numbers(request, "size", 2, 16, 65536, [1024, 1024])
+        canvas = model.canvas(int(width), int(height))
+        flops = tuple((n, f) for n, f in step_flops(model.architecture, canvas))
+        assumed = ("model", "sigmas") if "size" in request else ("model", "size", "sigmas")
+        return Setting(canvas, tuple(flow_sigmas(steps)), FLOW, None, flops, ASSUMED_MODEL, assumed)
+    if not isinstance(known, dict):
+        raise RequestError(f"known: found {type(known).__name__}; expected what a run of the node gave")
+    canvas = Canvas(*(int(n) for n in _numbers(known, "canvas", 5, 1, 65536)))
+    kind = _choice(known, "kind", tuple(KINDS))
+    grid = _numbers(known, "sigmas", None, 0.0, math.inf)
+    sigma_max = float(_number(known, "sigma_max", 0.0, math.inf))
+    flops = None
+    if known.get("flops") is not None:
+        pairs = known["flops"] if isinstance(known["flops"], list) else []
+        if not 1 <= len(pairs) <= 3:
+            raise RequestError(f"flops: found {known['flops']!r:.40}; expected one to three pairs of numbers")
+        points = [_numbers({"flops": pair}, "flops", 2, 1, 1e30) for pair in pairs]
+        flops = tuple((int(n), int(f)) for n, f in points)
+        if len({n for n, _ in flops}) != len(flops):
+            raise RequestError("flops: found a number of tokens twice; expected it once")
+    name = None if known.get("model") is None else _text(known, "model", "")
+    if len(grid) == steps + 1:
+        return Setting(canvas, tuple(grid), KINDS[kind], sigma_max, flops, name, ())
+    even = [s * (sigma_max if kind == "exploding" else 1.0) for s in flow_sigmas(steps)]
+    return Setting(canvas, tuple(even), KINDS[kind], sigma_max, flops, name, ("sigmas",))
+
+
+def _text(fields: dict, name: str, default: str) -> str:
+    value = fields.get(name, default)
+    if not isinstance(value, str) or len(value) > 2000:
+        raise RequestError(f"{name}: found {value!r:.40}; expected a line of text")
+    return value
+
+
+def _choice(fields: dict, name: str, options: tuple[str, ...]) -> str:
+    value = _text(fields, name, options[0])
+    if value not in options:
+        raise RequestError(f"{name}: found {value!r}; expected one of {', '.join(options)}")
+    return value
+
+
+def _number(
+    fields: dict, name: str, low: float, high: float, whole: bool = False, default: float | None = None
+) -> float:
+    value = fields.get(name, default)
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        wanted = "a whole number" if whole else "a number"
+        raise RequestError(f"{name}: found {value!r:.40}; expected {wanted} from {low:g} to {high:g}")
+    return value
+
+
+def _numbers(
+    fields: dict, name: str, count: int | None, low: float, high: float, default: list | None = None
+) -> list[float]:
+    value = fields.get(name, default)
+    if (
+        not isinstance(value, list)
+        or not 1 <= len(value) <= MOST_STEPS + 1
+        or len(value) != (count or len(value))
+    ):
+        raise RequestError(f"{name}: found {value!r:.40}; expected a list of {count or 'some'} numbers")
+    return [_number({name: item}, name, low, high) for item in value]
+
+
+async def handle(request: web.Request) -> web.Response:
+    """POST ROUTE: the answer as JSON; status 400 and {error} for what is not a request."""
+    try:
+        if (request.content_length or 0) > LARGEST_BODY:
+            raise RequestError(f"the request is larger than {LARGEST_BODY} bytes")
+        body = await request.content.read(LARGEST_BODY + 1)
+        return web.json_response(answer(json.loads(body)))
+    except (RequestError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        return web.json_response({"error": str(error)}, status=400)
+
+
+def add_route() -> None:
+    """Serve ROUTE on the host's own server; nothing where there is none, as in scripts."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None:
+        server.routes.post(ROUTE)(handle)

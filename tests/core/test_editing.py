@@ -1,0 +1,76 @@
+"""Edits of a schedule as a drawing makes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fresco_core import PRESETS, Canvas, ScheduleError, flow_sigmas, make_plan, parse
+from fresco_core.editing import Stage, move_boundary, set_level, set_start, stages
+
+CANVAS = Canvas(128, 128)
+TEXTS = [*PRESETS.values(), "draft 1/4 20%, 1/2 30%; refine 0.8", "1/4 until 0.9, 1/2 until 0.6, full"]
+
+
+def plan_of(text, steps=20):
+    return make_plan(parse(text), flow_sigmas(steps), CANVAS)
+
+
+def test_stages_of_two_passes():
+    assert stages(plan_of("draft 1/4 20%, 1/2 30%; refine 0.8 50%")) == (
+        Stage(0, 0, 2, 0, 4),
+        Stage(0, 1, 1, 4, 10),
+        Stage(1, 0, 0, 10, 20),
+    )
+    assert stages(plan_of("1/2 x8, mixed 25%..75% x6, full x6"))[1] == Stage(0, 1, 1, 8, 14, (0.25, 0.75))
+    assert stages(plan_of("full")) == (Stage(0, 0, 0, 0, 20),)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@given(steps=st.integers(6, 60), stage=st.integers(0, 3), step=st.integers(-5, 70))
+def test_a_moved_boundary_is_where_it_was_put(text, steps, stage, step):
+    plan = plan_of(text, steps)
+    found = stages(plan)
+    if stage >= len(found) - 1:
+        with pytest.raises(ScheduleError, match="no boundary"):
+            move_boundary(plan, stage, step)
+        return
+    if any(s.first == s.end for s in found):
+        return  # a grid of few steps jumps over a sigma
+    moved = move_boundary(plan, stage, step)
+    again = stages(make_plan(moved, flow_sigmas(steps), CANVAS))
+    wanted = min(max(step, found[stage].first + 1), found[stage + 1].end - 1)
+    assert again[stage].end == wanted
+    assert [s.end for s in again[:stage]] == [s.end for s in found[:stage]]
+    assert [s.end for s in again[stage + 1 :]] == [s.end for s in found[stage + 1 :]]
+    assert parse(str(moved)) == moved
+
+
+@pytest.mark.parametrize(
+    "text,edited",
+    [
+        ("draft 1/2 60%; refine 0.75 40%", "draft 1/2 40%; refine 0.75 60%"),
+        ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x8; refine 0.75 x12"),
+        ("draft 1/2; refine 0.75", "draft 1/2 40%; refine 0.75 60%"),
+        ("1/2 until 0.8, full", "1/2 until 0.625, full"),
+        ("1/2 60%, full 40%", "1/2 40%, full 60%"),
+        ("1/2 50%, mixed 25%..75% 30%, full 20%", "1/2 40%, mixed 25%..75% 40%, full 20%"),
+    ],
+)
+def test_a_moved_boundary_keeps_the_schedules_style(text, edited):
+    assert str(move_boundary(plan_of(text), 0, 8)) == edited
+
+
+def test_levels_and_rewinds():
+    schedule = parse("draft 1/2 60%; refine 0.75 40%")
+    assert str(set_level(schedule, 0, 2)) == "draft 1/4 60%; refine 0.75 40%"
+    assert str(set_start(schedule, 1, 0.8249)) == "draft 1/2 60%; refine 0.82 40%"
+    with pytest.raises(ScheduleError, match="never becomes full"):
+        set_level(schedule, 1, 1)
+    with pytest.raises(ScheduleError, match="outside 0..3"):
+        set_level(schedule, 0, 4)
+    with pytest.raises(ScheduleError, match="stage 3 is not there"):
+        set_level(schedule, 2, 1)
+    with pytest.raises(ScheduleError, match="does not start at a sigma"):
+        set_start(schedule, 0, 0.5)
+    with pytest.raises(ScheduleError, match="expected between 0 and 1"):
+        set_start(schedule, 1, 1.0)

@@ -1,0 +1,137 @@
+"""What the schedule editor's route answers."""
+
+import json
+
+import pytest
+import tiny
+
+TWO_PASSES = "draft 1/2 60%; refine 0.75 40%"
+
+
+@pytest.fixture
+def ask():
+    from fresco_pack.nodes.plan_preview import answer
+
+    def call(**request):
+        given = {"preset": "from text", "text": TWO_PASSES, "steps": 20, **request}
+        return json.loads(json.dumps(answer(given)))
+
+    return call
+
+
+def test_a_schedule_is_drawn_for_flux_until_the_node_knows_better(ask):
+    drawn = ask()
+    assert drawn["text"] == TWO_PASSES and drawn["assumed"] == [
+        "model",
+        "size",
+        "sigmas",
+    ]
+    assert [s["level"] for s in drawn["steps"]] == [1] * 12 + [0] * 8
+    assert [s["tokens"] for s in drawn["steps"]] == [1024] * 12 + [4096] * 8
+    assert drawn["stages"] == [
+        {"pass": 0, "level": 1, "mixed": False, "first": 0, "end": 12},
+        {"pass": 1, "level": 0, "mixed": False, "first": 12, "end": 20},
+    ]
+    assert drawn["steps"][12]["sigma"] == 0.75 and drawn["full_tokens"] == 20 * 4096
+    assert drawn["gain"] == pytest.approx(drawn["full_flops"] / drawn["flops"], abs=1e-3)
+    assert 1.6 < drawn["gain"] < 1.9 and drawn["gain_over_baseline"] is None
+    assert ask(baseline_steps=40)["gain_over_baseline"] == pytest.approx(2 * drawn["gain"], abs=2e-3)
+    assert ask(size=[2048, 1024])["full_tokens"] == 20 * 8192
+
+
+@pytest.mark.parametrize(
+    "edit,text",
+    [
+        ({"kind": "boundary", "stage": 0, "step": 8}, "draft 1/2 40%; refine 0.75 60%"),
+        ({"kind": "boundary", "stage": 0, "step": 99}, "draft 1/2 95%; refine 0.75 5%"),
+        ({"kind": "level", "stage": 0, "level": 2}, "draft 1/4 60%; refine 0.75 40%"),
+        ({"kind": "start", "pass": 1, "sigma": 0.9}, "draft 1/2 60%; refine 0.9 40%"),
+    ],
+)
+def test_edits_change_the_one_line(ask, edit, text):
+    drawn = ask(edit=edit)
+    assert drawn["text"] == text
+    again = ask(preset="from text", text=text)
+    assert again["steps"] == drawn["steps"], "what the node is left with draws the same"
+
+
+@pytest.mark.parametrize(
+    "request_,words",
+    [
+        ({"preset": "from text", "text": "half, full"}, "unknown word 'half'"),
+        (
+            {"preset": "from text", "text": "draft 1/2 x4; refine 0.75 x4"},
+            "sets 8 steps, but the sampler has 20",
+        ),
+        ({"edit": {"kind": "level", "stage": 1, "level": 1}}, "never becomes full"),
+        ({"preset": "best"}, "unknown preset 'best'"),
+    ],
+)
+def test_a_schedule_that_cannot_be_says_why(ask, request_, words):
+    answered = ask(**request_)
+    assert words in answered["error"] and "balanced" in answered["presets"] and "steps" not in answered
+
+
+@pytest.mark.parametrize(
+    "request_,words",
+    [
+        ([], "found list"),
+        ({"steps": 0}, "steps: found 0; expected a whole number from 1 to 10000"),
+        ({"steps": True}, "steps: found True"),
+        ({"steps": 20, "draft_share": float("nan")}, "draft_share: found nan"),
+        ({"text": 7}, "text: found 7"),
+        ({"draft_level": "1/3"}, "draft_level: found '1/3'; expected one of 1/2"),
+        ({"size": [0, 64]}, "size: found 0"),
+        ({"edit": {"kind": "delete"}}, "kind: found 'delete'; expected one of boundary"),
+        ({"known": {"canvas": [8, 8]}}, "canvas: found [8, 8]; expected a list of 5 numbers"),
+        ({"known": {"canvas": [8, 8, 1, 2, 1], "sigmas": ["a"], "sigma_max": 1}}, "sigmas: found 'a'"),
+    ],
+)
+def test_what_is_not_a_request_is_refused(request_, words):
+    from fresco_pack.nodes.plan_preview import RequestError, answer
+
+    with pytest.raises(RequestError) as error:
+        answer(request_)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["flux.1-dev", "flux.2-dev", "qwen-image", "wan-14b"])
+@pytest.mark.parametrize("share", [0.05, 0.3125, 0.5, 0.625, 1.0])
+def test_costs_between_the_known_ones_are_exact(name, share):
+    from fresco_pack.fresco_core.cost import MODELS
+    from fresco_pack.nodes.plan_preview import flops_at, step_flops
+
+    model = MODELS[name]
+    canvas = model.canvas(1024, 768)
+    points = tuple((n, f) for n, f in step_flops(model.architecture, canvas))
+    tokens = max(int(canvas.tokens(0) * share), 1)
+    assert flops_at(points, tokens) == model.architecture.step_flops(tokens)
+
+
+def test_presets_are_drawn_by_name(ask):
+    from fresco_pack.fresco_core import PRESETS, parse
+
+    drawn = {name: ask(preset=name)["text"] for name in ask()["presets"]}
+    assert drawn == {name: str(parse(text)) for name, text in PRESETS.items()}
+
+
+def test_mixed_steps_are_drawn_with_their_share(ask):
+    drawn = ask(preset="progressive")
+    mixed = [s["fine"] for s in drawn["steps"] if s["fine"]]
+    assert mixed and mixed == sorted(mixed)
+    assert [s["mixed"] for s in drawn["stages"]] == [False, True, False]
+    assert drawn["full_tokens"] / drawn["tokens"] > drawn["gain"] > 1.0, "the prompt's tokens cost as ever"
+
+
+@pytest.mark.parametrize("family", ["flux", "sdxl"])
+def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
+    from fresco_pack.nodes.schedule_node import FrescoSchedule
+
+    model = tiny.build(family, size=(32, 32))
+    inputs = ("from text", TWO_PASSES, "1/2", 0.6, 0.75, 20, "simple")
+    output = FrescoSchedule.execute(*inputs, model=model.patcher, latent=model.latent)
+    drawn = ask(known=output.ui["fresco_known"][0])
+    assert drawn["assumed"] == [] and drawn["canvas"] == [32, 32, 1]
+    assert f"{drawn['tokens']} image tokens instead of {drawn['full_tokens']}" in output.args[2]
+    other = ask(known=output.ui["fresco_known"][0], steps=12)
+    assert other["assumed"] == ["sigmas"] and len(other["steps"]) == 12

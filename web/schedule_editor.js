@@ -1,0 +1,99 @@
+// The schedule editor on Fresco Schedule. Without it the node's widgets do all the same.
+
+import { api } from '../../scripts/api.js'
+import { app } from '../../scripts/app.js'
+import { addStyle } from './schedule/dom.js'
+import { createEditor } from './schedule/editor.js'
+import { addPanel, chain } from './schedule/panel.js'
+
+const SIZE = { width: 380, height: 320 }
+const NAMES = ['preset', 'text', 'draft_level', 'draft_share', 'refine_from', 'steps', 'baseline_steps']
+
+function widget(node, name) {
+  return node.widgets?.find((w) => w.name === name)
+}
+
+function link(node, name) {
+  const input = node.inputs?.find((i) => i.name === name)
+  return input?.link == null ? null : (node.graph?.getLink?.(input.link) ?? node.graph?.links?.[input.link])
+}
+
+/** Width and height in pixels of the latent that is connected, where its node has them as widgets. */
+function sizeOf(node) {
+  const origin = node.graph?.getNodeById(link(node, 'latent')?.origin_id)
+  const size = ['width', 'height'].map((name) => origin && widget(origin, name)?.value)
+  return size.every((n) => Number.isFinite(n) && n >= 16) ? size : null
+}
+
+async function ask(request) {
+  const response = await api.fetchApi('/fresco/plan', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(request)
+  })
+  return response.json()
+}
+
+function captureForUndo() {
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker
+  if (tracker?.captureCanvasState) tracker.captureCanvasState()
+  else tracker?.checkState?.()
+}
+
+function addEditor(node) {
+  let known = null
+  const editor = createEditor({
+    ask,
+    fields() {
+      const values = Object.fromEntries(NAMES.map((name) => [name, widget(node, name)?.value]))
+      const size = sizeOf(node)
+      return { ...values, ...(known ? { known } : size ? { size } : {}) }
+    },
+    write(values) {
+      for (const [name, value] of Object.entries(values)) {
+        const target = widget(node, name)
+        target.value = value
+        target.callback?.(value, app.canvas, node)
+      }
+      node.graph?.setDirtyCanvas(true, true)
+      captureForUndo()
+    },
+    locked() {
+      const linked = ['preset', 'text'].find((name) => link(node, name))
+      return linked ? `${linked} comes from another node: edit it there` : null
+    }
+  })
+  addPanel(node, 'fresco_editor', editor.element, SIZE)
+  let timer = null
+  const refresh = () => {
+    clearTimeout(timer)
+    timer = setTimeout(editor.refresh, 30)
+  }
+  for (const name of NAMES) {
+    const target = widget(node, name)
+    if (target) chain(target, 'callback', refresh)
+  }
+  const learn = (output) => {
+    known = output?.fresco_known?.[0] ?? known
+    refresh()
+  }
+  chain(node, 'onExecuted', learn)
+  chain(node, 'onConfigure', () => setTimeout(() => learn(app.nodeOutputs?.[node.id])))
+  chain(node, 'onConnectionsChange', () => {
+    known = null // another model or latent: assume again until the next run
+    refresh()
+  })
+  chain(node, 'onRemoved', () => {
+    clearTimeout(timer)
+    editor.destroy()
+  })
+  refresh()
+}
+
+app.registerExtension({
+  name: 'Fresco.ScheduleEditor',
+  setup: addStyle,
+  nodeCreated(node) {
+    if (node.constructor.comfyClass === 'FrescoSchedule') addEditor(node)
+  }
+})
