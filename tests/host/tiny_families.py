@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 FAMILIES = ("flux", "qwen_image", "wan", "hunyuan_video", "lumina2", "z_image", "sd3", "sdxl")
-EXTRAS = ("flux_inpaint", "flux_kontext", "wan_i2v", "sd15", "flux2")
+EXTRAS = ("flux_inpaint", "flux_kontext", "wan_i2v", "sd15", "flux2", "chroma", "krea2")
 TEXT_DIM, POOLED_DIM = 32, 24
 POS_TABLE = 64  # side of SD3's position table, in patches
 
@@ -47,6 +47,40 @@ FLUX2 = FLUX | {
     "ops_bias": False,
     "default_ref_method": "index",
     "ref_index_scale": 10.0,
+}
+CHROMA = {
+    "image_model": "chroma",
+    "in_channels": 64,
+    "out_channels": 64,
+    "vec_in_dim": POOLED_DIM,
+    "context_in_dim": TEXT_DIM,
+    "hidden_size": 64,
+    "num_heads": 4,
+    "axes_dim": [4, 6, 6],
+    "mlp_ratio": 2.0,
+    "depth": 2,
+    "depth_single_blocks": 2,
+    "theta": 10000,
+    "patch_size": 2,
+    "qkv_bias": True,
+    "txt_ids_dims": [],
+    "in_dim": 64,
+    "out_dim": 64,
+    "hidden_dim": 32,
+    "n_layers": 2,
+}
+KREA2 = {
+    "image_model": "krea2",
+    "features": 64,
+    "channels": 16,
+    "patch": 2,
+    "layers": 2,
+    "heads": 4,
+    "kvheads": 2,
+    "txtlayers": 2,
+    "txtdim": TEXT_DIM // 2,
+    "txtheads": 2,
+    "txtkvheads": 2,
 }
 QWEN = {
     "image_model": "qwen_image",
@@ -232,6 +266,8 @@ SPECS: dict[str, Family] = {
         guidance=3.5,
         tokens=256,  # the host pads the text to 512: fewer would be drowned
     ),
+    "chroma": Family("Chroma", CHROMA, "double_blocks.0", "img", "final_layer.linear"),
+    "krea2": Family("Krea2", KREA2, "first", 0, "last.linear", tokens=32),
     "qwen_image": Family("QwenImage", QWEN, "transformer_blocks.0", "hidden_states", "proj_out", tokens=32),
     "wan": _WAN,
     "wan_i2v": replace(
