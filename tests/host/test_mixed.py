@@ -19,8 +19,12 @@ FAMILIES = (
     "flux2",
     "chroma",
     "krea2",
+    "krea2_edit",
     "qwen_image",
+    "qwen_edit",
     "hunyuan_video",
+    "hunyuan_image",
+    "hunyuan_video15",
     "wan",
     "wan_i2v",
     "lumina2",
@@ -28,7 +32,9 @@ FAMILIES = (
 )
 OWN_CLOCK = ("flux", "flux_inpaint", "flux2", "wan", "wan_i2v")  # of coarse tokens; Kontext's is not exact
 BY_HAND = ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video", "wan", "lumina2", "z_image")
-FROM = {"hunyuan_video": (0, 18), "lumina2": (0, 18), "z_image": (0, 18)}  # hosts of this minor version on
+FROM = dict.fromkeys(  # the first host here that gives them positions as their adapters need them
+    ("hunyuan_video", "hunyuan_image", "hunyuan_video15", "lumina2", "z_image"), (0, 18)
+)
 PADDED = {"z_image": 32}  # the host pads its image sequence to multiples of it
 WITHOUT = ("sd3", "sdxl")
 HOST = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
