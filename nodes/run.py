@@ -109,8 +109,15 @@ class Run:
         reason = compat.unmergeable(conds)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+        if plan.focus_shares:
+            log.warning(
+                "Fresco takes focus steps at full resolution: no model family has an adapter for them"
+            )
+            plan = plan.without_focus()
         if plan.mixed_shares:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
+            if self.settings.promotion.order == "attention":
+                reason = reason or "no adapter tells where attention goes; use another promotion order"
             reason = reason or compat.unmixable(conds, model_options)
             if reason is None:
                 self.promoter = Promoter(self.settings.promotion, plan.canvas, plan.mixed_shares)
