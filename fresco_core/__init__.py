@@ -2,20 +2,23 @@
 
 One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
 it through coarser levels. Reading order: transform, clock, noise, look, detail, canvas, schedule, plan,
-sampling; layout, promotion and mixed for steps of fine and coarse tokens; then convergence, trace, colours
-and heatmap; cost tells what a plan costs on real models; closed_form holds exact denoisers to try it on.
+sampling; layout, promotion and mixed for steps of fine and coarse tokens, focus for steps that query some
+tokens only; then convergence, trace, colours and heatmap; cost tells what a plan costs on real models;
+closed_form holds exact denoisers to try it on.
 """
 
 from .canvas import Canvas
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
 from .convergence import ConvergenceTracker
 from .detail import DETAIL_PRIORS, complete
+from .focus import FocusDenoiser, KeyValues, focus_look
 from .layout import Layout, mixed_layout
 from .look import Margin, coarse_state, look
 from .mixed import CLOCKS, MixedDenoiser, mixed_look
 from .noise import check_finite, hashed_noise
 from .plan import Mix, Plan, PlannedPass, make_plan, plain_plan
-from .promotion import ORDERS, Promoter, Promotion
+from .promotion import FOCUS_ORDERS, ORDERS, Promoter, Promotion
+from .received import AttentiveDenoiser, ReceivedAttention
 from .sampling import flow_sigmas, sample, sample_euler
 from .schedule import PRESETS, Look, Pass, Schedule, ScheduleError, parse, preset
 from .trace import Evaluation, Trace
@@ -25,13 +28,17 @@ __all__ = [
     "CLOCKS",
     "DETAIL_PRIORS",
     "FLOW",
+    "FOCUS_ORDERS",
     "ORDERS",
     "PRESETS",
     "VE",
+    "AttentiveDenoiser",
     "Canvas",
     "ConvergenceTracker",
     "Evaluation",
     "Flow",
+    "FocusDenoiser",
+    "KeyValues",
     "Layout",
     "Look",
     "Margin",
@@ -43,6 +50,7 @@ __all__ = [
     "PlannedPass",
     "Promoter",
     "Promotion",
+    "ReceivedAttention",
     "Schedule",
     "ScheduleError",
     "Trace",
@@ -52,6 +60,7 @@ __all__ = [
     "complete",
     "expand",
     "flow_sigmas",
+    "focus_look",
     "hashed_noise",
     "join",
     "look",

@@ -6,19 +6,21 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Flow, Parameterisation
+from .focus import REFRESH
 from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
-
-MAX_LENGTHS = 6  # distinct lengths of mixed sequences in a run: compiled models recompile for each
+from .shares import few_shares, nearest, wanted_share
 
 
 @dataclass(frozen=True)
 class Mix:
-    """A mixed step: the planned share of its blocks that are fine, and the floor and ceiling of its look."""
+    """A mixed or focus step: the planned share of its blocks that are fine, or of its tokens that are queried
+    (all of them where the focus look refreshes), and the floor and ceiling of its look."""
 
     share: float
     floor: float
@@ -30,7 +32,7 @@ class PlannedPass:
     """One run of the sampler: its sigmas (steps + 1, falling, in the model's unit), a level per step.
 
     mixes: where any step is mixed, a Mix per step, None for dense ones; a mixed step's level is that of its
-    coarse tokens.
+    coarse tokens, and 0 makes it a focus step.
     """
 
     sigmas: tuple[float, ...]
@@ -59,6 +61,13 @@ class PlannedPass:
             for level, mix in zip(self.levels, mixes)
         )
 
+    def kept_tokens(self, canvas: Canvas) -> tuple[int, ...]:
+        """Image tokens per sample of each step that are only seen, as keys and values kept from before."""
+        focus = (mix is not None and level == 0 for level, mix in zip(self.levels, self.mixes))
+        if not self.mixes:
+            return (0,) * self.steps
+        return tuple(canvas.tokens(0) - n if f else 0 for n, f in zip(self.tokens(canvas), focus))
+
     def step_at(self, sigma: float) -> int:
         """The step that an evaluation at `sigma` belongs to: the last one that starts at or above it.
 
@@ -80,7 +89,7 @@ class Plan:
     @property
     def plain(self) -> bool:
         """Whether the sampler just runs as it would without Fresco."""
-        return len(self.passes) == 1 and not any(self.passes[0].levels)
+        return len(self.passes) == 1 and not any(self.passes[0].levels) and not self.passes[0].mixes
 
     @property
     def steps(self) -> int:
@@ -97,16 +106,30 @@ class Plan:
 
     @property
     def mixed_shares(self) -> tuple[float, ...]:
-        """The distinct shares of fine blocks of the mixed steps, rising: MAX_LENGTHS at the most."""
-        return tuple(sorted({mix.share for p in self.passes for mix in p.mixes if mix is not None}))
+        """The distinct shares of fine blocks of the mixed steps, rising: `shares.MAX_LENGTHS` at the most."""
+        return self._shares(focus=False)
+
+    @property
+    def focus_shares(self) -> tuple[float, ...]:
+        """The distinct shares of queried tokens of the focus steps, rising; 1 among them."""
+        return self._shares(focus=True)
+
+    def _shares(self, focus: bool) -> tuple[float, ...]:
+        steps = (step for p in self.passes for step in zip(p.levels, p.mixes))
+        return tuple(sorted({m.share for level, m in steps if m is not None and (level == 0) == focus}))
 
     def dense(self) -> Plan:
-        """The same plan with every mixed step at full resolution, for models that take no mixed sequence."""
+        """The same plan with every mixed or focus step at full resolution, for models that take neither."""
+        return self.without_focus(mixed=False)
+
+    def without_focus(self, mixed: bool = True) -> Plan:
+        """The same plan with every focus step at full resolution; every mixed one too, unless `mixed`."""
         passes = []
         for p in self.passes:
-            mixes = p.mixes or (None,) * p.steps
-            levels = tuple(level if mix is None else 0 for level, mix in zip(p.levels, mixes))
-            passes.append(PlannedPass(p.sigmas, levels))
+            old = p.mixes or (None,) * p.steps
+            mixes = tuple(mix if level and mixed else None for level, mix in zip(p.levels, old))
+            levels = tuple(level if mix == new else 0 for level, mix, new in zip(p.levels, old, mixes))
+            passes.append(PlannedPass(p.sigmas, levels, mixes if any(mixes) else ()))
         return replace(self, passes=tuple(passes))
 
     def describe(self) -> str:
@@ -132,6 +155,7 @@ class Plan:
             seen = [n for n, kind in zip(tokens, kinds) if kind == (level, mixed)]
             counted = f"{min(seen)} to {max(seen)}" if min(seen) < max(seen) else f"{seen[0]}"
             what = f"mixed of full and {level_name(level)}" if mixed else f"at {level_name(level)}"
+            what = "focused at full" if mixed and level == 0 else what
             words.append(f"{len(seen)} {what} resolution ({counted} tokens)")
         return words
 
@@ -194,7 +218,7 @@ def make_plan(
             grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
         planned.append((grid, _looks(p, parts, grid, parameterisation)))
     plan = Plan(schedule, canvas, _planned(planned, canvas))
-    if not any(level for p in plan.passes for level in p.levels):
+    if not any(level or mix for p in plan.passes for level, mix in zip_longest(p.levels, p.mixes)):
         first = parameterisation.share(plan.passes[0].sigmas[0])
         return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
     return plan
@@ -324,41 +348,31 @@ def _planned(
 ) -> tuple[PlannedPass, ...]:
     """Passes of (sigmas, look per step) as planned: every mixed step with its share, the distinct ones few.
 
-    The share of a look grows evenly from its floor at its first step to its ceiling at its last. Steps whose
-    share leaves no block fine, or none coarse, are dense.
+    The share of a look grows evenly from its floor at its first step to its ceiling at its last. Mixed steps
+    whose share leaves no block fine, or none coarse, are dense. The first of adjoining focus steps queries
+    all tokens, and every REFRESH-th after it.
     """
-    wanted = [[_share(looks, step) for step in range(len(looks))] for _, looks in passes]
-    shares = sorted({share for row in wanted for share in row if share is not None})
-    if len(shares) > MAX_LENGTHS:
-        shares = [float(share) for share in np.linspace(shares[0], shares[-1], MAX_LENGTHS)]
+    wanted = [[wanted_share(looks, step) for step in range(len(looks))] for _, looks in passes]
+    shares = few_shares([look for _, looks in passes for look in looks], sum(wanted, []))
     planned = []
     for (sigmas, looks), row in zip(passes, wanted):
-        levels, mixes = [], []
+        levels: list[int] = []
+        mixes: list[Mix | None] = []
+        focused = 0  # steps since the first of these focus steps
         for look, share in zip(looks, row):
             level, mix = look.level, None
             if share is not None and look.fine is not None:
-                share = _nearest(shares, share)
+                share = nearest(shares[level], share)
                 rows, columns = canvas.blocks(level)
                 fine = canvas.fine_blocks(level, share)
-                if fine == rows * columns:
+                if level == 0:
+                    mix = Mix(share if focused % REFRESH and fine else 1.0, *look.fine)
+                elif fine == rows * columns:
                     level = 0
                 elif fine > 0:
                     mix = Mix(share, *look.fine)
+            focused = focused + 1 if mix is not None and level == 0 else 0
             levels.append(level)
             mixes.append(mix)
         planned.append(PlannedPass(sigmas, tuple(levels), tuple(mixes) if any(mixes) else ()))
     return tuple(planned)
-
-
-def _nearest(values: Sequence[float], value: float) -> float:
-    return min(values, key=lambda v: abs(v - value))
-
-
-def _share(looks: Sequence[Look], step: int) -> float | None:
-    """The share of fine blocks that a step's look asks for; None for dense looks."""
-    fine = looks[step].fine
-    if fine is None:
-        return None
-    steps = [i for i, look in enumerate(looks) if look == looks[step]]
-    part = (step - steps[0]) / (len(steps) - 1) if len(steps) > 1 else 0.5
-    return fine[0] + part * (fine[1] - fine[0])

@@ -8,12 +8,13 @@ A schedule is a frozen value that reads from and prints to one line:
     draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
+    draft 1/2; refine 0.9 focus 50%, full half of the tokens is queried, the others are there as they were
 
     schedule = pass { ";" pass }
     pass     = [ "draft" | "refine" sigma ] [ look { "," look } ] [ "to" sigma ]
-    look     = ( level | mixed ) [ "until" sigma ] [ "x" count | share "%" ]
+    look     = ( level | part ) [ "until" sigma ] [ "x" count | share "%" ]
     level    = "full" | "1/2" | "1/4" | "1/8"
-    mixed    = "mixed" ( share "%" | floor "%.." ceiling "%" )
+    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" )
 
 Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
 In a pass that is divided by `until`, the amount after the last look is the pass's own. Without any amount the
@@ -43,6 +44,7 @@ _WORDS = (
     "refine",
     "full",
     "mixed",
+    "focus",
     "until",
     "to",
     "off",
@@ -70,7 +72,8 @@ class Look:
     """How the model sees the canvas for some steps of a pass.
 
     level: 0 full, 1 half, 2 quarter resolution. fine: for a mixed look, floor and ceiling of the share (0..1)
-    of its blocks that are seen at full resolution, while the others are seen at `level`. until: the look
+    of its blocks that are seen at full resolution, while the others are seen at `level`; with level 0, for a
+    focus look, of the share of its tokens that are queried. until: the look
     lasts while the noise share is above this. count or share: its number of steps, or its share (0..1) of
     the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
     divided by `until` carries the amount of the pass.
@@ -86,13 +89,14 @@ class Look:
     def depth(self) -> tuple[float, float]:
         """How coarse the look is where it begins and where it ends: its level, less the share that is
         fine."""
-        floor, ceiling = self.fine or (0.0, 0.0)
+        floor, ceiling = (self.fine if self.level else None) or (0.0, 0.0)
         return self.level - floor, self.level - ceiling
 
     def __str__(self) -> str:
         words = [level_name(self.level)]
         if self.fine is not None:
-            words = ["mixed", "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
+            word = "mixed" if self.level else "focus"
+            words = [word, "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
         if self.until is not None:
             words.append(f"until {self.until:g}")
         return " ".join(words + _amount(self.count, self.share))
@@ -145,8 +149,9 @@ class Schedule:
 
     @property
     def off(self) -> bool:
-        """True where no step is coarse and there is one pass: the host's own sampling."""
-        return len(self.passes) == 1 and self.deepest == 0 and self.passes[0].end == 0.0
+        """True where every step is full and there is one pass: the host's own sampling."""
+        partly = any(look.level or look.fine for p in self.passes for look in p.looks)
+        return len(self.passes) == 1 and not partly and self.passes[0].end == 0.0
 
     @property
     def deepest(self) -> int:
@@ -243,15 +248,17 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
         raise ScheduleError(f"{quoted}: a look is missing between commas; expected 'full', '1/2' or '1/4'")
     kind, value = tokens[0]
     rest, fine = tokens[1:], None
-    if (kind, value) == ("word", "mixed"):
-        level, fine, rest = MIXED_LEVEL, _parse_fine(rest, quoted), rest[1:]
+    if (kind, value) in (("word", "mixed"), ("word", "focus")):
+        level = MIXED_LEVEL if value == "mixed" else 0
+        fine, rest = _parse_fine(value, rest, quoted), rest[1:]
     elif (kind, value) == ("word", "full") or (kind == "number" and float(value) == 1.0):
         level = 0
     elif kind == "level":
         level = _parse_level(value, quoted)
     else:
         raise ScheduleError(
-            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', '1/2' or '1/4'"
+            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', 'focus 50%', "
+            "'1/2' or '1/4'"
         )
     until, count, share = None, None, None
     while rest:
@@ -274,11 +281,12 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     return Look(level, until, count, share, fine)
 
 
-def _parse_fine(tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
+def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
     if not tokens or tokens[0][0] not in ("share", "range"):
+        what = "blocks that are fine" if word == "mixed" else "tokens that are queried"
         raise ScheduleError(
-            f"{quoted}: 'mixed' needs the share of the blocks that are fine, for example 'mixed 50%', or "
-            "'mixed 25%..75%' for a share that grows"
+            f"{quoted}: '{word}' needs the share of the {what}, for example '{word} 50%', or "
+            f"'{word} 25%..75%' for a share that grows"
         )
     parts = [float(part.strip(" %")) / 100.0 for part in tokens[0][1].split("..")]
     return parts[0], parts[-1]
@@ -319,7 +327,7 @@ def _check(schedule: Schedule) -> None:
             "before it, or a later pass would undo an earlier one"
         )
     last = schedule.passes[-1]
-    if last.looks[-1].level != 0:
+    if last.looks[-1].level != 0 or last.looks[-1].fine is not None:
         raise ScheduleError(
             f"'{schedule}' never becomes full: the last look of the last pass must be 'full'; add "
             "', full' to it or a pass such as '; refine 0.75'"
@@ -360,13 +368,15 @@ def _check_pass(p: Pass, where: str) -> None:
         floor, ceiling = look.fine or (0.0, 1.0)
         if not 0.0 <= floor <= ceiling <= 1.0 or floor == 1.0 or ceiling == 0.0:
             raise ScheduleError(
-                f"{where}: mixed from {floor * 100:g}% to {ceiling * 100:g}%; expected rising shares between "
-                "0% and 100%; for none of the blocks fine write '1/2', for all of them 'full'"
+                f"{where}: {'mixed' if look.level else 'focus'} from {floor * 100:g}% to {ceiling * 100:g}%; "
+                "expected rising shares between 0% and 100%; for none of the blocks fine write '1/2', for "
+                "all of them 'full'"
             )
-        if look.fine is not None and look.level != MIXED_LEVEL:
+        if look.fine is not None and look.level not in (0, MIXED_LEVEL):
             raise ScheduleError(f"{where}: mixed with level {look.level}; expected {MIXED_LEVEL}")
     depths = [look.depth for look in p.looks]
-    if any(b[0] > a[1] or b[1] > a[1] or a == b for a, b in zip(depths, depths[1:])):
+    twice = len({(look.level, look.fine) for look in p.looks}) < len(p.looks)
+    if twice or any(b[0] > a[1] or b[1] > a[1] for a, b in zip(depths, depths[1:])):
         raise ScheduleError(f"{where}: looks must go from coarse to fine within a pass, each once")
     if p.start is not None and not 0.0 < p.start < 1.0:
         raise ScheduleError(f"{where}: starts at sigma {p.start:g}; expected between 0 and 1")

@@ -109,12 +109,14 @@ class Run:
         reason = compat.unmergeable(conds)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+        if plan.focus_shares:
+            log.warning(
+                "Fresco takes focus steps at full resolution: no model family has an adapter for them"
+            )
+            plan = plan.without_focus()
         if plan.mixed_shares:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
-            if self.adapter is not None:
-                reason = compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
-            if self.kept_mask is not None:
-                reason = reason or "what inpainting keeps is bound to the whole grid"
+            reason = reason or self._unmixable(conds, model_options)
             if reason is None:
                 self.promoter = Promoter(self.settings.promotion, plan.canvas, plan.mixed_shares)
             else:
@@ -298,6 +300,14 @@ class Run:
         self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()
+
+    def _unmixable(self, conds: dict[str, list[dict]], model_options: dict) -> str | None:
+        """Why this run cannot take the mixed steps that its model's adapter could; None if it can."""
+        if self.settings.promotion.order == "attention":
+            return "no adapter tells where attention goes; use another promotion order"
+        if self.kept_mask is not None:
+            return "what inpainting keeps is bound to the whole grid"
+        return compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
 
     def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
         """The level's state with what inpainting keeps as the model sees it: clean, in its family."""

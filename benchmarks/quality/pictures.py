@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fresco_core.demo.scenes import draw_scene, scene_ids
-from fresco_core.demo.subjects import LATENT_CHANNELS
+from fresco_core.demo.subjects import LATENT_CHANNELS, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
+from fresco_core.focus import KeyValues
+from fresco_core.layout import Layout
 from fresco_core.noise import hashed_noise
-from fresco_core.plan import Canvas, Plan, make_plan
+from fresco_core.plan import Canvas, Mix, Plan, make_plan
+from fresco_core.promotion import Promoter, Promotion
 from fresco_core.sampling import flow_sigmas, sample
 from fresco_core.schedule import parse
 from fresco_core.transform import level_size
@@ -87,11 +91,19 @@ class Studio:
         context, pooled = self.demo.prompt(ids)
         rewind, callback = REWINDS[setting.rewind](plan)
 
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return x - sigma.reshape(-1, 1, 1, 1) * self.demo.transformer(x, sigma, context, pooled)
-
+        denoise = PromptedDenoiser(self.demo.transformer, context, pooled, setting.frame)
+        promotion = Promotion(setting.order, setting.focus)
         start = time.perf_counter()
-        latents = sample(denoise, noise, plan, prior=setting.prior, callback=callback, rewind=rewind)
+        latents = sample(
+            denoise,
+            noise,
+            plan,
+            prior=setting.prior,
+            callback=callback,
+            rewind=rewind,
+            promotion=promotion,
+            clock=setting.clock,
+        )
         seconds = time.perf_counter() - start
         start = time.perf_counter()
         denoise(noise, torch.ones(len(ids)))
@@ -111,22 +123,39 @@ class Studio:
         return Drawn(latents, (pictures * 255.0).round() / 255.0)
 
     @torch.no_grad()
-    def step_flops(self, level: int) -> int:
+    def step_flops(self, level: int, share: float | None = None, frame: str = "aligned") -> int:
         """Floating-point operations of one evaluation of one picture at a level, as torch counts them:
-        products and attention, a multiply-add is two."""
-        height, width = level_size((self.canvas.height, self.canvas.width), level)
-        context, pooled = self.demo.prompt(self.ids[:1])
+        products and attention, a multiply-add is two. `share` of the blocks is fine, or, at level 0,
+        queried."""
+        denoise = PromptedDenoiser(self.demo.transformer, *self.demo.prompt(self.ids[:1]), frame)
+        full, low = (
+            torch.zeros(1, LATENT_CHANNELS, *level_size((self.canvas.height, self.canvas.width), k))
+            for k in (0, level)
+        )
+        sigma, memory = torch.ones(1), KeyValues()
+        if share is not None and level == 0:
+            denoise.focus(full, sigma, self._some_layout(0, 1.0), memory)
         counter = FlopCounterMode(display=False)
         with counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            self.demo.transformer(
-                torch.zeros(1, LATENT_CHANNELS, height, width), torch.ones(1), context, pooled
-            )
+            if share is None:
+                denoise(low, sigma)
+            elif level == 0:
+                denoise.focus(full, sigma, self._some_layout(0, share), memory)
+            else:
+                denoise.mixed(full, sigma, low, sigma, self._some_layout(level, share))
         return counter.get_total_flops()
+
+    def _some_layout(self, level: int, share: float) -> Layout:
+        promoter = Promoter(Promotion("even", "even"), self.canvas, (share,), level)
+        return promoter.layout(Mix(share, share, share), 1, torch.device("cpu"))
 
     def flops(self, setting: Setting) -> int:
         """Of one picture of a setting."""
-        levels = [level for p in self.plan(setting).passes for level in p.levels]
-        return sum(levels.count(level) * self.step_flops(level) for level in set(levels))
+        passes = self.plan(setting).passes
+        mixes = [p.mix_at(step) for p in passes for step in range(p.steps)]
+        levels = [level for p in passes for level in p.levels]
+        kinds = Counter(zip(levels, (None if mix is None else mix.share for mix in mixes), strict=True))
+        return sum(n * self.step_flops(*kind, setting.frame) for kind, n in kinds.items())
 
 
 def _budget_of(demo: DemoWeights) -> Budget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from fresco_core.schedule import PRESETS
 
@@ -14,26 +14,46 @@ class Setting:
     """One way to sample.
 
     schedule: as `fresco_core.schedule.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
-    name in `benchmarks.quality.rewinds.REWINDS`.
+    name in `benchmarks.quality.rewinds.REWINDS`. order, focus: which blocks mixed looks refine first, and
+    which tokens focus looks query first. clock, frame: of mixed looks, see `fresco_core.mixed.CLOCKS` and
+    `fresco_core.demo.attention.FRAMES`.
     """
 
     schedule: str
     steps: int
     prior: str = "smooth"
     rewind: str = "shared"
+    order: str = "low"
+    focus: str = "high"
+    clock: str = "native"
+    frame: str = "aligned"
+
+    @property
+    def options(self) -> list[str]:
+        """Everything but schedule and steps in words; what has its default value is left out."""
+        words = {
+            "prior": self.prior,
+            "rewind": f"{self.rewind} rewind",
+            "order": f"{self.order} first",
+            "focus": f"focus on {self.focus}",
+            "clock": f"{self.clock} clock",
+            "frame": f"{self.frame} frame",
+        }
+        return [words[f.name] for f in fields(self) if f.name in words and getattr(self, f.name) != f.default]
 
     @property
     def name(self) -> str:
         """In words; what has its default value is left out."""
-        words = [f"{self.steps} steps", self.schedule]
-        words += [self.prior] if self.prior != "smooth" else []
-        words += [f"{self.rewind} rewind"] if self.rewind != "shared" else []
-        return " | ".join(words)
+        return " | ".join([f"{self.steps} steps", self.schedule, *self.options])
 
     @property
     def key(self) -> str:
         """A short name for files, the same for equal settings only."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        own = asdict(self)
+        for name in ("order", "focus", "clock", "frame"):  # what was measured before they came keeps its name
+            if own[name] == getattr(Setting, name):
+                del own[name]
+        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def plain(self) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..canvas import Canvas
+from ..focus import KeyValues
 from ..layout import Layout
 from ..look import Denoiser
 from ..mixed import MixedDenoiser
+from ..received import ReceivedAttention
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
 from .transformer import DemoTransformer
@@ -38,22 +40,38 @@ class Subject:
 
 @dataclass(frozen=True)
 class PromptedDenoiser:
-    """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1."""
+    """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1.
+
+    frame: positions of mixed sequences, one of `attention.FRAMES`. received: where evaluations write what
+    received attention, if anywhere.
+    """
 
     transformer: DemoTransformer
     context: Tensor
     pooled: Tensor
+    frame: str = "aligned"
+    received: ReceivedAttention | None = None
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Clean prediction of latents x (B, 16, H, W) at sigma (B,)."""
-        return _clean(x, sigma, self.transformer(x, sigma, *self._prompts(len(x))))
+        return _clean(x, sigma, self.transformer(x, sigma, *self._prompts(len(x)), received=self.received))
 
     def mixed(
         self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout
     ) -> tuple[Tensor, Tensor]:
         """As `MixedDenoiser.mixed`."""
-        fine, coarse = self.transformer.mixed(x, sigma, state, state_sigma, layout, *self._prompts(len(x)))
+        fine, coarse = self.transformer.mixed(
+            x, sigma, state, state_sigma, layout, *self._prompts(len(x)), self.frame, self.received
+        )
         return _clean(x, sigma, fine), _clean(state, state_sigma, coarse)
+
+    def focus(self, x: Tensor, sigma: Tensor, layout: Layout, memory: KeyValues) -> Tensor:
+        """As `FocusDenoiser.focus`."""
+        return _clean(x, sigma, self.transformer.focus(x, sigma, layout, memory, *self._prompts(len(x))))
+
+    def watched(self, received: ReceivedAttention) -> PromptedDenoiser:
+        """As `AttentiveDenoiser.watched`."""
+        return replace(self, received=received)
 
     def _prompts(self, batch: int) -> tuple[Tensor, Tensor]:
         return self.context.expand(batch, -1, -1), self.pooled.expand(batch, -1)
