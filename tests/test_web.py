@@ -19,6 +19,10 @@ def test_the_browser_modules():
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
         pytest.skip(f"NODE IS TOO OLD: found {version.strip()}, the browser modules need 20.19 or newer")
     done = subprocess.run(
-        [node, "--test", "readout.test.mjs", "plan_view.test.mjs"], cwd=WEB, capture_output=True, text=True, timeout=60
+        [node, "--test", "readout.test.mjs", "plan_view.test.mjs"],
+        cwd=WEB,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

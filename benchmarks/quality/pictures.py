@@ -16,10 +16,10 @@ from fresco_core.demo.scenes import draw_scene, scene_ids
 from fresco_core.demo.subjects import LATENT_CHANNELS
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
+from fresco_core.grammar import parse
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, Plan, make_plan
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.schedule import parse
 from fresco_core.transform import level_size
 from tools.demo.budgets import BUDGETS, Budget
 from tools.demo.render import Renderer

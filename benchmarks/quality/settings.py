@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from fresco_core.schedule import PRESETS
+from fresco_core.presets import PRESETS
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from benchmarks.quality.statistics import (
 )
 from benchmarks.quality.store import Store
 from fresco_core.clock import FLOW
+from fresco_core.grammar import parse
 from fresco_core.plan import Canvas, make_plan
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.schedule import parse
 from fresco_core.transform import merge
 
 
