@@ -21,6 +21,7 @@ from .presets import PRESETS, preset
 from .promotion import ORDERS, Promoter, Promotion
 from .sampling import flow_sigmas, sample, sample_euler
 from .schedule import Look, Pass, Schedule, ScheduleError
+from .settling import Settling
 from .trace import Evaluation, Trace
 from .transform import expand, join, merge, split
 
@@ -48,6 +49,7 @@ __all__ = [
     "Promotion",
     "Schedule",
     "ScheduleError",
+    "Settling",
     "Trace",
     "VarianceExploding",
     "check_finite",

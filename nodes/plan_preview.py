@@ -180,6 +180,7 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
             }
             for s in stages(plan)
         ],
+        "open": plan.open,
         "tokens": sum(tokens),
         "full_tokens": plan.full_tokens(),
         "flops": None if flops is None else spent,

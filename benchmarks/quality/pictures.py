@@ -20,6 +20,7 @@ from fresco_core.grammar import parse
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, Plan, make_plan
 from fresco_core.sampling import flow_sigmas, sample
+from fresco_core.trace import Trace
 from fresco_core.transform import level_size
 from tools.demo.budgets import BUDGETS, Budget
 from tools.demo.render import Renderer
@@ -63,6 +64,7 @@ class Studio:
         self.canvas = Canvas(side, side, patch=PATCH)
         random = np.random.default_rng(PROMPT_SEED)
         vocabulary = self.demo.vocabulary
+        self._settled: dict[str, list[int]] = {}
         self.ids = scene_ids([draw_scene(vocabulary, random) for _ in range(count)], vocabulary)
 
     @property
@@ -78,8 +80,8 @@ class Studio:
         return plan
 
     @torch.no_grad()
-    def draw(self, setting: Setting, shard: slice) -> Drawn:
-        """The setting's pictures of some prompts; noise is bound to the prompt's index."""
+    def draw(self, setting: Setting, shard: slice, trace: Trace | None = None) -> Drawn:
+        """The setting's pictures of some prompts; noise is bound to the prompt's index. `trace` records."""
         plan = self.plan(setting)
         ids = self.ids[shard]
         size = (len(ids), LATENT_CHANNELS, self.canvas.height, self.canvas.width)
@@ -91,7 +93,9 @@ class Studio:
             return x - sigma.reshape(-1, 1, 1, 1) * self.demo.transformer(x, sigma, context, pooled)
 
         start = time.perf_counter()
-        latents = sample(denoise, noise, plan, prior=setting.prior, callback=callback, rewind=rewind)
+        latents = sample(
+            denoise, noise, plan, prior=setting.prior, callback=callback, trace=trace, rewind=rewind
+        )
         seconds = time.perf_counter() - start
         start = time.perf_counter()
         denoise(noise, torch.ones(len(ids)))
@@ -123,9 +127,24 @@ class Studio:
             )
         return counter.get_total_flops()
 
+    def levels(self, setting: Setting) -> list[int]:
+        """Of a setting's steps; where the run settles them, those that the first shard came to."""
+        plan = self.plan(setting)
+        if not plan.open:
+            return [level for p in plan.passes for level in p.levels]
+        if setting.key not in self._settled:
+            trace = Trace(SHARD, self.canvas, 2, plan)
+            self.draw(setting, self.shards[0], trace)
+            self._settled[setting.key] = [e.level for e in trace.evaluations]
+        return self._settled[setting.key]
+
+    def tokens(self, setting: Setting) -> int:
+        """Image tokens of one picture of a setting without mixed steps."""
+        return sum(self.canvas.tokens(level) for level in self.levels(setting))
+
     def flops(self, setting: Setting) -> int:
         """Of one picture of a setting."""
-        levels = [level for p in self.plan(setting).passes for level in p.levels]
+        levels = self.levels(setting)
         return sum(levels.count(level) * self.step_flops(level) for level in set(levels))
 
 

@@ -22,11 +22,14 @@ class StepCost:
 class PlanCost:
     """What the steps of a plan cost, and one step at full resolution, in FLOPs for one evaluation a step.
 
-    Solvers that evaluate more than once a step multiply all of it alike, so that the gains stay.
+    least: whether the plan leaves levels to the run (`auto`), so that this is the least that it can cost, and
+    the gains are the largest possible. Solvers that evaluate more than once a step multiply all of it alike,
+    so that the gains stay.
     """
 
     steps: tuple[StepCost, ...]
     full_step: int
+    least: bool = False
 
     @property
     def flops(self) -> int:
@@ -49,10 +52,11 @@ class PlanCost:
 
     def describe(self, baseline_steps: int = 0) -> str:
         """One line for the user; `baseline_steps` full steps are compared with too, unless 0."""
-        gains = f"{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
+        at_least, up_to = ("at least ", "up to ") if self.least else ("", "")
+        gains = f"{up_to}{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
         if baseline_steps:
             gains += f", {self.gain_over(baseline_steps):.2f}x less than {baseline_steps}"
-        return f"{in_words(self.full_step)} a full step, {in_words(self.flops)} in all: {gains}"
+        return f"{in_words(self.full_step)} a full step, {at_least}{in_words(self.flops)} in all: {gains}"
 
 
 def in_words(flops: int) -> str:
@@ -71,4 +75,4 @@ def plan_cost(
         for index, p in enumerate(plan.passes)
         for level, tokens in zip(p.levels, p.tokens(plan.canvas))
     )
-    return PlanCost(steps, architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens))
+    return PlanCost(steps, architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens), plan.open)
