@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..fresco_core.cost import Architecture, families
+from ..fresco_core import Canvas
+from ..fresco_core.cost import Architecture, families, trained_latents
 from . import compat
 
 if TYPE_CHECKING:
@@ -33,6 +35,12 @@ def architecture_of(model: Any) -> Architecture | None:
     except AttributeError as error:  # a host or pack that builds this class otherwise
         log.debug("the configuration of %s could not be read: %s", type(network).__name__, error)
         return None
+
+
+def trained_canvas(model: Any, shape: tuple[int, ...]) -> Canvas:
+    """The canvas of a latent of `shape`, with the sizes that the model is trained for, where known."""
+    canvas = compat.canvas_of(model, shape)
+    return replace(canvas, trained=trained_latents(architecture_of(model), compat.pixels_of(model)))
 
 
 def call_flops(run: Run, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]) -> tuple[int, int]:

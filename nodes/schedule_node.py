@@ -10,9 +10,8 @@ from comfy_execution.graph_utils import ExecutionBlocker
 
 from ..fresco_core import PRESETS, Schedule, ScheduleError, flow_sigmas, make_plan, preset
 from ..fresco_core.cost import MODELS
-from ..fresco_core.plan import Canvas
 from . import compat
-from .architecture import architecture_of
+from .architecture import architecture_of, trained_canvas
 from .plan_preview import known_setting
 from .run import describe_plan
 from .schedule_source import FROM_NUMBERS, FROM_TEXT, LEVELS, build
@@ -151,15 +150,17 @@ def describe(
     shape = (1, 16, 128, 128) if latent is None else tuple(latent["samples"].shape)
     try:
         if model is None:
-            architecture = MODELS["flux.1-dev"].architecture
-            plan = make_plan(schedule, flow_sigmas(steps), Canvas(shape[-2], shape[-1]))
+            assumed_model = MODELS["flux.1-dev"]
+            architecture = assumed_model.architecture
+            canvas = assumed_model.canvas(shape[-1] * assumed_model.pixels, shape[-2] * assumed_model.pixels)
+            plan = make_plan(schedule, flow_sigmas(steps), canvas)
         else:
             reason = compat.unsupported(model, shape)
             if reason is not None:
                 return f"runs plain: {reason}"
             sampling = compat.sampling_of(model)
             architecture = architecture_of(model.model)
-            canvas = compat.canvas_of(model.model, shape)
+            canvas = trained_canvas(model.model, shape)
             parameterisation = compat.parameterisation_of(sampling)
             assert parameterisation is not None
             plan = make_plan(schedule, sigmas.tolist(), canvas, parameterisation, float(sampling.sigma_max))
@@ -181,7 +182,7 @@ def setting_of(sigmas: list[float], model: Any, shape: tuple[int, ...]) -> dict 
     parameterisation = compat.parameterisation_of(sampling)
     assert parameterisation is not None
     return known_setting(
-        compat.canvas_of(model.model, shape),
+        trained_canvas(model.model, shape),
         sigmas,
         parameterisation,
         float(sampling.sigma_max),

@@ -83,6 +83,8 @@ test('figures and what they are of', () => {
   assert.deepEqual(figures(plan)[0], ['1.74×', 'less than 20 full steps'])
   assert.deepEqual(figures(plan)[2], ['820 TFLOPs', 'of 1.488 PFLOPs'])
   assert.equal(figures({ ...plan, flops: null, gain_over_baseline: null }).length, 2)
+  const open = figures({ ...plan, open: true }).map(([value]) => value)
+  assert.deepEqual(open, ['up to 1.74×', 'at least 45,056', 'at least 820 TFLOPs', 'up to 4.36×'])
   assert.equal(basis(plan), 'flux.1-dev, latent 128×128')
   assert.match(basis({ ...plan, assumed: ['sigmas'] }), /until the next run/)
 })

@@ -102,15 +102,17 @@ export function operations(flops) {
   return `${Number((flops / size).toPrecision(4))} ${unit}`
 }
 
-/** The numbers under the drawing: [[value, words], ...]. */
+/** The numbers under the drawing: [[value, words], ...]; bounds where the run settles levels itself. */
 export function figures(plan) {
   const count = plan.steps.length
+  const [upTo, atLeast] = plan.open ? ['up to ', 'at least '] : ['', '']
   const found = [
-    [`${plan.gain.toFixed(2)}×`, `less than ${count} full steps`],
-    [plan.tokens.toLocaleString('en'), `of ${plan.full_tokens.toLocaleString('en')} tokens`]
+    [`${upTo}${plan.gain.toFixed(2)}×`, `less than ${count} full steps`],
+    [`${atLeast}${plan.tokens.toLocaleString('en')}`, `of ${plan.full_tokens.toLocaleString('en')} tokens`]
   ]
-  if (plan.flops) found.push([operations(plan.flops), `of ${operations(plan.full_flops)}`])
-  if (plan.gain_over_baseline) found.push([`${plan.gain_over_baseline.toFixed(2)}×`, 'less than the baseline'])
+  if (plan.flops) found.push([`${atLeast}${operations(plan.flops)}`, `of ${operations(plan.full_flops)}`])
+  const baseline = plan.gain_over_baseline
+  if (baseline) found.push([`${upTo}${baseline.toFixed(2)}×`, 'less than the baseline'])
   return found
 }
 
