@@ -119,9 +119,12 @@ class Run:
             plan = plan.without_focus()
         if plan.mixed_shares:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
+            if self.adapter is not None:
+                reason = compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
             if self.settings.promotion.order == "attention":
                 reason = reason or "no adapter tells where attention goes; use another promotion order"
-            reason = reason or compat.unmixable(conds, model_options)
+            if self.kept_mask is not None:
+                reason = reason or "what inpainting keeps is bound to the whole grid"
             if reason is None:
                 self.promoter = Promoter(self.settings.promotion, plan.canvas, plan.mixed_shares)
             else:
@@ -219,9 +222,15 @@ class Run:
         canvas, last = self._continued(x, sigma, transformer_options)
         if last is not None:
             last = repeated(extend(last, (canvas.shape[-2], canvas.shape[-1])), canvas.shape[0])
-        clock, parameterisation = self.settings.clock, self.parameterisation
-        state, state_sigma = level_state(canvas, sigma, self.level, clock, parameterisation, last)
+        parameterisation = self.parameterisation
+        state, state_sigma = level_state(canvas, sigma, self.level, self.clock, parameterisation, last)
         return self.packed(canvas), self.packed(state), state_sigma
+
+    @property
+    def clock(self) -> str:
+        """The clock of coarse tokens: the one that was asked for, or `shared` where the family has only
+        that."""
+        return self.settings.clock if self.adapter.NATIVE else "shared"
 
     def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
         """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""
