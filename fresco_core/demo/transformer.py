@@ -22,6 +22,7 @@ from ..cost.transformer import Architecture
 from ..layout import Layout
 from .attention import HEAD_SIZE, AlignedAttention, Attend, attend_dense, rotary
 from .autoencoder import LATENT_CHANNELS
+from .scenes import PROMPT_TOKENS
 
 PATCH = 2
 TIME_SIZE = 256
@@ -68,6 +69,7 @@ class TransformerShape:
             context=self.context_size,
             pooled=self.pooled_size,
             guidance=False,
+            text_tokens=PROMPT_TOKENS,
         )
 
 
