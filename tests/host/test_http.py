@@ -233,11 +233,13 @@ def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_run
 
 
 def test_a_schedule_that_does_not_fit_the_sampler_is_explained_on_the_node(server):
-    entry = server.run(workflow(schedule="draft 1/2 x4; refine 0.75 x4"))
+    prompt, words = workflow(schedule="draft 1/2 x4; refine 0.75 x4"), "sets 8 steps, but the sampler has 20"
+    entry = server.run(prompt)
     assert entry["status"]["status_str"] == "error"
     errors = [data for kind, data in entry["status"]["messages"] if kind == "execution_error"]
-    assert errors[0]["node_type"] == "FrescoKSampler"
-    assert "sets 8 steps, but the sampler has 20" in errors[0]["exception_message"]
+    assert errors[0]["node_type"] == "FrescoKSampler" and words in errors[0]["exception_message"]
+    texts, _, events = server.watch(prompt)
+    assert events[-1] == "execution_error" and words in texts["9"], "the node itself says so"
 
 
 def test_a_trace_from_another_run_is_refused(server):

@@ -1,79 +1,51 @@
-// The schedule editor in a real browser, in both renderers; started as browser.test.mjs is.
+// The schedule editor on FrescoSchedule.
 
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
-import { after, before, test } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
-import { MINUTE, launch, load, lookAt, open, photograph, promptOf, read, run } from './frontend.mjs'
+import { test } from 'node:test'
+import { demo, eventually, intoSubgraph, load, lookAt, photograph, promptOf, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
-const { FRESCO_OUT } = process.env
 const TEXT = 'draft 1/2 60%; refine 0.75 40%'
 const SHARE_OF_STEP_12 = 0.596 // of the canvas's width, in a drawing of 12 and 8 steps
 
-let browser
-before(async () => {
-  mkdirSync(FRESCO_OUT, { recursive: true })
-  browser = await launch()
-})
-after(() => browser.close())
-
 /** The demo's graph in API format with a Fresco Schedule of its own before its sampler. */
-function graph() {
-  const prompt = read('workflows/api/fresco_demo.json')
-  const [sampler] = Object.entries(prompt).find(([, node]) => node.class_type === 'FrescoKSampler')
-  const { model, latent_image } = prompt[sampler].inputs
-  const widgets = { preset: 'from text', text: TEXT, draft_level: '1/2', draft_share: 0.6, refine_from: 0.75 }
+export function scheduled(text = TEXT) {
+  const prompt = demo({ schedule: ['90', 0] })
+  const { model, latent_image } = samplerOf(prompt).inputs
+  const widgets = { preset: 'from text', text, draft_level: '1/2', draft_share: 0.6, refine_from: 0.75 }
   prompt[90] = {
     class_type: 'FrescoSchedule',
     inputs: { ...widgets, steps: 20, scheduler: 'simple', model, latent: latent_image, baseline_steps: 50 }
   }
-  prompt[sampler].inputs.schedule = ['90', 0]
   return prompt
 }
 
-/** Wait until `find` gives what is expected, or say what it gives instead. */
-async function eventually(find, expected, message) {
-  const matches = (found) => (expected instanceof RegExp ? expected.test(found) : isDeepStrictEqual(found, expected))
-  let found = await find()
-  for (let tries = 0; !matches(found) && tries < 100; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    found = await find()
-  }
-  assert[expected instanceof RegExp ? 'match' : 'deepEqual'](found, expected, message)
-}
-
-async function start(renderer) {
-  const { page, errors } = await open(browser, renderer)
-  await page.evaluate((prompt) => app.loadApiJson(prompt, 'editor'), graph())
-  await lookAt(page, 'FrescoSchedule')
-  const editor = page.locator('.fresco-editor')
-  await editor.locator('.figures b').first().waitFor()
+export function testEditor(on, renderer) {
+  const editor = () => on.page.locator('.fresco-editor')
+  const text = (part) => editor().locator(part).innerText()
   const widgets = () =>
-    page.evaluate(() => app.graph.nodes.find((n) => n.type === 'FrescoSchedule').widgets.slice(0, 2).map((w) => w.value))
-  const text = (part) => editor.locator(part).textContent()
+    on.page.evaluate(() => app.canvas.graph.nodes.find((n) => n.type === 'FrescoSchedule').widgets.slice(0, 2).map((w) => w.value))
   const drag = async (from, to) => {
-    const box = await editor.locator('canvas').boundingBox()
+    const box = await editor().locator('canvas').boundingBox()
     const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height]
-    await page.mouse.move(...at(from))
-    await page.mouse.down()
-    await page.mouse.move(...at(to), { steps: 5 })
+    await on.page.mouse.move(...at(from))
+    await on.page.mouse.down()
+    await on.page.mouse.move(...at(to), { steps: 5 })
   }
-  return { page, errors, editor, widgets, text, drag }
-}
 
-for (const renderer of ['classic', 'vue']) {
-  test(`${renderer}: stages are dragged, undone, saved and reloaded`, { timeout: 3 * MINUTE }, async () => {
-    const { page, errors, editor, widgets, text, drag } = await start(renderer)
+  test('stages are dragged, undone, saved and reloaded', async () => {
+    const { page } = on
+    await load(page, scheduled())
+    await lookAt(page, 'FrescoSchedule')
     await eventually(() => text('.basis'), /flux\.1-dev, latent 24×24 \(until the node has run/)
     await run(page)
     await eventually(() => text('.basis'), /^[^(]+, latent 24×24$/)
-    await eventually(() => text('.figures'), /less than 20 full steps\s*1,584 of 2,880 tokens.*GFLOPs.*less than the baseline/)
+    await eventually(() => text('.figures'), /less than 20 full steps[^]*1,584[^]*of 2,880 tokens[^]*less than the baseline[^]*GFLOPs/)
     await photograph(page, `editor_${renderer}`)
 
     await drag([SHARE_OF_STEP_12, 0.8], [0.42, 0.8])
-    await eventually(() => text('.figures'), /2,016 of 2,880 tokens/, 'while dragging')
-    await eventually(widgets, ['from text', TEXT], 'nothing is written before the end of the drag')
-    await page.screenshot({ path: `${FRESCO_OUT}/editor_drag_${renderer}.png` })
+    await eventually(() => text('.figures'), /2,016\s+of 2,880 tokens/, 'while dragging')
+    assert.deepEqual(await widgets(), ['from text', TEXT], 'nothing is written before the end of the drag')
+    await screenshot(page, `editor_drag_${renderer}`)
     await page.mouse.up()
     await eventually(widgets, ['from text', 'draft 1/2 40%; refine 0.75 60%'])
 
@@ -83,52 +55,45 @@ for (const renderer of ['classic', 'vue']) {
 
     await drag([0.7, 0.3], [0.7, 0.55])
     await eventually(() => text('.problem'), /never becomes full/)
-    await page.screenshot({ path: `${FRESCO_OUT}/editor_invalid_${renderer}.png` })
+    await screenshot(page, `editor_invalid_${renderer}`)
     await page.mouse.up()
-    await eventually(widgets, ['from text', 'draft 1/4 40%; refine 0.75 60%'], 'what is invalid is not kept')
+    await eventually(() => text('.figures'), /of 2,880 tokens/, 'the drawing is of the node again')
+    assert.deepEqual(await widgets(), ['from text', 'draft 1/4 40%; refine 0.75 60%'], 'what is invalid is not kept')
 
     await page.evaluate(() => app.extensionManager.command.execute('Comfy.Undo'))
     await eventually(widgets, ['from text', 'draft 1/2 40%; refine 0.75 60%'])
-    await eventually(() => text('.figures'), /of [\d,]+ tokens/)
+    await eventually(() => text('.figures'), /2,016\s+of 2,880 tokens/, 'the drawing is undone with the widgets')
 
-    await editor.focus()
+    await editor().focus()
     await page.keyboard.press('ArrowRight')
     await eventually(widgets, ['from text', 'draft 1/2 45%; refine 0.75 55%'])
+  })
 
+  test('the editor is not part of what is saved, and presets are a click', async () => {
+    const { page } = on
     const before = await promptOf(page)
-    const saved = await page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())))
+    const saved = await savedOf(page)
     const values = saved.nodes.find((n) => n.type === 'FrescoSchedule').widgets_values
     assert.equal(values.length, 8, 'the editor itself is not saved')
     await load(page, saved)
     assert.deepEqual(await promptOf(page), before)
-    await editor.getByRole('button', { name: 'fast' }).click()
-    await eventually(async () => (await widgets())[0], /^fast$/)
-    assert.deepEqual(errors, [])
-    await page.close()
+    await eventually(() => text('.figures'), /of 2,880 tokens/)
+    for (const preset of ['fast', 'progressive']) {
+      await editor().getByRole('button', { name: preset }).click()
+      await eventually(async () => (await widgets())[0], new RegExp(`^${preset}$`))
+    }
+    await eventually(() => editor().getByRole('button', { pressed: true }).innerText(), /^progressive$/)
+    await screenshot(page, `editor_progressive_${renderer}`)
   })
 
-  test(`${renderer}: in a subgraph`, { timeout: 3 * MINUTE }, async () => {
-    const { page, errors, editor, widgets, drag } = await start(renderer)
-    const id = await page.evaluate(() => {
-      const node = app.graph.nodes.find((n) => n.type === 'FrescoSchedule')
-      const { node: holder } = app.graph.convertToSubgraph(new Set([node]))
-      app.canvas.openSubgraph(holder.subgraph, holder)
-      return `${holder.id}:${holder.subgraph.nodes[0].id}`
-    })
-    await page.waitForTimeout(800)
-    await page.evaluate(() => {
-      const node = app.canvas.graph.nodes[0]
-      app.canvas.ds.scale = 1
-      app.canvas.ds.offset = [-node.pos[0] + 540, -node.pos[1] + 110]
-      app.canvas.setDirty(true, true)
-    })
-    await page.waitForTimeout(500)
+  test('in a subgraph', async () => {
+    const { page } = on
+    await load(page, scheduled())
+    const id = await intoSubgraph(page, 'FrescoSchedule')
     await run(page)
-    await editor.getByText(/^[^(]+, latent 24×24$/).waitFor()
+    await eventually(() => text('.basis'), /^[^(]+, latent 24×24$/)
     await drag([SHARE_OF_STEP_12, 0.8], [0.42, 0.8])
     await page.mouse.up()
     await eventually(async () => (await promptOf(page))[id].inputs.text, /^draft 1\/2 40%; refine 0\.75 60%$/)
-    assert.deepEqual(errors, [])
-    await page.close()
   })
 }

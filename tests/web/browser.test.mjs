@@ -1,0 +1,16 @@
+// The pack in a real browser on a booted host. Started by tests/host/test_browser.py, which says where the host, the
+// browser and the folder for screenshots are.
+
+import { testEditor } from './editor_in_browser.mjs'
+import { testErrors } from './errors_in_browser.mjs'
+import { inBothRenderers } from './frontend.mjs'
+import { testGraphs } from './graphs_in_browser.mjs'
+import { testLanguage, testViewer } from './viewer_in_browser.mjs'
+
+inBothRenderers((on, renderer) => {
+  testGraphs(on, renderer)
+  testViewer(on, renderer)
+  testEditor(on, renderer)
+  testErrors(on, renderer)
+  testLanguage(on, renderer)
+})
