@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 import nodes as host_nodes
 
-from ..fresco_core import Canvas, Schedule, Trace
+from ..fresco_core import Canvas, Schedule, ScheduleError, Trace
 from . import compat
 from .types import (
     CATEGORY,
@@ -139,18 +139,12 @@ class FrescoKSampler(io.ComfyNode):
             baseline_steps=baseline_steps,
             live=live_heatmap,
         )
-        (latent,) = host_nodes.common_ksampler(
-            patched,
-            seed,
-            steps,
-            cfg,
-            sampler_name,
-            scheduler,
-            positive,
-            negative,
-            latent_image,
-            denoise=denoise,
-        )
+        inputs = (seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image)
+        try:
+            (latent,) = host_nodes.common_ksampler(patched, *inputs, denoise=denoise)
+        except ScheduleError as error:
+            compat.show_text(cls, str(error))
+            raise
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
         trace.sign(latent["samples"])
         return io.NodeOutput(latent, trace)
