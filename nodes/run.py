@@ -39,6 +39,7 @@ from ..fresco_core.transform import (
     unpack_channels,
 )
 from . import compat
+from .architecture import with_text_of
 from .families import adapter_of
 
 log = logging.getLogger(__name__)
@@ -133,7 +134,8 @@ class Run:
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
         self.plan = self.trace.plan = plan
-        words = describe_plan(plan, self.architecture, self.settings.baseline_steps)
+        architecture = None if self.architecture is None else with_text_of(self.architecture, conds)
+        words = describe_plan(plan, architecture, self.settings.baseline_steps)
         if self.settings.tell is not None:
             self.settings.tell(words)
         if not plan.plain:
