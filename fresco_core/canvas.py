@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .transform import level_size
 
@@ -14,6 +14,8 @@ class Canvas:
     """Size of the latent that a model samples: height, width in latent pixels, frames, and the model's patch.
 
     `patch` is the side of a token in latent pixels (1 for U-Nets), `frame_patch` its length in latent frames.
+    `trained`: the fewest and the most latent pixels a frame that the model makes good pictures of, (0, None)
+    where that is not known.
     """
 
     height: int
@@ -21,6 +23,7 @@ class Canvas:
     frames: int = 1
     patch: int = 2
     frame_patch: int = 1
+    trained: tuple[int, int | None] = field(default=(0, None), compare=False)
 
     def tokens(self, level: int) -> int:
         """Image tokens per sample that the model sees at `level`; sides are padded up to the patch."""
@@ -53,3 +56,12 @@ class Canvas:
     def allows(self, level: int) -> bool:
         """Whether `level` keeps at least two tokens a side."""
         return min(level_size((self.height, self.width), level)) >= MIN_TOKENS_PER_SIDE * self.patch
+
+    def pixels(self, level: int) -> int:
+        """Latent pixels of a frame at `level`."""
+        height, width = level_size((self.height, self.width), level)
+        return height * width
+
+    def suits(self, level: int) -> bool:
+        """Whether `level` keeps two tokens a side and is not smaller than the model is trained for."""
+        return self.allows(level) and self.pixels(level) >= self.trained[0]

@@ -99,16 +99,16 @@ def _with_lengths(schedule: Schedule, found: Sequence[Stage], lengths: Sequence[
         left = round(left - percent, 1)
         changes[place] = (
             {"count": length, "share": None} if counted else {"count": None, "share": percent / 100}
-        )
+        ) | {"least": 1}
     return _changed(schedule, changes)
 
 
 def set_level(schedule: Schedule, stage: int, level: int) -> Schedule:
-    """The schedule with another level in `stage`; a mixed stage becomes a plain one."""
+    """The schedule with another level in `stage`; a mixed or `auto` stage becomes a plain one."""
     places = [(i, j) for i, p in enumerate(schedule.passes) for j in range(len(p.looks))]
     if not 0 <= stage < len(places):
         raise ScheduleError(f"stage {stage + 1} is not there; the schedule has {len(places)} stages")
-    return _changed(schedule, {places[stage]: {"level": level, "fine": None}})
+    return _changed(schedule, {places[stage]: {"level": level, "fine": None, "auto": None, "about": False}})
 
 
 def set_start(schedule: Schedule, pass_index: int, share: float) -> Schedule:

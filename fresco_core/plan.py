@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-import numpy as np
-
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
-from .clock import FLOW, Flow, Parameterisation
+from .clock import FLOW, Parameterisation
+from .fitting import fitted
 from .focus import REFRESH
+from .grid import check_sigmas, pass_range, subgrid
 from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
 from .shares import few_shares, nearest, wanted_share
 
@@ -32,12 +31,14 @@ class PlannedPass:
     """One run of the sampler: its sigmas (steps + 1, falling, in the model's unit), a level per step.
 
     mixes: where any step is mixed, a Mix per step, None for dense ones; a mixed step's level is that of its
-    coarse tokens, and 0 makes it a focus step.
+    coarse tokens, and 0 makes it a focus step. tolerance: of a pass whose coarse steps are `auto`: each has
+    its level or a finer one, as settling.py finds in the run.
     """
 
     sigmas: tuple[float, ...]
     levels: tuple[int, ...]
     mixes: tuple[Mix | None, ...] = ()
+    tolerance: float | None = None
 
     @property
     def steps(self) -> int:
@@ -46,15 +47,15 @@ class PlannedPass:
 
     @property
     def uniform(self) -> bool:
-        """Whether all steps have one look."""
-        return len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
+        """Whether all steps have one look, known beforehand."""
+        return self.tolerance is None and len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
 
     def mix_at(self, step: int) -> Mix | None:
         """The mix of a step (negative: from the end), None if it is dense."""
         return self.mixes[step] if self.mixes else None
 
     def tokens(self, canvas: Canvas) -> tuple[int, ...]:
-        """Image tokens per sample of each step."""
+        """Image tokens per sample of each step; the least of an `auto` one."""
         mixes = self.mixes or (None,) * self.steps
         return tuple(
             canvas.tokens(level) if mix is None else canvas.mixed_tokens(level, mix.share)
@@ -79,7 +80,11 @@ class PlannedPass:
 
 @dataclass(frozen=True)
 class Plan:
-    """Passes to run. `reason`, where given, says why the run is plain against its schedule."""
+    """Passes to run.
+
+    schedule: fitted to the canvas, unless the run is plain. reason: where given, says why the run is plain
+    against its schedule.
+    """
 
     schedule: Schedule
     canvas: Canvas
@@ -95,6 +100,11 @@ class Plan:
     def steps(self) -> int:
         """Steps over all passes."""
         return sum(p.steps for p in self.passes)
+
+    @property
+    def open(self) -> bool:
+        """Whether levels are left to the run (`auto`): tokens and costs are then the least possible."""
+        return any(p.tolerance is not None for p in self.passes)
 
     def tokens(self) -> int:
         """Image tokens per sample over all steps, for one evaluation a step."""
@@ -129,7 +139,7 @@ class Plan:
             old = p.mixes or (None,) * p.steps
             mixes = tuple(mix if level and mixed else None for level, mix in zip(p.levels, old))
             levels = tuple(level if mix == new else 0 for level, mix, new in zip(p.levels, old, mixes))
-            passes.append(PlannedPass(p.sigmas, levels, mixes if any(mixes) else ()))
+            passes.append(replace(p, levels=levels, mixes=mixes if any(mixes) else ()))
         return replace(self, passes=tuple(passes))
 
     def describe(self) -> str:
@@ -140,9 +150,10 @@ class Plan:
         for index, p in enumerate(self.passes):
             looks = ", ".join(self._describe_looks(p))
             lines.append(f"pass {index + 1}: sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {looks}")
+        least, up_to = ("at least ", "up to ") if self.open else ("", "")
         lines.append(
-            f"{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
-            f"({self.full_tokens() / self.tokens():.2f}x fewer)"
+            f"{least}{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
+            f"({up_to}{self.full_tokens() / self.tokens():.2f}x fewer)"
         )
         return "\n".join(lines)
 
@@ -156,6 +167,9 @@ class Plan:
             counted = f"{min(seen)} to {max(seen)}" if min(seen) < max(seen) else f"{seen[0]}"
             what = f"mixed of full and {level_name(level)}" if mixed else f"at {level_name(level)}"
             what = "focused at full" if mixed and level == 0 else what
+            if p.tolerance is not None and level:
+                what += " or finer"
+                counted += f" to {self.canvas.tokens(0)}"
             words.append(f"{len(seen)} {what} resolution ({counted} tokens)")
         return words
 
@@ -178,22 +192,29 @@ def make_plan(
 
     A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid
     spreads them. A rewind to s goes to noise share s of a run that starts from `sigma_max` (default:
-    sigmas[0]), and to the same part of the starting share of a run that starts lower. Runs that cannot gain
-    come back plain with a reason. Raises ScheduleError where the schedule does not fit the steps, the sigmas
-    or the canvas.
+    sigmas[0]), and to the same part of the starting share of a run that starts lower. Looks marked `~` are
+    fitted to the canvas. Runs that cannot gain come back plain with a reason. Raises ScheduleError where the
+    schedule does not fit the steps, the sigmas or the canvas.
     """
     steps = max(len(sigmas) - 1, 0)
+    asked = schedule
 
     def plain(reason: str | None = None) -> Plan:
-        return plain_plan(schedule, sigmas, canvas, reason)
+        return plain_plan(asked, sigmas, canvas, reason)
 
     if schedule.off or steps == 0:
         return plain()
-    _check_sigmas(sigmas)
+    check_sigmas(sigmas)
     if not canvas.allows(1):
         return plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
             f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
+        )
+    schedule = fitted(schedule, canvas)
+    if asked.deepest and not schedule.deepest:
+        return plain(
+            f"half resolution of a latent of {canvas.height}x{canvas.width} has {canvas.pixels(1)} pixels a "
+            f"frame, and the model is trained for {canvas.trained[0]} at the least"
         )
     if not canvas.allows(schedule.deepest):
         possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
@@ -203,55 +224,40 @@ def make_plan(
             f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
             f"use {level_name(possible)} at the most, or a larger picture"
         )
-    needed = sum(len(pass_amounts(p)) for p in schedule.passes)
+    needed = sum(look.least for p in schedule.passes for look in pass_amounts(p))
     if steps < max(needed, 2):
-        return plain(f"a run of {steps} is too short for '{schedule}', which divides it into {needed} parts")
+        return plain(f"a run of {steps} is too short for '{schedule}', which needs {needed} steps")
     counts = _divide(schedule, steps)
     planned = []
     for p, parts in zip(schedule.passes, counts):
         grid = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
-            start, end = _range(p, sigmas, parameterisation, sigma_max)
+            start, end = pass_range(p, sigmas, parameterisation, sigma_max)
             if start <= end:
                 words = p.describe(alone=False)
                 return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
-            grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
+            grid = subgrid(sigmas, start, end, sum(parts), parameterisation)
         planned.append((grid, _looks(p, parts, grid, parameterisation)))
-    plan = Plan(schedule, canvas, _planned(planned, canvas))
+    tolerances = [p.looks[0].auto for p in schedule.passes]
+    passes = zip(_planned(planned, canvas), tolerances)
+    plan = Plan(schedule, canvas, tuple(replace(p, tolerance=auto) for p, auto in passes))
     if not any(level or mix for p in plan.passes for level, mix in zip_longest(p.levels, p.mixes)):
         first = parameterisation.share(plan.passes[0].sigmas[0])
         return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
     return plan
 
 
-def _check_sigmas(sigmas: Sequence[float]) -> None:
-    if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
-        raise ScheduleError(
-            f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
-            "check the scheduler node"
-        )
-    for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
-        if late > early:
-            raise ScheduleError(
-                f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
-                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
-            )
-
-
-def _short(sigmas: Sequence[float]) -> str:
-    return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
-
-
 def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
-    """Steps of each look that carries an amount, per pass; largest remainders, at least one step each."""
+    """Steps of each look that carries an amount, per pass; largest remainders, `least` steps each."""
     looks = [look for p in schedule.passes for look in pass_amounts(p)]
     fixed = sum(look.count or 0 for look in looks)
     free = [look for look in looks if look.count is None]
-    if (not free and fixed != steps) or fixed + len(free) > steps:
+    needed = fixed + sum(look.least for look in free)
+    if (not free and fixed != steps) or needed > steps:
         raise ScheduleError(
             f"'{schedule}' sets {fixed} steps{' and more' if free else ''}, but the sampler has "
             f"{steps}; set the "
-            f"sampler's steps to {fixed if not free else f'{fixed + len(free)} or more'}, or leave the "
+            f"sampler's steps to {fixed if not free else f'{needed} or more'}, or leave the "
             f"counts out "
             "and the steps are divided"
         )
@@ -262,70 +268,15 @@ def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
         float(look.count) if look.count is not None else steps * (even if look.share is None else look.share)
         for look in looks
     ]
-    counts = [look.count if look.count is not None else max(1, int(w)) for look, w in zip(looks, wanted)]
+    counts = [look.count or max(look.least, int(w)) for look, w in zip(looks, wanted)]
     movable = [i for i, look in enumerate(looks) if look.count is None]
     while movable and sum(counts) != steps:
         missing = 1 if sum(counts) < steps else -1
-        able = [i for i in movable if counts[i] + missing >= 1]
+        able = [i for i in movable if counts[i] + missing >= looks[i].least]
         i = max(able, key=lambda i: missing * (wanted[i] - counts[i]))
         counts[i] += missing
     parts = iter(counts)
     return [[next(parts) for _ in pass_amounts(p)] for p in schedule.passes]
-
-
-def _range(
-    p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation, sigma_max: float | None
-) -> tuple[float, float]:
-    """First and last sigma of a pass of several.
-
-    A run that starts clearly lower than pure noise (image to image) has its rewinds and early ends scaled to
-    the noise share that it starts from; schedulers that merely begin a little below it have not.
-    """
-    first, last = float(sigmas[0]), float(sigmas[-1])
-    part = parameterisation.share(first) / parameterisation.share(first if sigma_max is None else sigma_max)
-    part = 1.0 if part > 0.95 else part
-    start = first if p.start is None else min(parameterisation.from_share(p.start * part), first)
-    is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
-    end = last if is_last else parameterisation.from_share(p.end * part)
-    return start, end
-
-
-def _subgrid(
-    sigmas: Sequence[float], start: float, end: float, steps: int, parameterisation: Parameterisation
-) -> tuple[float, ...]:
-    """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
-
-    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
-    down to the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
-    """
-    grid = np.asarray(sigmas, dtype=np.float64)
-    if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
-        return tuple(float(s) for s in grid)
-    exploding = not isinstance(parameterisation, Flow)
-    positive = grid[grid > 0.0]
-    if exploding and start < positive[-1]:  # below all that the grid shows of its spread
-        return _exactly(np.linspace(start, end, steps + 1), start, end)
-    body = np.log(positive) if exploding else grid
-    lowest = math.log(end) if exploding and end > 0.0 else end
-    if lowest < body[-1] and (end > 0.0 or not exploding):
-        body = np.append(body, lowest)  # a draft runs on below the sigma at which the run itself ends
-    index = np.arange(len(body), dtype=np.float64)
-
-    def position(sigma: float) -> float:
-        if exploding:
-            sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
-        return float(np.interp(-sigma, -body, index))
-
-    jump = exploding and end == 0.0
-    values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
-    values = np.exp(values) if exploding else values
-    return _exactly(np.append(values, 0.0) if jump else values, start, end)
-
-
-def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
-    """The values in float32, as the sampler will have them, with the ends that were asked for."""
-    values[0], values[-1] = start, end
-    return tuple(float(v) for v in values.astype(np.float32))
 
 
 def _looks(

@@ -16,6 +16,7 @@ from .noise import check_finite
 from .plan import Plan
 from .promotion import Promoter, Promotion
 from .received import ReceivedAttention, watched
+from .settling import Settling
 from .trace import Trace
 
 Callback = Callable[[int, Tensor, Tensor], None]
@@ -72,6 +73,7 @@ def sample(
         denoise = watched(denoise, received)
     promoter = Promoter(promotion, plan.canvas, plan.mixed_shares)
     focus = Promoter(promotion, plan.canvas, plan.focus_shares, level=0)
+    settling = Settling(parameterisation)
     tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
     margin = Margin()
     x0 = torch.zeros_like(noise)
@@ -81,10 +83,14 @@ def sample(
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
         promoter.reset()
+        if planned.tolerance is not None:
+            settling.reset(x0, planned.levels[0])
         for sigma, sigma_next, level, mix in zip(
             sigmas, sigmas[1:], planned.levels, planned.mixes or (None,) * planned.steps, strict=False
         ):
             at, layout = sigma.expand(x.shape[0]), None
+            if planned.tolerance is not None:
+                level = settling.choose(level, planned.tolerance, settling.read(sigma))
             if mix is None:
                 x0 = look(denoise, x, at, level, parameterisation, prior, margin, x0)
             elif level == 0:
@@ -97,6 +103,8 @@ def sample(
                 x0 = mixed_look(
                     denoise, x, at, layout, plan.canvas, parameterisation, prior, margin, x0, clock
                 )
+            if planned.tolerance is not None:
+                settling.observe(x0, at, level)
             if trace is not None or plan.mixed_shares or plan.focus_shares:
                 variance = tracker.update(x0)
                 promoter.observe(x0, variance, received.shares)

@@ -1,61 +1,17 @@
 """The resolution schedule: passes over one canvas, each with the looks that its steps take at the model.
 
-A schedule is a frozen value that reads from and prints to one line:
-
-    full                                  every step at full resolution
-    1/2 until 0.55, full                  one pass; half resolution while sigma is above 0.55
-    1/2 60%, full 40%                     one pass; by share of the steps
-    draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
-    draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
-    1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
-    draft 1/2; refine 0.9 focus 50%, full half of the tokens is queried, the others are there as they were
-
-    schedule = pass { ";" pass }
-    pass     = [ "draft" | "refine" sigma ] [ look { "," look } ] [ "to" sigma ]
-    look     = ( level | part ) [ "until" sigma ] [ "x" count | share "%" ]
-    level    = "full" | "1/2" | "1/4" | "1/8"
-    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" )
-
-Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
-In a pass that is divided by `until`, the amount after the last look is the pass's own. Without any amount the
-steps are divided evenly among what has none.
+grammar.py reads it from one line of text; printing a schedule gives the line back.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
 from dataclasses import dataclass, field
 
 MAX_LEVEL = 3
 MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
-PRESETS: dict[str, str] = {
-    "off": "full",
-    "quality": "draft 1/2 50%; refine 0.9 50%",
-    "balanced": "draft 1/2 60%; refine 0.9 40%",
-    "fast": "draft 1/2 70%; refine 0.9 30%",
-    "single pass": "1/2 until 0.8, full",
-    "progressive": "1/2 40%, mixed 25%..75% 40%, full 20%",
-}
-
-_WORDS = (
-    "draft",
-    "refine",
-    "full",
-    "mixed",
-    "focus",
-    "until",
-    "to",
-    "off",
-    *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)),
-)
-_NUMBER = r"\d+(?:\.\d+)?|\.\d+"
-_TOKEN = re.compile(
-    rf"\s*(?:(?P<level>\d+\s*/\s*\d+)|x\s*(?P<count>\d+)\b"
-    rf"|(?P<range>(?:{_NUMBER})\s*%?\s*\.\.\s*(?:{_NUMBER})\s*%)|(?P<share>{_NUMBER})\s*%"
-    rf"|(?P<number>{_NUMBER})|(?P<word>[A-Za-z_]+)|(?P<other>\S))"
-)
+AUTO_LEVEL = 2  # the coarsest that `auto` begins with unless it names another
+AUTO_TOLERANCE = 0.01  # of `auto`: signal power over noise power up to which a detail band counts as noise
 
 
 def level_name(level: int) -> str:
@@ -76,7 +32,9 @@ class Look:
     focus look, of the share of its tokens that are queried. until: the look
     lasts while the noise share is above this. count or share: its number of steps, or its share (0..1) of
     the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
-    divided by `until` carries the amount of the pass.
+    divided by `until` carries the amount of the pass. least: it has at least that many steps, or the run is
+    plain. about: fitted to what the model is trained for. auto: the tolerance of a look that is as coarse as
+    `level` at first and becomes finer as the run's spectrum asks for.
     """
 
     level: int
@@ -84,11 +42,16 @@ class Look:
     count: int | None = None
     share: float | None = None
     fine: tuple[float, float] | None = None
+    least: int = 1
+    about: bool = False
+    auto: float | None = None
 
     @property
     def depth(self) -> tuple[float, float]:
         """How coarse the look is where it begins and where it ends: its level, less the share that is
-        fine."""
+        fine; of `auto`, nothing."""
+        if self.auto is not None:
+            return self.level, 0
         floor, ceiling = (self.fine if self.level else None) or (0.0, 0.0)
         return self.level - floor, self.level - ceiling
 
@@ -97,9 +60,13 @@ class Look:
         if self.fine is not None:
             word = "mixed" if self.level else "focus"
             words = [word, "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
+        if self.auto is not None:
+            words = ["auto"] + words * (self.level != AUTO_LEVEL)
+            words += [f"{self.auto:g}"] * (self.auto != AUTO_TOLERANCE)
         if self.until is not None:
             words.append(f"until {self.until:g}")
-        return " ".join(words + _amount(self.count, self.share))
+        words += _amount(self.count, self.share) + [f"min x{self.least}"] * (self.least > 1)
+        return "~" * self.about + " ".join(words)
 
 
 def _amount(count: int | None, share: float | None) -> list[str]:
@@ -157,150 +124,6 @@ class Schedule:
     def deepest(self) -> int:
         """The coarsest level used."""
         return max(look.level for p in self.passes for look in p.looks)
-
-
-def preset(name: str) -> Schedule:
-    """The schedule of that name in PRESETS; ScheduleError naming them all otherwise."""
-    if name not in PRESETS:
-        raise ScheduleError(f"unknown preset {name!r}; expected one of {', '.join(PRESETS)}")
-    return parse(PRESETS[name])
-
-
-def parse(text: str) -> Schedule:
-    """Read a schedule's one line. Raises ScheduleError that quotes the place and what is expected."""
-    if not isinstance(text, str) or not text.strip():
-        raise ScheduleError(
-            "the schedule is empty; write for example 'draft 1/2 60%; refine 0.9 40%', or 'full'"
-        )
-    if text.strip().lower() == "off":
-        return Schedule()
-    parts = text.strip().rstrip(";").split(";")
-    return Schedule(tuple(_parse_pass(part, index) for index, part in enumerate(parts)))
-
-
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found = []
-    for match in _TOKEN.finditer(text.rstrip()):
-        kind = match.lastgroup or ""
-        value = match.group(kind)
-        if kind == "word":
-            value = value.lower()
-            if value not in _WORDS:
-                near = difflib.get_close_matches(value, _WORDS, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else "."
-                raise ScheduleError(
-                    f"unknown word '{match.group(kind)}' in '{text.strip()}'{hint} A schedule knows "
-                    f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.75"
-                )
-        if kind == "other" and value != ",":
-            raise ScheduleError(
-                f"found '{value}' in '{text.strip()}'; expected looks separated by ',' "
-                "and passes separated by ';'"
-            )
-        found.append((kind, value))
-    return found
-
-
-def _parse_pass(text: str, index: int) -> Pass:
-    tokens = _tokens(text)
-    quoted = f"'{text.strip()}'"
-    start = None
-    if tokens and tokens[0] == ("word", "draft"):
-        if index:
-            raise ScheduleError(f"{quoted}: only the first pass is a draft; later passes are 'refine SIGMA'")
-        tokens = tokens[1:]
-    elif tokens and tokens[0] == ("word", "refine"):
-        if index == 0:
-            raise ScheduleError(
-                f"{quoted}: the first pass has nothing to refine; begin with 'draft 1/2; ...'"
-            )
-        if len(tokens) < 2 or tokens[1][0] != "number":
-            raise ScheduleError(
-                f"{quoted}: 'refine' needs the sigma that it starts from, for example 'refine 0.75'"
-            )
-        start = float(tokens[1][1])
-        tokens = tokens[2:]
-    elif index:
-        raise ScheduleError(
-            f"{quoted}: a later pass begins with 'refine SIGMA', for example 'refine 0.75 x8'"
-        )
-    end = 0.0
-    if len(tokens) >= 2 and tokens[-2] == ("word", "to"):
-        if tokens[-1][0] != "number":
-            raise ScheduleError(f"{quoted}: 'to' needs a sigma, for example 'to 0.1'")
-        end = float(tokens[-1][1])
-        tokens = tokens[:-2]
-    groups: list[list[tuple[str, str]]] = [[]]
-    for token in tokens:
-        if token == ("other", ","):
-            groups.append([])
-        else:
-            groups[-1].append(token)
-    if start is not None and (not groups[0] or groups[0][0][0] in ("count", "share")):
-        groups[0].insert(0, ("word", "full"))  # 'refine 0.75 x8' refines at full resolution
-    if not any(groups):
-        raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.75'")
-    return Pass(tuple(_parse_look(group, quoted) for group in groups), start, end)
-
-
-def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
-    if not tokens:
-        raise ScheduleError(f"{quoted}: a look is missing between commas; expected 'full', '1/2' or '1/4'")
-    kind, value = tokens[0]
-    rest, fine = tokens[1:], None
-    if (kind, value) in (("word", "mixed"), ("word", "focus")):
-        level = MIXED_LEVEL if value == "mixed" else 0
-        fine, rest = _parse_fine(value, rest, quoted), rest[1:]
-    elif (kind, value) == ("word", "full") or (kind == "number" and float(value) == 1.0):
-        level = 0
-    elif kind == "level":
-        level = _parse_level(value, quoted)
-    else:
-        raise ScheduleError(
-            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', 'focus 50%', "
-            "'1/2' or '1/4'"
-        )
-    until, count, share = None, None, None
-    while rest:
-        kind, value = rest[0]
-        if (kind, value) == ("word", "until"):
-            if until is not None or len(rest) < 2 or rest[1][0] != "number":
-                raise ScheduleError(f"{quoted}: 'until' needs one sigma, for example '1/2 until 0.55'")
-            until, rest = float(rest[1][1]), rest[2:]
-        elif kind in ("count", "share") and count is None and share is None:
-            if kind == "count":
-                count = int(value)
-            else:
-                share = float(value) / 100.0
-            rest = rest[1:]
-        else:
-            raise ScheduleError(
-                f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
-                "'until SIGMA', 'xCOUNT' or 'SHARE%'"
-            )
-    return Look(level, until, count, share, fine)
-
-
-def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
-    if not tokens or tokens[0][0] not in ("share", "range"):
-        what = "blocks that are fine" if word == "mixed" else "tokens that are queried"
-        raise ScheduleError(
-            f"{quoted}: '{word}' needs the share of the {what}, for example '{word} 50%', or "
-            f"'{word} 25%..75%' for a share that grows"
-        )
-    parts = [float(part.strip(" %")) / 100.0 for part in tokens[0][1].split("..")]
-    return parts[0], parts[-1]
-
-
-def _parse_level(value: str, quoted: str) -> int:
-    top, bottom = (int(n) for n in value.split("/"))
-    levels = {1 << k: k for k in range(MAX_LEVEL + 1)}
-    if top != 1 or bottom not in levels:
-        raise ScheduleError(
-            f"{quoted}: unknown level '{value}'; expected full, "
-            + ", ".join(f"1/{n}" for n in levels if n > 1)
-        )
-    return levels[bottom]
 
 
 def _check(schedule: Schedule) -> None:
@@ -365,6 +188,19 @@ def _check_pass(p: Pass, where: str) -> None:
             )
         if look.until is not None and not 0.0 < look.until < 1.0:
             raise ScheduleError(f"{where}: sigma {look.until:g} after 'until'; expected between 0 and 1")
+        if look.least < 1 or (look.least > 1 and (look.count is not None or p.by_sigma)):
+            raise ScheduleError(
+                f"{where}: 'min x{look.least}' belongs to a share of the steps, from x1 on, not to a "
+                "count or to a pass divided by 'until'"
+            )
+        if (look.about or look.auto is not None) and look.level == 0:
+            raise ScheduleError(
+                f"{where}: '~' and 'auto' go with a coarse level such as '1/2'; found '{look}'"
+            )
+        if look.auto is not None and (look is not p.looks[0] or look.about or look.auto <= 0.0):
+            raise ScheduleError(
+                f"{where}: 'auto' is the first look of its pass, without '~', with a tolerance above 0"
+            )
         floor, ceiling = look.fine or (0.0, 1.0)
         if not 0.0 <= floor <= ceiling <= 1.0 or floor == 1.0 or ceiling == 0.0:
             raise ScheduleError(

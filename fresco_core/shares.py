@@ -25,6 +25,7 @@ def few_shares(looks: Sequence[Look], wanted: Sequence[float | None]) -> dict[in
     """The shares that mixed and focus steps may have, by level: so few that a run has MAX_LENGTHS numbers of
     tokens at the most, its dense ones included."""
     dense = {look.level for look in looks if look.fine is None or look.level == 0}
+    dense.update(level for look in looks if look.auto is not None for level in range(look.level))
     parts = {look.level for look in looks if look.fine is not None}
     room = (MAX_LENGTHS - len(dense)) // max(len(parts), 1)
     few = {}

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 OLDEST_HOST = (0, 9, 2)
 BOUND_TO_THE_GRID = {"keyframe_idxs"}  # token coordinates (LTXV keyframes)
+UNTOLD_PIXELS = {"Flux2": 16, "Wan22": 16, "HunyuanVideo15": 16, "LTXV": 32, "HunyuanImage21": 32}
 TEXT_AND_CHANNELS = {"c_crossattn", "crossattn_controlnet", "c_concat"}
 NOT_SPATIAL = {"ACEAudio"}  # 4-D latents whose last two sides are not a picture's
 
@@ -139,7 +140,9 @@ def patch_of(network: Any) -> int:
 
 def pixels_of(model: Any) -> int:
     """Pixels of a picture per latent pixel."""
-    return int(getattr(model.latent_format, "spacial_downscale_ratio", 8))
+    latent = model.latent_format
+    told = getattr(latent, "spacial_downscale_ratio", 8)  # missing on old hosts, and in some formats on all
+    return UNTOLD_PIXELS.get(type(latent).__name__, int(told))
 
 
 def unsupported(patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None) -> str | None:

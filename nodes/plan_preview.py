@@ -70,6 +70,7 @@ def known_setting(
     """What a run of the node knows, for its ui output: the browser sends it back with every request."""
     return {
         "canvas": [canvas.height, canvas.width, canvas.frames, canvas.patch, canvas.frame_patch],
+        "trained": [canvas.trained[0], canvas.trained[1] or 0],
         "sigmas": sigmas,
         "kind": "exploding" if parameterisation is VE else "flow",
         "sigma_max": sigma_max,
@@ -122,7 +123,8 @@ def answer(request: Any) -> dict:
         )
         if request.get("edit") is not None:
             schedule = _edited(schedule, setting, request["edit"])
-        return {**base, **_drawn(_plan(schedule, setting), setting, int(baseline))}
+        plan = _plan(schedule, setting)
+        return {**base, "text": str(schedule), **_drawn(plan, setting, int(baseline))}
     except ScheduleError as error:
         return {**base, "error": str(error)}
 
@@ -141,7 +143,8 @@ def _edited(schedule: Schedule, setting: Setting, edit: Any) -> Schedule:
         return move_boundary(_plan(schedule, setting), stage, step, setting.parameterisation)
     if kind == "level":
         stage = int(_number(edit, "stage", 0, MOST_STEPS, whole=True))
-        return set_level(schedule, stage, int(_number(edit, "level", 0, MAX_LEVEL, whole=True)))
+        level = int(_number(edit, "level", 0, MAX_LEVEL, whole=True))
+        return set_level(_plan(schedule, setting).schedule, stage, level)
     pass_index = int(_number(edit, "pass", 0, MOST_STEPS, whole=True))
     return set_start(schedule, pass_index, float(_number(edit, "sigma", 0.0, 1.0)))
 
@@ -164,7 +167,6 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
     full = plan.canvas.tokens(0) if setting.flops is None else flops_at(setting.flops, plan.canvas.tokens(0))
     spent = sum(tokens if flops is None else flops)
     return {
-        "text": str(plan.schedule),
         "reason": plan.reason,
         "steps": steps,
         "ends": [round(share(p.sigmas[-1]), 4) for p in plan.passes],
@@ -178,6 +180,7 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
             }
             for s in stages(plan)
         ],
+        "open": plan.open,
         "tokens": sum(tokens),
         "full_tokens": plan.full_tokens(),
         "flops": None if flops is None else spent,
@@ -202,7 +205,8 @@ def _setting(request: dict, steps: int) -> Setting:
         return Setting(canvas, tuple(flow_sigmas(steps)), FLOW, None, flops, ASSUMED_MODEL, assumed)
     if not isinstance(known, dict):
         raise RequestError(f"known: found {type(known).__name__}; expected what a run of the node gave")
-    canvas = Canvas(*(int(n) for n in _numbers(known, "canvas", 5, 1, 65536)))
+    fewest, most = (int(n) for n in _numbers(known, "trained", 2, 0, 1 << 32, [0, 0]))
+    canvas = Canvas(*(int(n) for n in _numbers(known, "canvas", 5, 1, 65536)), (fewest, most or None))
     kind = _choice(known, "kind", tuple(KINDS))
     grid = _numbers(known, "sigmas", None, 0.0, math.inf)
     sigma_max = float(_number(known, "sigma_max", 0.0, math.inf))

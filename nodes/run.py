@@ -19,6 +19,7 @@ from ..fresco_core import (
     Promoter,
     Promotion,
     Schedule,
+    Settling,
     Trace,
     coarse_state,
     complete,
@@ -38,6 +39,7 @@ from ..fresco_core.transform import (
     unpack_channels,
 )
 from . import compat
+from .architecture import with_text_of
 from .families import adapter_of
 
 log = logging.getLogger(__name__)
@@ -96,10 +98,12 @@ class Run:
     layout: Layout | None = None
     margin: Margin = field(init=False)
     tracker: ConvergenceTracker = field(init=False)
+    settling: Settling = field(init=False)
 
     def __post_init__(self) -> None:
         self.margin = Margin(self.seed)
         self.tracker = ConvergenceTracker(self.trace.block_level)
+        self.settling = Settling(self.parameterisation)
 
     def prepare(self, sigmas: Tensor, conds: dict[str, list[dict]], model_options: dict) -> Plan:
         """Work the schedule out for this run's sigmas, before the first step. Raises ScheduleError."""
@@ -125,7 +129,8 @@ class Run:
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
         self.plan = self.trace.plan = plan
-        words = describe_plan(plan, self.architecture, self.settings.baseline_steps)
+        architecture = None if self.architecture is None else with_text_of(self.architecture, conds)
+        words = describe_plan(plan, architecture, self.settings.baseline_steps)
         if self.settings.tell is not None:
             self.settings.tell(words)
         if not plan.plain:
@@ -147,6 +152,8 @@ class Run:
         self.pass_index = index
         self.settled = False
         self.tracker.reset()
+        if self.plan.passes[index].tolerance is not None and self.prediction is not None:
+            self.settling.reset(self.unpacked(self.prediction), self.plan.passes[index].levels[0])
         self.controls.clear()
         if self.promoter is not None:
             self.promoter.reset()
@@ -155,18 +162,20 @@ class Run:
             compat.restart_hooks(guider)
 
     def choose_level(self, sigma: Tensor, transformer_options: dict) -> int:
-        """The level of the evaluation at `sigma`. Reads sigma from the device only in passes that change
-        their look, and only until the last look is reached."""
+        """The level of the evaluation at `sigma`. Reads from the device only in passes that change their
+        look, once an evaluation, and only until the last look is reached."""
         assert self.plan is not None
         planned = self.plan.passes[self.pass_index]
-        if planned.uniform or self.settled:
-            step = -1
-        else:
-            value = float(sigma.flatten()[0])
+        step, value = -1, 0.0
+        if not (planned.uniform or self.settled):
+            value = self.settling.read(sigma)
             step = -1 if value <= self.full_below * (1.0 + 1e-5) else planned.step_at(value)
             last = planned.levels[-1], planned.mix_at(-1)
             self.settled = (planned.levels[step], planned.mix_at(step)) == last
         level, mix = planned.levels[step], planned.mix_at(step)
+        if planned.tolerance is not None:
+            level = self.settling.choose(level, planned.tolerance, value)
+            self.settled = level == 0
         if mix is None or self.promoter is None:
             self.layout = None
         else:
@@ -184,6 +193,8 @@ class Run:
             convergence = self.tracker.update(prediction)
         if self.promoter is not None:
             self.promoter.observe(prediction, convergence)
+        if self.plan is not None and self.plan.passes[self.pass_index].tolerance is not None:
+            self.settling.observe(self.unpacked(prediction), sigma, self.level)
         self.trace.add(self.pass_index, sigma, self.level, convergence, self.layout, *self.spent)
         self.spent = (0, 0)
 

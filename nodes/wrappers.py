@@ -22,7 +22,7 @@ from ..fresco_core import Canvas, Promotion, Schedule, Trace, check_finite
 from ..fresco_core.detail import check_prior
 from ..fresco_core.mixed import check_clock
 from . import compat
-from .architecture import architecture_of, call_flops
+from .architecture import architecture_of, call_flops, trained_canvas
 from .conditioning import at_level, with_level_controls
 from .live_view import live_view
 from .mixing import diffusion_model, mixed_prediction
@@ -108,7 +108,7 @@ def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) 
     model = patcher.model
     parameterisation = compat.parameterisation_of(compat.sampling_of(patcher))
     assert parameterisation is not None
-    canvas = compat.canvas_of(model, tuple(noise.shape))
+    canvas = trained_canvas(model, tuple(noise.shape))
     trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=compat.pixels_of(model))
     packing, architecture = compat.packing_of(model), architecture_of(model)
     return Run(settings, model, parameterisation, trace, seed or 0, packing, architecture)

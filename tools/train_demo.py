@@ -1,7 +1,7 @@
 """Train the demo model: `python -m tools.train_demo --budget cpu`.
 
-Stages, each resumable at any moment by the same command: autoencoder, basis, classifier, latents,
-transformer, decoder, export.
+Stages, each resumable at any moment by the same command: autoencoder, classifier, latents, transformer,
+decoder, export.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from tools.demo.budgets import BUDGETS
 from tools.demo.work import Workplace
 
-STAGES = ("autoencoder", "basis", "classifier", "latents", "transformer", "decoder", "export")
+STAGES = ("autoencoder", "classifier", "latents", "transformer", "decoder", "export")
 
 
 def main() -> None:
@@ -86,10 +86,6 @@ def run_stage(stage: str, work: Workplace) -> None:
         from tools.demo.fit_classifier import fit_classifier
 
         fit_classifier(work)
-    elif stage == "basis":
-        from tools.demo.latent_basis import write_encoder
-
-        write_encoder(work)
     elif stage == "latents":
         from tools.demo.latents import write_latents
 

@@ -75,9 +75,7 @@ def report(store: Store, settings: list[Setting], folder: Path, name: str, count
     """Write and print the table, the JSON and the plot."""
     studio, real = store.studio, store.read("real")
     step = studio.flops(REFERENCE) // REFERENCE.steps
-    rows = [
-        make_row(s, store.read(s.key), real, studio.plan(s).tokens(), studio.flops(s), step) for s in settings
-    ]
+    rows = [make_row(s, store.read(s.key), real, studio.tokens(s), studio.flops(s), step) for s in settings]
     compare(rows)
     text = markdown(rows, count)
     (folder / f"{name}.md").write_text(text + "\n", "utf-8")

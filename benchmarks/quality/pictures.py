@@ -18,12 +18,13 @@ from fresco_core.demo.subjects import LATENT_CHANNELS, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
 from fresco_core.focus import KeyValues
+from fresco_core.grammar import parse
 from fresco_core.layout import Layout
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, Mix, Plan, make_plan
 from fresco_core.promotion import Promoter, Promotion
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.schedule import parse
+from fresco_core.trace import Trace
 from fresco_core.transform import level_size
 from tools.demo.budgets import BUDGETS, Budget
 from tools.demo.render import Renderer
@@ -67,6 +68,7 @@ class Studio:
         self.canvas = Canvas(side, side, patch=PATCH)
         random = np.random.default_rng(PROMPT_SEED)
         vocabulary = self.demo.vocabulary
+        self._settled: dict[str, list[int]] = {}
         self.ids = scene_ids([draw_scene(vocabulary, random) for _ in range(count)], vocabulary)
 
     @property
@@ -82,8 +84,8 @@ class Studio:
         return plan
 
     @torch.no_grad()
-    def draw(self, setting: Setting, shard: slice) -> Drawn:
-        """The setting's pictures of some prompts; noise is bound to the prompt's index."""
+    def draw(self, setting: Setting, shard: slice, trace: Trace | None = None) -> Drawn:
+        """The setting's pictures of some prompts; noise is bound to the prompt's index. `trace` records."""
         plan = self.plan(setting)
         ids = self.ids[shard]
         size = (len(ids), LATENT_CHANNELS, self.canvas.height, self.canvas.width)
@@ -100,6 +102,7 @@ class Studio:
             plan,
             prior=setting.prior,
             callback=callback,
+            trace=trace,
             rewind=rewind,
             promotion=promotion,
             clock=setting.clock,
@@ -149,13 +152,33 @@ class Studio:
         promoter = Promoter(Promotion("even", "even"), self.canvas, (share,), level)
         return promoter.layout(Mix(share, share, share), 1, torch.device("cpu"))
 
+    def levels(self, setting: Setting) -> list[int]:
+        """Of a setting's steps; where the run settles them, those that the first shard came to."""
+        plan = self.plan(setting)
+        if not plan.open:
+            return [level for p in plan.passes for level in p.levels]
+        if setting.key not in self._settled:
+            trace = Trace(SHARD, self.canvas, 2, plan)
+            self.draw(setting, self.shards[0], trace)
+            self._settled[setting.key] = [e.level for e in trace.evaluations]
+        return self._settled[setting.key]
+
+    def _looks(self, setting: Setting) -> Counter[tuple[int, float | None]]:
+        """How many steps have each level and share, None for dense ones."""
+        mixes = [p.mix_at(step) for p in self.plan(setting).passes for step in range(p.steps)]
+        shares = [None if mix is None else mix.share for mix in mixes]
+        return Counter(zip(self.levels(setting), shares, strict=True))
+
+    def tokens(self, setting: Setting) -> int:
+        """Image tokens of one picture of a setting."""
+        return sum(
+            n * (self.canvas.tokens(level) if share is None else self.canvas.mixed_tokens(level, share))
+            for (level, share), n in self._looks(setting).items()
+        )
+
     def flops(self, setting: Setting) -> int:
         """Of one picture of a setting."""
-        passes = self.plan(setting).passes
-        mixes = [p.mix_at(step) for p in passes for step in range(p.steps)]
-        levels = [level for p in passes for level in p.levels]
-        kinds = Counter(zip(levels, (None if mix is None else mix.share for mix in mixes), strict=True))
-        return sum(n * self.step_flops(*kind, setting.frame) for kind, n in kinds.items())
+        return sum(n * self.step_flops(*look, setting.frame) for look, n in self._looks(setting).items())
 
 
 def _budget_of(demo: DemoWeights) -> Budget:

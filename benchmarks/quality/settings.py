@@ -6,14 +6,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 
-from fresco_core.schedule import PRESETS
+from fresco_core.presets import PRESETS
 
 
 @dataclass(frozen=True)
 class Setting:
     """One way to sample.
 
-    schedule: as `fresco_core.schedule.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
+    schedule: as `fresco_core.grammar.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
     name in `benchmarks.quality.rewinds.REWINDS`. order, focus: which blocks mixed looks refine first, and
     which tokens focus looks query first. clock, frame: of mixed looks, see `fresco_core.mixed.CLOCKS` and
     `fresco_core.demo.attention.FRAMES`.

@@ -8,7 +8,7 @@ Norms, activations, rotary positions and the sampler's own arithmetic are not.
 """
 
 from .plan_cost import PlanCost, StepCost, in_words, plan_cost
-from .registry import MODELS, Model, model
+from .registry import MODELS, Model, model, trained_latents
 from .transformer import Architecture, Block, Projection, Sequence, Stream, Tokens
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "in_words",
     "model",
     "plan_cost",
+    "trained_latents",
 ]

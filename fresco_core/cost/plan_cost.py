@@ -22,14 +22,15 @@ class StepCost:
 class PlanCost:
     """What the steps of a plan cost, and one step at full resolution, in FLOPs for one evaluation a step.
 
-    kept_bytes: what its focus steps keep in 16 bits, 0 without any.
-
+    kept_bytes: what its focus steps keep in 16 bits, 0 without any. least: whether the plan leaves levels to
+    the run (`auto`), so that this is the least that it can cost, and the gains are the largest possible.
     Solvers that evaluate more than once a step multiply all of it alike, so that the gains stay.
     """
 
     steps: tuple[StepCost, ...]
     full_step: int
     kept_bytes: int = 0
+    least: bool = False
 
     @property
     def flops(self) -> int:
@@ -52,12 +53,13 @@ class PlanCost:
 
     def describe(self, baseline_steps: int = 0) -> str:
         """One line for the user; `baseline_steps` full steps are compared with too, unless 0."""
-        gains = f"{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
+        at_least, up_to = ("at least ", "up to ") if self.least else ("", "")
+        gains = f"{up_to}{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
         if baseline_steps:
             gains += f", {self.gain_over(baseline_steps):.2f}x less than {baseline_steps}"
         if self.kept_bytes:
             gains += f"; focus keeps {self.kept_bytes / 2**30:.3g} GiB of keys and values"
-        return f"{in_words(self.full_step)} a full step, {in_words(self.flops)} in all: {gains}"
+        return f"{in_words(self.full_step)} a full step, {at_least}{in_words(self.flops)} in all: {gains}"
 
 
 def in_words(flops: int) -> str:
@@ -78,4 +80,4 @@ def plan_cost(
     )
     full = plan.canvas.tokens(0)
     kept_bytes = architecture.key_value_bytes(full, batch) if plan.focus_shares else 0
-    return PlanCost(steps, architecture.step_flops(full, batch, text_tokens), kept_bytes)
+    return PlanCost(steps, architecture.step_flops(full, batch, text_tokens), kept_bytes, plan.open)

@@ -1,4 +1,5 @@
-"""Published models by name: their architectures and how large a canvas a picture or video is for them."""
+"""Published models by name: their architectures, how large a canvas a picture or video is for them, and
+between which sizes they are at home."""
 
 from __future__ import annotations
 
@@ -7,6 +8,11 @@ from dataclasses import dataclass
 from ..plan import Canvas
 from .families import chroma, flux, hunyuan_video, krea2, lumina, qwen_image, sd3, wan
 from .transformer import Architecture
+
+TRAINED_PIXELS = (220_000, 2_100_000)
+"""Fewest and most pixels a frame that a draft may have. The published models are trained for up to about two
+megapixels (FLUX.1: 0.1 to 2.0, by its makers), but compose poorly at their smallest sizes. The lower bound
+admits half of 1024 x 1024 and of 1280 x 720 (640 x 360), and no 240p draft of 480p video."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Model:
         if frames > 1 and not self.frames:
             raise ValueError(f"{self.name} makes single pictures, not {frames} frames; leave frames at 1")
         latents = 1 if frames == 1 else 1 + (frames - 1) // self.frames
-        return Canvas(height // self.pixels, width // self.pixels, latents, self.patch)
+        trained = trained_latents(self.architecture, self.pixels)
+        return Canvas(height // self.pixels, width // self.pixels, latents, self.patch, trained=trained)
 
 
 MODELS: dict[str, Model] = {
@@ -156,3 +163,12 @@ def model(name: str) -> Model:
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def trained_latents(architecture: Architecture | None, pixels: int) -> tuple[int, int | None]:
+    """TRAINED_PIXELS in latent pixels of `pixels` x `pixels` for a network as wide as a published one: its
+    fine-tuned and pruned versions. (0, None), not known, for others."""
+    if architecture is None or architecture.width not in {m.architecture.width for m in MODELS.values()}:
+        return 0, None
+    fewest, most = TRAINED_PIXELS
+    return -(-fewest // pixels**2), most // pixels**2

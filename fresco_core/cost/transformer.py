@@ -134,6 +134,11 @@ class Architecture:
     vision_tokens: int = 0
     multiple: int = 1
 
+    @property
+    def width(self) -> int:
+        """Channels of the widest residual stream."""
+        return max(block.width for block in self.blocks)
+
     def step_flops(
         self,
         image_tokens: int,

@@ -12,10 +12,12 @@ from pathlib import Path
 from torch import Tensor
 
 from ..detail import DETAIL_PRIORS
+from ..grammar import parse
 from ..noise import hashed_noise
 from ..plan import make_plan
+from ..presets import PRESETS, preset
 from ..sampling import flow_sigmas, sample
-from ..schedule import PRESETS, Schedule, ScheduleError, parse, preset
+from ..schedule import Schedule, ScheduleError
 from ..trace import Trace
 from .scenes import SceneError
 from .subjects import landscapes, trained

@@ -42,6 +42,7 @@ from .blocks import (
     SingleStreamBlock,
     time_features,
 )
+from .scenes import PROMPT_TOKENS
 
 PATCH = 2
 
@@ -84,6 +85,7 @@ class TransformerShape:
             context=self.context_size,
             pooled=self.pooled_size,
             guidance=False,
+            text_tokens=PROMPT_TOKENS,
         )
 
 

@@ -6,11 +6,11 @@ import torch
 from fresco_core.clock import FLOW, VE, recompose
 from fresco_core.closed_form import HaarProcess, power_law
 from fresco_core.detail import complete
+from fresco_core.grammar import parse
 from fresco_core.look import coarse_state
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, make_plan
 from fresco_core.sampling import euler_step, flow_sigmas, sample
-from fresco_core.schedule import parse
 from fresco_core.transform import expand, merge
 
 STEPS = 50

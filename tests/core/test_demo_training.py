@@ -13,7 +13,6 @@ from fresco_core.demo.transformer import TransformerShape
 from tools.demo.budgets import CPU, GPU, Stage
 from tools.demo.fit_autoencoder import crop_corner, latent_loss, picture_loss
 from tools.demo.fit_transformer import DemoModel, draw_sigma, flow_loss, follow, optimisers
-from tools.demo.latent_basis import STRONG, WEAK, band_powers, change_basis, smoothness_basis
 from tools.demo.sample import euler
 from tools.demo.start import block_code, start_at_block_code
 from tools.demo.work import Course, downscale, save
@@ -35,45 +34,6 @@ def test_autoencoder_starts_as_the_best_linear_code():
     white = components.flatten(1) @ mean
     grey = model.encode(torch.zeros(1, 3, 24, 24))[0, :, 1, 1]
     torch.testing.assert_close(grey, -white, atol=1e-3, rtol=1e-3)
-
-
-def mixed_latents():
-    """Four smooth channels and twelve white ones, mixed at random."""
-    torch.manual_seed(0)
-    smooth = torch.randn(8, 4, 8, 8).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    mix = torch.linalg.qr(torch.randn(16, 16)).Q
-    apart = torch.cat((smooth, torch.randn(8, 12, 16, 16)), dim=1)
-    return torch.einsum("ij,bjyx->biyx", mix, apart) + 0.3
-
-
-def test_basis_makes_smooth_components_strong_and_detail_weak():
-    latents = mixed_latents()
-    mean, change = smoothness_basis(latents)
-    moved = torch.einsum("ij,bjyx->biyx", change, latents - mean[:, None, None])
-    power = torch.linalg.eigvalsh(torch.cov(moved.transpose(0, 1).flatten(1)))
-    torch.testing.assert_close(power[-4:], torch.full((4,), STRONG), rtol=0.02, atol=0)
-    torch.testing.assert_close(power[:12], torch.full((12,), WEAK), rtol=0.2, atol=0)
-    before, after = band_powers(latents), band_powers(moved)
-    assert after[0] / after[1] > 2 * before[0] / before[1]
-    mean, again = smoothness_basis(moved)
-    torch.testing.assert_close(again, torch.eye(16), atol=1e-3, rtol=0)
-
-
-def test_decoder_reads_the_changed_basis():
-    torch.manual_seed(1)
-    model = TinyAutoencoder(AutoencoderShape((16, 32, 64, 64), (0, 0, 0, 0), (16, 32, 64, 64), (0, 0, 0, 0)))
-    images = torch.rand(2, 3, 32, 32)
-    inner = (..., slice(1, -1), slice(1, -1))
-    with torch.no_grad():
-        model.taesd_encoder[-1].weight.mul_(0.01)  # far within the soft limit
-        latents = model.encode(images)
-        before = model.taesd_decoder[1](latents)[inner]
-        mean, change = latents.mean((0, 2, 3)), torch.eye(16) + 0.1 * torch.randn(16, 16)
-        change_basis(model, mean, change)
-        moved = model.encode(images)
-        wanted = torch.einsum("ij,bjyx->biyx", change, latents - mean[:, None, None])
-        torch.testing.assert_close(moved, wanted, atol=1e-6, rtol=1e-4)
-        torch.testing.assert_close(model.taesd_decoder[1](moved)[inner], before, atol=1e-5, rtol=1e-4)
 
 
 def test_course_warms_up_stays_and_decays():

@@ -54,6 +54,8 @@ def test_a_moved_boundary_is_where_it_was_put(text, steps, stage, step):
         ("1/2 until 0.8, full", "1/2 until 0.625, full"),
         ("1/2 60%, full 40%", "1/2 40%, full 60%"),
         ("1/2 50%, mixed 25%..75% 30%, full 20%", "1/2 40%, mixed 25%..75% 40%, full 20%"),
+        ("draft ~1/2; refine 0.75 min x3", "draft 1/2 40%; refine 0.75 60%"),
+        ("auto, full min x3", "auto 40%, full 60%"),
     ],
 )
 def test_a_moved_boundary_keeps_the_schedules_style(text, edited):
@@ -64,6 +66,8 @@ def test_levels_and_rewinds():
     schedule = parse("draft 1/2 60%; refine 0.75 40%")
     assert str(set_level(schedule, 0, 2)) == "draft 1/4 60%; refine 0.75 40%"
     assert str(set_start(schedule, 1, 0.8249)) == "draft 1/2 60%; refine 0.82 40%"
+    assert str(set_level(parse("auto 80%, full 20%"), 0, 1)) == "1/2 80%, full 20%"
+    assert str(set_level(parse("draft ~1/2; refine 0.75"), 0, 0)) == "draft full; refine 0.75"
     with pytest.raises(ScheduleError, match="never becomes full"):
         set_level(schedule, 1, 1)
     with pytest.raises(ScheduleError, match="outside 0..3"):

@@ -10,12 +10,13 @@ from fresco_core.cost import plan_cost
 from fresco_core.demo.subjects import PromptedDenoiser
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.focus import REFRESH, KeyValues, focus_look
+from fresco_core.grammar import parse
 from fresco_core.layout import mixed_layout
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Mix, make_plan
 from fresco_core.promotion import FOCUS_ORDERS, Promoter, Promotion
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.schedule import parse
+from fresco_core.shares import MAX_LENGTHS
 from fresco_core.trace import Trace
 
 CANVAS = Canvas(10, 14)  # 5 x 7 tokens: no whole number of 2 x 2 blocks
@@ -155,6 +156,17 @@ def test_tau_lets_focus_query_what_has_not_settled():
         promoter.observe(torch.zeros(1, 2, 16, 16), variance)
         assert promoter.layout(Mix(0.5, 0.25, 0.75), 1, torch.device("cpu")).tokens == 64 * share
         assert promoter.layout(Mix(1.0, 0.25, 0.75), 1, torch.device("cpu")).tokens == 64
+
+
+def test_focus_behind_automatic_levels_begins_with_all_tokens(denoise):
+    canvas = Canvas(16, 16)
+    plan = make_plan(parse("auto x4, focus 20%..80% x7, full x1"), flow_sigmas(12), canvas)
+    trace = Trace(2, canvas, 2, plan)
+    sample(denoise, hashed_noise(1, (2, 16, 16, 16)), plan, trace=trace)
+    tokens = [e.tokens for e in trace.evaluations]
+    assert plan.open and plan.without_focus().open and trace.evaluations[0].level == 2
+    assert tokens[4:] == list(plan.passes[0].tokens(canvas))[4:] and tokens[4] == tokens[8] == 64
+    assert len({4, 16, 64} | {canvas.mixed_tokens(0, share) for share in plan.focus_shares}) <= MAX_LENGTHS
 
 
 @pytest.mark.parametrize("focus", FOCUS_ORDERS)

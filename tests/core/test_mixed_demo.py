@@ -11,15 +11,16 @@ from fresco_core.canvas import Canvas
 from fresco_core.demo.attention import AlignedAttention, attend_dense, attend_mixed, rotary
 from fresco_core.demo.subjects import PromptedDenoiser, trained
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
+from fresco_core.grammar import parse
 from fresco_core.layout import mixed_layout
 from fresco_core.look import look
 from fresco_core.mixed import mixed_look
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import make_plan
+from fresco_core.presets import preset
 from fresco_core.promotion import ORDERS, Promotion
 from fresco_core.received import ReceivedAttention
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.schedule import parse, preset
 from fresco_core.trace import Trace
 from fresco_core.transform import merge
 

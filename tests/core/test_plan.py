@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fresco_core.clock import FLOW, VE
+from fresco_core.grammar import parse
 from fresco_core.plan import Canvas, PlannedPass, make_plan
+from fresco_core.presets import preset
 from fresco_core.sampling import flow_sigmas
-from fresco_core.schedule import ScheduleError, parse, preset
+from fresco_core.schedule import ScheduleError
 
 CANVAS = Canvas(64, 64)
 

@@ -27,9 +27,9 @@ from benchmarks.quality.statistics import (
 )
 from benchmarks.quality.store import Store
 from fresco_core.clock import FLOW
+from fresco_core.grammar import parse
 from fresco_core.plan import Canvas, make_plan
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.schedule import parse
 from fresco_core.transform import merge
 
 
@@ -107,7 +107,20 @@ def test_flops_of_mixed_and_focus_steps_lie_between_coarse_and_full_ones():
     assert coarse < studio.step_flops(0, 0.5) < full == studio.step_flops(0, 1.0)
     setting = Setting("1/2 x2, mixed 50% x3, focus 50% x2, full x1", 8)
     expected = 2 * coarse + 3 * mixed[1] + full + studio.step_flops(0, 0.5) + full
-    assert studio.flops(setting) == expected
+    assert studio.flops(setting) == expected and studio.tokens(setting) == studio.plan(setting).tokens()
+
+
+def test_levels_that_the_run_settles_count_as_they_came():
+    studio, setting = Studio(1), Setting("auto x3, focus 50% x2, full x1", 6)
+    levels = studio.levels(setting)
+    assert studio.plan(setting).open and levels[0] > 0 and levels[3:] == [0, 0, 0]
+    coarse = sum(studio.canvas.tokens(level) for level in levels[:3])
+    focused = studio.canvas.mixed_tokens(0, 0.5)
+    assert studio.tokens(setting) == coarse + focused + 2 * studio.canvas.tokens(0)
+    full = studio.step_flops(0)
+    assert studio.flops(setting) == (
+        sum(map(studio.step_flops, levels[:3])) + studio.step_flops(0, 0.5) + 2 * full
+    )
 
 
 def _run(rewind: str, line: str = "draft 1/2 x4; refine 0.7 x4") -> torch.Tensor:

@@ -4,11 +4,11 @@ import torch
 from fresco_core.closed_form import HaarProcess, power_law
 from fresco_core.colours import colour
 from fresco_core.convergence import ConvergenceTracker
+from fresco_core.grammar import parse
 from fresco_core.heatmap import converged_mask, heatmap
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, make_plan
 from fresco_core.sampling import flow_sigmas, sample, sample_euler
-from fresco_core.schedule import parse
 from fresco_core.trace import Trace
 
 CANVAS = Canvas(32, 32)

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fresco_core.schedule import PRESETS, Look, Pass, Schedule, ScheduleError, parse, preset
+from fresco_core.grammar import parse
+from fresco_core.presets import PRESETS, preset
+from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,12 @@ from fresco_core.schedule import PRESETS, Look, Pass, Schedule, ScheduleError, p
         ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x12; refine 0.75 x8"),
         ("draft 1/2; refine 0.75 full;", "draft 1/2; refine 0.75"),
         ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
+        ("draft ~ 1/2; refine 0.9 40% MIN x3", "draft ~1/2; refine 0.9 40% min x3"),
+        ("draft ~1/4, 1/2; refine 0.9 min x2", "draft ~1/4, 1/2; refine 0.9 min x2"),
+        ("~1/2 40%, ~mixed 50% 40%, full 20%", "~1/2 40%, ~mixed 50% 40%, full 20%"),
+        ("AUTO 80%, full 20% min x3", "auto 80%, full 20% min x3"),
+        ("auto 1/4 0.01, full", "auto, full"),
+        ("auto 1/2 .05 until 0.4, full", "auto 1/2 0.05 until 0.4, full"),
         ("1/2 x4, mixed 50% x2, full x4", "1/2 x4, mixed 50% x2, full x4"),
         (
             "1/2 until 0.8, MIXED 25 .. 62.5% until .5, full",
@@ -61,8 +69,10 @@ def schedules(draw):
     for index, start in enumerate([None, *starts]):
         coarse = sorted(draw(st.lists(levels, max_size=2, unique=True)), reverse=True)
         last = index == len(starts)
-        use = [Look(level) for level in coarse]
-        if draw(st.booleans()):
+        use = [Look(level, about=draw(st.booleans())) for level in coarse]
+        if len(use) == 1 and draw(st.booleans()):
+            use = [Look(coarse[0], auto=draw(sigmas))]
+        if not (use and use[0].auto) and draw(st.booleans()):
             floor, ceiling = sorted(draw(st.lists(st.integers(1, 99), min_size=2, max_size=2)))
             use.append(Look(1, fine=(floor / 100, ceiling / 100)))
         if draw(st.booleans()):
@@ -78,6 +88,7 @@ def schedules(draw):
             looks.append(replace(use[-1], **draw(amounts)))
         else:
             looks = [replace(look, **draw(amounts)) for look in use]
+            looks = [look if look.count else replace(look, least=draw(st.integers(1, 5))) for look in looks]
         passes.append(Pass(tuple(looks), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
     return Schedule(tuple(passes))
 
@@ -90,6 +101,7 @@ def test_every_schedule_reads_back_from_its_own_words(schedule):
 def test_presets_are_valid_and_named():
     for name, text in PRESETS.items():
         assert str(preset(name)) == text
+    assert {"quality", "balanced", "fast", "turbo", "distilled", "auto"} <= set(PRESETS)
     with pytest.raises(ScheduleError, match="unknown preset 'best'; expected one of off, quality"):
         preset("best")
     assert preset("off").off and not preset("balanced").off
@@ -138,6 +150,19 @@ def test_presets_are_valid_and_named():
         ("focus 50%, mixed 50%, full", "coarse to fine"),
         ("focus 50%, focus 50%, full", "coarse to fine"),
         ("mixed 25%..75%, mixed 50%, full", "coarse to fine"),
+        ("~, full", "found '~' where a level belongs"),
+        ("~full", "'~' and 'auto' go with a coarse level such as '1/2'; found '~full'"),
+        ("~auto, full", "without '~'"),
+        ("auto", "never becomes full"),
+        ("1/4, auto 1/2, full", "'auto' is the first look of its pass"),
+        ("auto, 1/2, full", "coarse to fine"),
+        ("auto 0, full", "a tolerance above 0"),
+        ("auto 0.1 0.2, full", "did not expect '0.2'"),
+        ("1/2, full min", "did not expect 'min'"),
+        ("1/2, full min x2 40%", "did not expect 'min'"),
+        ("1/2, full min x0", "from x1 on"),
+        ("1/2, full x4 min x2", "not to a count"),
+        ("1/2 until 0.5, full min x2", "divided by 'until'"),
         ("1/2 60%, full 60%", r"add up to 120%; expected 100%"),
         ("1/2 30%, full 60%", r"add up to 90%; expected 100%"),
         ("refine 0.75", "nothing to refine"),

@@ -77,7 +77,7 @@ class Budget:
 
 CPU = Budget(
     name="cpu",
-    looks=Looks(shift=8.0, stretch=0.12, free_phase=True, pitches=(24.0, 48.0)),
+    looks=Looks(),
     autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
     transformer_shape=TransformerShape(hidden=128, double_blocks=3, single_blocks=5),
     autoencoder=Stage(
@@ -116,7 +116,7 @@ CPU = Budget(
 
 GPU = Budget(
     name="gpu",
-    looks=Looks(side=256, shift=10.0, stretch=0.12, free_phase=True, pitches=(20.0, 64.0)),
+    looks=Looks(side=256, shift=5.0, stretch=0.1, free_phase=True, pitch=24.0),
     autoencoder_shape=AutoencoderShape(),
     transformer_shape=TransformerShape(
         256, double_blocks=3, single_blocks=7, context_size=256, pooled_size=256

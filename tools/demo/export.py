@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def best_autoencoder(work: Workplace) -> TinyAutoencoder:
     """The autoencoder with its decoder as far as it was trained."""
     model = TinyAutoencoder(work.budget.autoencoder_shape)
-    names = [name for name in ("decoder.pt", "encoder.pt") if work.file(name).exists()]
+    names = [name for name in ("decoder.pt", "autoencoder.pt") if work.file(name).exists()]
     model.load_state_dict(torch.load(work.file(names[0]), map_location="cpu")["model"])
     return model.eval()
 

@@ -86,7 +86,7 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
         pictures = renderer.draw(draw_ids(work.budget, 64, START_SALT), work.generator(START_SALT))
         start_at_block_code(model, [pictures, downscale(pictures, 1)])
     else:
-        model.load_state_dict(torch.load(work.file("encoder.pt"), map_location=work.device)["model"])
+        model.load_state_dict(torch.load(work.file("autoencoder.pt"), map_location=work.device)["model"])
         model.taesd_encoder.requires_grad_(False)
     adam = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], stage.rate, (0.9, 0.98), weight_decay=0

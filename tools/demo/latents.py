@@ -42,7 +42,7 @@ def write_latents(work: Workplace) -> None:
     """Write the shards that are still missing, the held-out one first."""
     renderer = work.renderer()
     model = TinyAutoencoder(work.budget.autoencoder_shape).to(work.device)
-    model.load_state_dict(torch.load(work.file("encoder.pt"), map_location=work.device)["model"])
+    model.load_state_dict(torch.load(work.file("autoencoder.pt"), map_location=work.device)["model"])
     for index in (HELD_OUT_SHARD, *range(-(-work.budget.scenes // SHARD))):
         if work.file(shard_name(index)).exists():
             continue

@@ -37,8 +37,8 @@ class Looks:
     """Objects are larger or smaller by up to this share."""
     free_phase: bool = False
     """Whether patterns start anywhere, not at the picture's corner."""
-    pitches: tuple[float, float] = (24.0, 24.0)
-    """Shortest and longest period of the patterns in pixels."""
+    pitch: float = 24.0
+    """Period of the patterns in pixels."""
 
 
 class Renderer:
@@ -81,15 +81,12 @@ class Renderer:
         return picture.clamp_(0, 1)
 
     def _grounds(self, ids: Tensor, random: torch.Generator) -> Tensor:
-        side, batch = self.looks.side, len(ids)
+        side, pitch, batch = self.looks.side, self.looks.pitch, len(ids)
         axis = torch.arange(side, device=self.device) + 0.5
-        drawn = torch.rand(batch, 3, generator=random, device=random.device).to(self.device)
-        short, long = self.looks.pitches
-        pitch = short * (long / short) ** drawn[:, 2:]
-        phase = drawn[:, :2] * pitch if self.looks.free_phase else drawn[:, :2] * 0
+        phase = torch.rand(batch, 2, generator=random, device=random.device).to(self.device) * pitch
+        phase = phase if self.looks.free_phase else phase * 0
         x = (axis + phase[:, :1])[:, None, :].expand(-1, side, -1)
         y = (axis + phase[:, 1:])[:, :, None].expand(-1, -1, side)
-        pitch = pitch[:, :, None]
         turn = 2 * math.pi / pitch
         waves = {
             "plain": torch.zeros_like(x),

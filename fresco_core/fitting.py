@@ -1,0 +1,68 @@
+"""Schedules fitted to a canvas: what `~` means.
+
+A look marked `~` becomes finer where its level would be smaller than the model is trained for, and the looks
+behind it with it. The coarsest look of a pass becomes coarser where its level would be larger than that: a
+composition is best drawn at a size that the model knows. `auto` counts as marked, but never begins coarser
+than it says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .canvas import Canvas
+from .schedule import Look, Pass, Schedule
+
+COARSEST = 2  # that a `~` look becomes by itself
+
+
+def fitted(schedule: Schedule, canvas: Canvas) -> Schedule:
+    """The schedule without `~`: every look at a level that the canvas suits. Looks that come to have one
+    level become one."""
+    return Schedule(tuple(_fitted_pass(p, canvas) for p in schedule.passes))
+
+
+def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
+    looks: list[Look] = []
+    full = False  # a look has become so: those behind it do, focus looks as well
+    for look in p.looks:
+        if look.about or look.auto is not None:
+            level = _suited(look.level, canvas, coarser=look.about and not looks)
+            look, full = _at(look, level), full or level == 0
+        if full:
+            look = _at(look, 0)
+        if looks and looks[-1].level < look.level:
+            look = _at(look, looks[-1].level)
+        alike = looks and (looks[-1].level, looks[-1].fine) == (look.level, look.fine)
+        if alike and looks[-1].auto is None:
+            look = _joined(looks.pop(), look)
+        looks.append(look)
+    return replace(p, looks=tuple(looks))
+
+
+def _at(look: Look, level: int) -> Look:
+    """The look without its mark and at another level; what is full is neither mixed, focus nor `auto`."""
+    if level == 0:
+        return replace(look, level=0, fine=None, auto=None, about=False)
+    return replace(look, level=level, about=False)
+
+
+def _suited(level: int, canvas: Canvas, coarser: bool) -> int:
+    while level > 0 and not canvas.suits(level):
+        level -= 1
+    most = canvas.trained[1]
+    while coarser and most is not None and 0 < level < COARSEST and canvas.pixels(level) > most:
+        if not canvas.suits(level + 1):
+            break
+        level += 1
+    return level
+
+
+def _joined(first: Look, then: Look) -> Look:
+    """Two looks of one level as one, with the steps of both."""
+    if first.until is not None:
+        return then  # divided by sigma: it goes on to where the second ends
+    if first.count is not None and then.count is not None:
+        return replace(then, count=first.count + then.count)
+    share = None if first.share is None or then.share is None else first.share + then.share
+    return replace(then, count=None, share=share, least=first.least + then.least)

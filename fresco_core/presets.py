@@ -1,0 +1,30 @@
+"""Ready schedules, each a rule that fits any number of steps, any size, pictures and video.
+
+Shares of the steps instead of counts; `min` keeps the full steps that a picture needs where there are few;
+`~` keeps the draft within the sizes that the model is trained for. Where a rule does not fit, the run is
+plain and says why.
+"""
+
+from __future__ import annotations
+
+from .grammar import parse
+from .schedule import Schedule, ScheduleError
+
+PRESETS: dict[str, str] = {
+    "off": "full",
+    "quality": "draft ~1/2 50%; refine 0.9 50% min x4",
+    "balanced": "draft ~1/2 60%; refine 0.9 40% min x3",
+    "fast": "draft ~1/2 70%; refine 0.9 30% min x3",
+    "turbo": "draft ~1/4 30%, ~1/2 50%; refine 0.9 20% min x2",
+    "distilled": "draft ~1/2 50%; refine 0.9 50% min x2",
+    "auto": "auto 80%, full 20% min x3",
+    "single pass": "~1/2 until 0.8, full",
+    "progressive": "~1/2 40%, ~mixed 25%..75% 40%, full 20%",
+}
+
+
+def preset(name: str) -> Schedule:
+    """The schedule of that name in PRESETS; ScheduleError naming them all otherwise."""
+    if name not in PRESETS:
+        raise ScheduleError(f"unknown preset {name!r}; expected one of {', '.join(PRESETS)}")
+    return parse(PRESETS[name])
