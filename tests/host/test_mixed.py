@@ -220,6 +220,19 @@ def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
     assert torch.equal(ours, tiny.sample(patched, model, steps=6))
 
 
+def test_the_schedule_names_order_and_clock(apply):
+    from fresco_pack.fresco_core import Promotion
+
+    model = model_of("flux")
+
+    def run(words, **chosen):
+        return tiny.sample(apply(model.patcher, f"1/2 x2, mixed 50%{words} x1, full x1", **chosen), model)
+
+    named = run(" high shared")
+    assert torch.equal(named, run("", promotion=Promotion("high"), clock="shared"))
+    assert not torch.equal(named, run(" high")) and not torch.equal(named, run(" shared"))
+
+
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "lcm", "dpm_fast"])
 def test_other_samplers_run_the_progressive_preset(apply, sampler):
     from fresco_pack.fresco_core import PRESETS
