@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fresco_core.demo.scenes import draw_scene, scene_ids
-from fresco_core.demo.subjects import LATENT_CHANNELS, PromptedDenoiser
+from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
 from fresco_core.focus import KeyValues
@@ -78,7 +78,7 @@ class Studio:
 
     def plan(self, setting: Setting) -> Plan:
         """The setting worked out. Raises ScheduleError as make_plan does, ValueError where it runs plain."""
-        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), self.canvas)
+        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps, SHIFT), self.canvas)
         if plan.plain and not setting.plain:
             raise ValueError(f"'{setting.name}' would run plain: {plan.reason}")
         return plan
@@ -90,10 +90,9 @@ class Studio:
         ids = self.ids[shard]
         size = (len(ids), LATENT_CHANNELS, self.canvas.height, self.canvas.width)
         noise = hashed_noise(NOISE_SEED, size, origin=(shard.start, 0, 0, 0))
-        context, pooled = self.demo.prompt(ids)
         rewind, callback = REWINDS[setting.rewind](plan)
 
-        denoise = PromptedDenoiser(self.demo.transformer, context, pooled, setting.frame)
+        denoise = PromptedDenoiser.of(self.demo, ids, setting.guidance, setting.frame)
         promotion = Promotion(setting.order, setting.focus)
         start = time.perf_counter()
         latents = sample(
@@ -126,11 +125,13 @@ class Studio:
         return Drawn(latents, (pictures * 255.0).round() / 255.0)
 
     @torch.no_grad()
-    def step_flops(self, level: int, share: float | None = None, frame: str = "aligned") -> int:
-        """Floating-point operations of one evaluation of one picture at a level, as torch counts them:
-        products and attention, a multiply-add is two. `share` of the blocks is fine, or, at level 0,
+    def step_flops(
+        self, level: int, share: float | None = None, frame: str = "aligned", guidance: float = GUIDANCE
+    ) -> int:
+        """Floating-point operations of one guided evaluation of one picture at a level, as torch counts
+        them: products and attention, a multiply-add is two. `share` of the blocks is fine, or, at level 0,
         queried."""
-        denoise = PromptedDenoiser(self.demo.transformer, *self.demo.prompt(self.ids[:1]), frame)
+        denoise = PromptedDenoiser.of(self.demo, self.ids[:1], guidance, frame)
         full, low = (
             torch.zeros(1, LATENT_CHANNELS, *level_size((self.canvas.height, self.canvas.width), k))
             for k in (0, level)
@@ -178,7 +179,10 @@ class Studio:
 
     def flops(self, setting: Setting) -> int:
         """Of one picture of a setting."""
-        return sum(n * self.step_flops(*look, setting.frame) for look, n in self._looks(setting).items())
+        return sum(
+            n * self.step_flops(*look, setting.frame, setting.guidance)
+            for look, n in self._looks(setting).items()
+        )
 
 
 def _budget_of(demo: DemoWeights) -> Budget:

@@ -215,3 +215,16 @@ def test_a_denoiser_of_whole_canvases_refuses_mixed_steps():
     plan = make_plan(parse("mixed 50%, full"), flow_sigmas(4), CANVAS)
     with pytest.raises(ValueError, match="has mixed steps, but function has no method 'mixed'"):
         sample(lambda x, sigma: x, hashed_noise(0, (1, 16, 12, 16)), plan)
+
+
+def test_guidance_goes_beyond_the_prompt_and_leaves_out_the_empty_one(denoise):
+    torch.manual_seed(3)
+    empty = torch.randn(1, 5, 24), torch.randn(1, 40)
+    x, sigma, layout = torch.randn(2, 16, 12, 16), torch.tensor([0.9, 0.4]), layout_of(5)
+    guided = replace(denoise, guidance=2.5, empty=empty)
+    without = replace(denoise, context=empty[0], pooled=empty[1])
+    for call in (lambda d: d(x, sigma), lambda d: d.mixed(x, sigma, merge(x, 1), sigma, layout)[1]):
+        wanted = call(without) + 2.5 * (call(denoise) - call(without))
+        torch.testing.assert_close(call(guided), wanted, atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="needs the empty prompt"):
+        replace(denoise, guidance=2.5)

