@@ -12,7 +12,6 @@ const PACK = fileURLToPath(new URL('../..', import.meta.url))
 const SETTINGS = {
   'Comfy.TutorialCompleted': true, // else a new installation shows its templates instead of a graph
   'Comfy.Workflow.ShowMissingModelsWarning': false,
-  'Comfy.Workflow.Persist': false,
   'Comfy.Minimap.Visible': false,
   'Comfy.Graph.CanvasInfo': false,
   'Comfy.Execution.PreviewMethod': 'latent2rgb'
