@@ -27,15 +27,16 @@ def with_legend(
 
 def _strip(width: int, caption: str, ticks: list[tuple[float, str]], palette: str) -> Tensor:
     """(H, width, 3): the caption, the bar, the words of the ticks; the font shrinks until they fit."""
-    size = max(SMALLEST, min(LARGEST, width // 20))
-    while size > SMALLEST and ImageFont.load_default(size).getlength(caption) > width - size:
+    size = max(SMALLEST, min(LARGEST, width // 16))
+    lines = [caption, "  ".join(words for _, words in ticks)]
+    while size > SMALLEST and max(map(ImageFont.load_default(size).getlength, lines)) > width - size:
         size -= 1
     font, margin = ImageFont.load_default(size), size // 2
     top = margin + size + margin
     words_at = top + size // 2 + margin // 2
     image = Image.new("RGB", (width, words_at + size + margin if ticks else top), GROUND)
     draw = ImageDraw.Draw(image)
-    draw.text((margin, margin), caption, TEXT, font, anchor="lt")
+    draw.text((margin, margin), caption, TEXT, font, anchor="la")
     length = max(width - 2 * margin, 2)
     if ticks:
         bar = (colour(torch.linspace(0, 1, length), palette) * 255).to(torch.uint8)
@@ -44,7 +45,7 @@ def _strip(width: int, caption: str, ticks: list[tuple[float, str]], palette: st
         long = font.getlength(words)
         left = margin + position * (length - 1) - long / 2
         left = min(max(left, margin), width - margin - long)
-        draw.text((left, words_at), words, TEXT, font, anchor="lt")
+        draw.text((left, words_at), words, TEXT, font, anchor="la")
     return torch.from_numpy(np.array(image)).float() / 255.0
 
 
