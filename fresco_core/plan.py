@@ -204,7 +204,7 @@ def make_plan(
         )
     needed = sum(look.least for p in schedule.passes for look in pass_amounts(p))
     if steps < max(needed, 2):
-        return plain(f"a run of {steps} is too short for '{schedule}', which needs {needed} steps")
+        return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     counts = _divide(schedule, steps)
     planned = []
     for p, parts in zip(schedule.passes, counts):
