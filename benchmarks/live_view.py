@@ -4,7 +4,7 @@ Run with the host's Python, COMFYUI_PATH naming the host:
 
     python -m benchmarks.live_view [--sizes 512 1024] [--threads 2]
 
-The step is one of the FLUX-layout model of about 100 M parameters of benchmarks/dense.py, at full resolution:
+The step is one of a FLUX-layout model of about 100 M parameters (tests/host/tiny.py), at full resolution:
 released models take many times as long, and the live heatmap the same time.
 """
 
@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 
 import torch
 
-from benchmarks.dense import import_pack, tiny
+from benchmarks.latency.host import PACK, import_pack
+
+sys.path.insert(0, str(PACK / "tests" / "host"))
+
+import tiny  # noqa: E402 - boots the host
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:
