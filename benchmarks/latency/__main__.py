@@ -5,7 +5,7 @@
 Run it from the pack's folder with the host's Python; COMFYUI_PATH names the host (default ~/ComfyUI). Models
 have real widths and random weights: whole FLUX.1-dev and HunyuanVideo on a GPU, scaled down on a CPU. Plain
 and Fresco alternate. Prints the table, writes latency.json and latency.md, and exits with 2 where the machine
-lacks something, saying what.
+lacks something or a schedule does not fit, saying what.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     except LacksHost as error:
         print(f"benchmarks.latency cannot run here: {error}", file=sys.stderr)
         return 2
+    from fresco_pack.fresco_core import ScheduleError
+
     from .cases import IN_SMOKE, ON_CPU, ON_GPU
     from .measure import drop_models, measure
     from .report import surroundings, write
@@ -43,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     results, notes = [], []
     for case in ON_GPU if cuda else IN_SMOKE if options.smoke else ON_CPU:
         until = time.monotonic() + (end - time.monotonic()) * case.share
-        rows, left_out = measure(case, options.schedules, options.repeats, cuda, until)
+        try:
+            rows, left_out = measure(case, options.schedules, options.repeats, cuda, until)
+        except ScheduleError as error:
+            print(f"--schedules: {error}", file=sys.stderr)
+            return 2
         results += rows
         notes += left_out
         drop_models(cuda)

@@ -24,6 +24,13 @@ def test_the_smoke_mode_measures_and_reports(tmp_path, capsys):
     assert (tmp_path / "latency.md").read_text().strip() == capsys.readouterr().out.strip()
 
 
+def test_a_schedule_that_does_not_fit_is_refused(tmp_path, capsys):
+    from benchmarks.latency.__main__ import main
+
+    assert main(["--smoke", "--out", str(tmp_path), "--schedules", "1/2 x30, full x2"]) == 2
+    assert "--schedules: '1/2 x30, full x2' sets 32 steps" in capsys.readouterr().err
+
+
 def test_what_there_is_no_time_for_is_told(tmp_path, capsys):
     from benchmarks.latency.__main__ import main
 
