@@ -26,12 +26,11 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     looks: list[Look] = []
     for look in p.looks:
         if look.about or look.auto is not None:
-            level = _suited(look.level, canvas, coarser=look.about and not looks)
-            look = _at(look, level)
+            coarser = look.about and look.fine is None and not looks
+            look = _at(look, _suited(look.level, canvas, coarser))
         if looks and looks[-1].level < look.level:
             look = _at(look, looks[-1].level)
-        alike = looks and (looks[-1].level, looks[-1].fine) == (look.level, look.fine)
-        if alike and looks[-1].auto is None:
+        if looks and (looks[-1].level, looks[-1].fine, looks[-1].auto) == (look.level, look.fine, None):
             look = _joined(looks.pop(), look)
         looks.append(look)
     return replace(p, looks=tuple(looks))

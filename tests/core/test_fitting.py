@@ -90,6 +90,7 @@ def test_few_steps(name, steps, counts):
         ("~1/2, mixed 50%, full", (4096, None), "full"),
         ("draft ~1/2; refine 0.9", (0, 1000), "draft 1/4; refine 0.9"),
         ("draft ~1/2; refine 0.9", (500, 1000), "draft 1/2; refine 0.9"),
+        ("~mixed 25%..75% 80%, full 20%", (0, 100), "mixed 25%..75% 80%, full 20%"),
         ("draft ~1/4, ~1/2; refine 0.9", (0, 100), "draft 1/4, 1/2; refine 0.9"),
         ("draft 1/4; refine 0.9", (4096, None), "draft 1/4; refine 0.9"),
         ("auto 80%, full 20%", (1024, None), "auto 1/2 80%, full 20%"),
