@@ -4,7 +4,7 @@ Run with the host's Python, COMFYUI_PATH naming the host:
 
     python -m benchmarks.live_view [--sizes 256 512 1024] [--steps 8]
 
-A run of the FLUX-layout model of about 100 M parameters of benchmarks/dense.py, at full resolution, with the
+A run of a FLUX-layout model of about 100 M parameters (tests/host/tiny.py), at full resolution, with the
 previews that the host makes by itself. Timed inside the run are the network's calls, the drawing over each
 preview, and the convergence values, which a trace needs anyway; in seconds of one processor, so that a busy
 machine tells the same. What the host then sends has the same size with the drawing as without. Released
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -23,7 +24,11 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.dense import import_pack, tiny
+from benchmarks.latency.host import PACK, import_pack
+
+sys.path.insert(0, str(PACK / "tests" / "host"))
+
+import tiny  # noqa: E402 - boots the host
 
 
 def timed(function: Callable, seconds: list[float]) -> Callable:

@@ -3,14 +3,20 @@ plan.
 
     python -m benchmarks.scale [--repeats 3] [--out FILE.json]
 
-Pictures from 512 to 4096 pixels a side and video of 720 x 1280 to 129 frames, 16 latent channels, on the CPU.
-The exponent p of seconds ~ tokens^p is fitted by least squares in the logarithms: 1 is linear. Canvases that
-fit into the processor's cache cost less per token, which raises it; the microseconds per token show where.
+Pictures from 512 to 4096 pixels a side and video of 720 x 1280 to 129 frames, 16 latent channels, on one
+core. The exponent p of seconds ~ tokens^p is fitted by least squares in the logarithms: 1 is linear. Seconds
+are the thread's own, so that other programs on the machine do not count. Memory is kept between runs, as a
+GPU's allocator keeps it; otherwise the system's handing out of fresh pages grows with the canvas. What is
+left above 1 is the processor's cache, into which small canvases fit.
+
+The share is of a coarse step of FLUX.1-dev or HunyuanVideo, by its FLOPs and this core's own speed at matrix
+products.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import time
 from collections.abc import Callable
@@ -20,23 +26,40 @@ import numpy as np
 import torch
 
 from fresco_core import FLOW, Canvas, coarse_state, complete, flow_sigmas, make_plan, preset
-from fresco_core.cost import model
+from fresco_core.cost import Architecture, model
 
 CHANNELS = 16
 PICTURES = (512, 1024, 2048, 4096)
 FRAMES = (1, 33, 65, 129)
 STEPS = 50
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+KEPT_BYTES = 1 << 25  # the largest that it allows
+
+
+def keep_memory() -> None:
+    """Let glibc keep freed memory instead of returning it to the system; nothing elsewhere."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(TRIM_THRESHOLD, 1 << 30)
+        mallopt(MMAP_THRESHOLD, KEPT_BYTES)
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The least time that `work` takes, after one call that is not counted."""
+    """The least time of this thread that `work` takes, after one call that is not counted."""
     work()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.thread_time()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
+
+
+def matmul_rate(repeats: int) -> float:
+    """FLOPs a second of a matrix product in float32."""
+    side = 1024
+    a, b = torch.randn(side, side), torch.randn(side, side)
+    return 2 * side**3 / seconds(lambda: a @ b, repeats)
 
 
 def own_work(canvas: Canvas, prior: str) -> Callable[[], object]:
@@ -62,12 +85,15 @@ def exponent(tokens: list[int], times: list[float]) -> float:
     return float(np.polyfit(np.log(tokens), np.log(times), 1)[0])
 
 
-def measure(canvases: dict[str, Canvas], prior: str, repeats: int) -> dict:
-    """Rows of one series of sizes and the exponent of its coarse step."""
+def measure(
+    canvases: dict[str, Canvas], prior: str, repeats: int, architecture: Architecture, rate: float
+) -> dict:
+    """Rows of one series of sizes and the exponent of its coarse step; `rate` in FLOPs a second."""
     rows = []
     for name, canvas in canvases.items():
         row = {"size": name, "tokens": canvas.tokens(0)}
         row["step_seconds"] = seconds(own_work(canvas, prior), repeats)
+        row["share_of_model_step"] = row["step_seconds"] * rate / architecture.step_flops(canvas.tokens(1))
         row["plan_seconds"] = seconds(lambda canvas=canvas: plan(canvas), repeats)
         rows.append(row)
     fit = exponent([r["tokens"] for r in rows], [r["step_seconds"] for r in rows])
@@ -84,12 +110,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_memory()
     flux, hunyuan = model("flux.1-dev"), model("hunyuan-video")
     series = {
-        "pictures": {f"{side}x{side}": flux.canvas(side, side) for side in PICTURES},
-        "video": {f"1280x720x{frames}": hunyuan.canvas(1280, 720, frames) for frames in FRAMES},
+        "pictures": (flux, {f"{side}x{side}": flux.canvas(side, side) for side in PICTURES}),
+        "video": (hunyuan, {f"1280x720x{frames}": hunyuan.canvas(1280, 720, frames) for frames in FRAMES}),
     }
-    result = {name: measure(canvases, options.detail, options.repeats) for name, canvases in series.items()}
+    rate = matmul_rate(options.repeats)
+    result: dict = {
+        name: measure(canvases, options.detail, options.repeats, of.architecture, rate)
+        for name, (of, canvases) in series.items()
+    }
+    result["matmul_flops_per_second"] = rate
     million = Canvas(2048, 2048)
     result["plan_of_a_million_tokens"] = {
         "tokens": million.tokens(0),
@@ -99,7 +131,8 @@ def main(arguments: list[str] | None = None) -> None:
         for row in result[name]["rows"]:
             print(
                 f"{row['size']:>14s} {row['tokens']:8d} tokens {row['step_seconds'] * 1e3:9.2f} ms "
-                f"a coarse step ({row['step_seconds'] / row['tokens'] * 1e6:.2f} us a token) "
+                f"a coarse step ({row['step_seconds'] / row['tokens'] * 1e6:.2f} us a token, "
+                f"{row['share_of_model_step']:.3%} of its model's) "
                 f"{row['plan_seconds'] * 1e3:7.3f} ms a plan"
             )
         print(f"{name}: seconds of a coarse step ~ tokens^{result[name]['exponent']:.2f}")

@@ -82,7 +82,7 @@ def _refine_once(
     smooth = _smooth_detail(low) if prior.startswith("smooth") else None
     detail = smooth if smooth is not None else low.new_zeros((3, *low.shape))
     if prior.endswith("wiener"):
-        bands = details if smooth is None else _smooth_residual
+        bands = _details if smooth is None else _smooth_residual
         if power is None:
             power = band_power(low, a, b / (1 << coarse), bands)
         # the canvas at the finer level: a * x0 + (b / 2^(coarse - 1)) * white
@@ -93,7 +93,7 @@ def _refine_once(
     return join(2.0 * low, detail)[..., : size[0], : size[1]]
 
 
-def details(z: Tensor) -> Tensor:
+def _details(z: Tensor) -> Tensor:
     """The detail bands of z: (3, ..., h/2, w/2)."""
     return split(z)[1]
 

@@ -27,14 +27,14 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     full = False  # a look has become so: those behind it do, focus looks as well
     for look in p.looks:
         if look.about or look.auto is not None:
-            level = _suited(look.level, canvas, coarser=look.about and not looks)
+            coarser = look.about and look.fine is None and not looks
+            level = _suited(look.level, canvas, coarser)
             look, full = _at(look, level), full or level == 0
         if full:
             look = _at(look, 0)
         if looks and looks[-1].level < look.level:
             look = _at(look, looks[-1].level)
-        alike = looks and (looks[-1].level, looks[-1].fine) == (look.level, look.fine)
-        if alike and looks[-1].auto is None:
+        if looks and (looks[-1].level, looks[-1].fine, looks[-1].auto) == (look.level, look.fine, None):
             look = _joined(looks.pop(), look)
         looks.append(look)
     return replace(p, looks=tuple(looks))

@@ -213,8 +213,9 @@ def make_plan(
     schedule = fitted(schedule, canvas)
     if asked.deepest and not schedule.deepest:
         return plain(
-            f"half resolution of a latent of {canvas.height}x{canvas.width} has {canvas.pixels(1)} pixels a "
-            f"frame, and the model is trained for {canvas.trained[0]} at the least"
+            f"half resolution of a latent of {canvas.height}x{canvas.width} has {canvas.pixels(1)} latent "
+            f"pixels a frame, and '~' and 'auto' leave it at {canvas.trained[0]}, what the model is trained "
+            "for; write '1/2' to go below it"
         )
     if not canvas.allows(schedule.deepest):
         possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
@@ -226,7 +227,7 @@ def make_plan(
         )
     needed = sum(look.least for p in schedule.passes for look in pass_amounts(p))
     if steps < max(needed, 2):
-        return plain(f"a run of {steps} is too short for '{schedule}', which needs {needed} steps")
+        return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     counts = _divide(schedule, steps)
     planned = []
     for p, parts in zip(schedule.passes, counts):

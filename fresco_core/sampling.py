@@ -105,7 +105,7 @@ def sample(
                     denoise, x, at, layout, plan.canvas, parameterisation, prior, margin, x0, clock
                 )
             if planned.tolerance is not None:
-                settling.observe(x0, at, level)
+                settling.observe(x0, level)
             if trace is not None or plan.mixed_shares or plan.focus_shares:
                 variance = tracker.update(x0)
                 promoter.observe(x0, variance, received.shares)

@@ -11,7 +11,7 @@ MAX_LEVEL = 3
 MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
 AUTO_LEVEL = 2  # the coarsest that `auto` begins with unless it names another
-AUTO_TOLERANCE = 0.01  # of `auto`: signal power over noise power up to which a detail band counts as noise
+AUTO_TOLERANCE = 0.01  # of `auto`: power of predicted detail over that of noise, up to which it hides
 
 
 def level_name(level: int) -> str:

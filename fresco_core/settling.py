@@ -1,12 +1,15 @@
 """`auto`: the level of each evaluation, settled in the run by the spectrum of its own prediction.
 
 The spectral rule (arXiv 2605.18736, there with constants fitted to one VAE): a level is enough while the
-detail band that it hides is noise on the canvas,
+detail band that it hides is noise on the canvas. Here that is
 
-    a(sigma)^2 S / b(sigma)^2  <=  tolerance,
+    a(sigma)^2 P / b(sigma)^2  <=  tolerance,
 
-S the clean power of that band, extrapolated from the bands that the current prediction shows (detail.py).
-Levels only become finer, by one an evaluation at the most, and the schedule bounds them on both sides.
+P the power that the model, looking finer, would predict in that band: the power of the finest band that the
+current prediction shows, times its ratio to the next coarser one. A band of clean power S is predicted with
+P = S s / (1 + s), s = a^2 S / b^2 (the posterior mean of a Gaussian), so that the level changes where s is
+near the root of the tolerance. Levels only become finer, by one an evaluation at the most, and the schedule
+bounds them on both sides.
 """
 
 from __future__ import annotations
@@ -14,9 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .clock import FLOW, Parameterisation, over_batch
-from .detail import band_power, details
-from .transform import merge
+from .clock import FLOW, Parameterisation
+from .transform import merge, pad_to_even, split
 
 
 class Settling:
@@ -27,26 +29,20 @@ class Settling:
         self.reset()
 
     def reset(self, picture: Tensor | None = None, level: int = 0) -> None:
-        """Begin a pass: any level, and of the spectrum nothing known but that of the clean `picture` that it
-        begins with, seen at `level`."""
+        """Begin a pass: any level, and nothing known but the clean `picture` that it begins with, seen at
+        `level`."""
         self._finest_yet: int | None = None
         self._seen_at = 0
         self._power: Tensor | None = None
         self._known = 0.0
         if picture is not None:
-            self.observe(picture, picture.new_zeros(()), level)
+            self.observe(picture, level)
 
-    def observe(self, prediction: Tensor, sigma: Tensor, level: int) -> None:
-        """Take the clean prediction (B, C, ..., H, W) of an evaluation at `sigma`, shape () or (B,), and
-        `level`. Does not synchronise with the device. Of a batch the picture with most detail counts."""
-        if level == 0:
-            return
-        low = merge(prediction, level).float()
-        s = over_batch(sigma, low)
-        a, b = self._parameterisation.signal(s), self._parameterisation.noise(s)
-        power = band_power(low, a, b / (1 << level), details)
-        self._power = power.mean(dim=(0, *range(2, power.ndim))).max() * 4.0 ** (level - 1)
-        self._seen_at = level
+    def observe(self, prediction: Tensor, level: int) -> None:
+        """Take the clean prediction (B, C, ..., H, W) of an evaluation at `level`. Does not synchronise with
+        the device. Of a batch the picture with most detail counts."""
+        if level:
+            self._power, self._seen_at = hidden_power(merge(prediction, level), level), level
 
     def read(self, sigma: Tensor) -> float:
         """The sigma of the next evaluation, read from the device together with what was observed."""
@@ -66,3 +62,22 @@ class Settling:
                 level -= 1
         self._finest_yet = level
         return level
+
+
+def hidden_power(low: Tensor, level: int) -> Tensor:
+    """P of the band that `level` hides, for the prediction low (B, C, ..., h, w) made there: a scalar.
+
+    In units of the canvas's orthonormal bands. Power never rises towards finer bands; where low is too small
+    to show two, it is taken to stay.
+    """
+    fine = _detail_power(low)
+    if min(low.shape[-2:]) >= 4:
+        coarse = 4.0 * _detail_power(merge(pad_to_even(low), 1))
+        fine = fine * (fine / coarse.clamp_min(1e-30)).clamp(max=1.0)
+    return fine.max() * 4.0**level
+
+
+def _detail_power(z: Tensor) -> Tensor:
+    """Mean power (B,) of the detail bands of z (B, C, ..., h, w)."""
+    detail = split(pad_to_even(z.float()))[1]
+    return (detail * detail).mean(dim=(0, *range(2, detail.ndim)))

@@ -196,7 +196,7 @@ class Run:
         if self.promoter is not None:
             self.promoter.observe(prediction, convergence)
         if self.plan is not None and self.plan.passes[self.pass_index].tolerance is not None:
-            self.settling.observe(self.unpacked(prediction), sigma, self.level)
+            self.settling.observe(self.unpacked(prediction), self.level)
         self.trace.add(self.pass_index, sigma, self.level, convergence, self.layout, *self.spent)
         self.spent = (0, 0)
 

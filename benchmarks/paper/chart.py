@@ -11,7 +11,7 @@ from .table import Row
 
 PAPER, INK, FAINT = (250, 248, 244), (40, 38, 36), (205, 199, 190)
 EQUAL, TOTAL, THEIRS = (214, 140, 69), (46, 92, 138), (150, 144, 138)
-WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 1120, 250, 90, 16, 18, 74
+WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 1120, 250, 130, 16, 18, 74
 
 
 def draw_chart(path: Path, rows: list[Row]) -> None:
@@ -35,13 +35,17 @@ def draw_chart(path: Path, rows: list[Row]) -> None:
         draw.text((20, y), f"{first.model} {first.resolution}", INK, font)
         draw.text((20, y + BAR), f"{first.nfe} of {first.baseline_nfe}", THEIRS, font)
         bars = [("paper", first.paper_gain, 0.0)]
-        bars += [(row.preset, row.gain_total, row.gain_equal_steps) for row in group]
+        bars += [
+            (f"{row.preset}{', at the most' * row.bound}", row.gain_total, row.gain_equal_steps)
+            for row in group
+        ]
         for name, whole, part in bars:
             draw.text((LEFT - 8 - draw.textlength(name, font), y), name, INK, font)
             draw.rectangle((LEFT, y + 2, LEFT + whole * scale, y + BAR - 2), fill=TOTAL if part else THEIRS)
             if part:
                 draw.rectangle((LEFT, y + 2, LEFT + part * scale, y + BAR - 2), fill=EQUAL)
-            draw.text((LEFT + whole * scale + 6, y), f"{whole:.2f}x", INK, font)
+            reaches = "  reaches it" if part and whole >= first.paper_gain else ""
+            draw.text((LEFT + whole * scale + 6, y), f"{whole:.2f}x{reaches}", INK, font)
             y += BAR
         draw.line((20, y + GAP // 2, WIDTH - 20, y + GAP // 2), fill=FAINT)
         y += GAP

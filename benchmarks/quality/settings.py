@@ -118,6 +118,11 @@ def priors() -> list[Setting]:
     ]
 
 
+def tolerances() -> list[Setting]:
+    """When `auto` becomes finer."""
+    return [Setting(f"auto {t} 80%, full 20%", n) for t in (0.003, 0.01, 0.03, 0.1, 0.3) for n in (12, 20)]
+
+
 def rewinds() -> list[Setting]:
     """The run's own noise, fresh noise, or the draft's own path at the rewind."""
     return [
@@ -127,4 +132,6 @@ def rewinds() -> list[Setting]:
     ]
 
 
-SUITES = {f.__name__: f for f in (baselines, presets, passes, divisions, priors, rewinds, guidance)}
+SUITES = {
+    f.__name__: f for f in (baselines, presets, passes, divisions, priors, tolerances, rewinds, guidance)
+}

@@ -10,9 +10,9 @@ from .families import chroma, flux, hunyuan_video, krea2, lumina, qwen_image, sd
 from .transformer import Architecture
 
 TRAINED_PIXELS = (220_000, 2_100_000)
-"""Fewest and most pixels a frame that a draft may have. The published models are trained for up to about two
-megapixels (FLUX.1: 0.1 to 2.0, by its makers), but compose poorly at their smallest sizes. The lower bound
-admits half of 1024 x 1024 and of 1280 x 720 (640 x 360), and no 240p draft of 480p video."""
+"""Fewest and most pixels a frame that a draft may have. The makers recommend pictures of up to two megapixels
+(FLUX.2: help.bfl.ai, "Aspect Ratios and Output Dimensions") and video of 480p and 720p. The lower bound is
+ours: it admits half of 1024 x 1024 and of 1280 x 720 (640 x 360), and no 240p draft of 480p video."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,20 @@ MODELS: dict[str, Model] = {
         Model(sd3("sd3.5-medium", width=1536, layers=24, dual_layers=13)),
     )
 }
+"""Where the figures are from, besides the host's own detection of these models:
+
+- FLUX.1: `transformer/config.json` of black-forest-labs/FLUX.1-dev and FLUX.1-schnell. FLUX.1-lite has 8 of
+  the 19 double blocks left: 8.16 G parameters, as many as its 8-bit file has bytes.
+- FLUX.2: diffusers' Flux2Transformer2DModel (dev); Klein9BParams and Klein4BParams of
+  black-forest-labs/flux2, and `transformer/config.json` of FLUX.2-klein-base-4B in diffusers' format.
+- HunyuanVideo 1.5: the defaults of diffusers' HunyuanVideo15Transformer3DModel.
+- SD3.5: `transformer/config.json` of stabilityai/stable-diffusion-3.5-medium and -large.
+- Krea 2: the defaults of diffusers' Krea2Transformer2DModel.
+
+Text tokens: 512 for FLUX.1-dev, FLUX.2 and Wan, 256 for FLUX.1-schnell and HunyuanVideo, and twice 77 for SD3
+are the lengths that their pipelines pad to. Chroma, HunyuanVideo 1.5, Qwen-Image, Lumina, Z-Image and Krea 2
+take a prompt at its own length, of 512 to 1024 at the most; 256 stands for a long one. In nodes the cost of a
+run counts the prompt's real length."""
 
 
 def model(name: str) -> Model:

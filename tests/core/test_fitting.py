@@ -67,7 +67,8 @@ def test_a_draft_is_of_a_size_that_the_model_is_trained_for(name, size, levels):
     assert {level for p in plan.passes for level in p.levels if level} == levels
     assert plan.plain == (not levels)
     if plan.plain:
-        assert "trained for" in plan.reason and f"{canvas.pixels(1)} pixels a frame" in plan.reason
+        assert "trained for" in plan.reason and f"{canvas.pixels(1)} latent pixels a frame" in plan.reason
+        assert not make_plan(parse("draft 1/2; refine 0.9"), flow_sigmas(20), canvas).plain
 
 
 @pytest.mark.parametrize("name,steps,counts", [("distilled", 4, [2, 2]), ("turbo", 4, [1, 1, 2])])
@@ -92,6 +93,7 @@ def test_few_steps(name, steps, counts):
         ("draft full, focus 50%; refine 0.9", (4096, None), "draft full, focus 50%; refine 0.9"),
         ("draft ~1/2; refine 0.9", (0, 1000), "draft 1/4; refine 0.9"),
         ("draft ~1/2; refine 0.9", (500, 1000), "draft 1/2; refine 0.9"),
+        ("~mixed 25%..75% 80%, full 20%", (0, 100), "mixed 25%..75% 80%, full 20%"),
         ("draft ~1/4, ~1/2; refine 0.9", (0, 100), "draft 1/4, 1/2; refine 0.9"),
         ("draft 1/4; refine 0.9", (4096, None), "draft 1/4; refine 0.9"),
         ("auto 80%, full 20%", (1024, None), "auto 1/2 80%, full 20%"),

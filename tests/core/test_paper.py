@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.paper.__main__ import main
 from benchmarks.paper.published import ROWS, shift
-from benchmarks.paper.table import compute, table
+from benchmarks.paper.table import as_markdown, compute, table
 from fresco_core import PRESETS
 
 
@@ -23,9 +23,12 @@ def test_every_published_row_stands_beside_every_preset(tmp_path, capsys):
     }
     for r in rows:
         assert r["gain_equal_steps"] >= 1.0 and r["paper_gain"] > 1.0
+        assert r["reaches"] == (r["gain_total"] >= r["paper_gain"]) and r["bound"] == (r["preset"] == "auto")
         if r["model"] == r["baseline_model"]:
             assert r["gain_total"] == pytest.approx(r["gain_equal_steps"] * r["baseline_nfe"] / r["nfe"])
     assert (tmp_path / "table.png").stat().st_size > 1000
+    words = (tmp_path / "table.md").read_text()
+    assert all(f"- {row.model} {row.resolution}, {row.nfe} evaluations: the paper's" in words for row in ROWS)
     assert capsys.readouterr().out.startswith("| model | size |")
     assert (tmp_path / "table.md").read_text().count("\n| flux.1-dev | 1024 | 30 of 50 |") == len(PRESETS)
 
@@ -34,6 +37,9 @@ def test_the_table_follows_the_presets():
     rows = table({"mine": "1/2 x2, full"})
     assert {r.preset for r in rows} == {"mine"}
     assert [r.full_steps for r in rows] == [r.nfe - 2 for r in rows]
+    alike = [r for r in rows if (r.model, r.nfe, r.resolution) == ("flux.1-dev", 18, 1024)]
+    line = "flux.1-dev 1024, 18 evaluations: the paper's 4.72x is reached by none"
+    assert [r.reaches for r in alike] == [False] and line in as_markdown(alike)
     assert rows[0].gain_total < compute(ROWS[0], "more", "1/2 x20, full").gain_total
     plain = compute(ROWS[0], "off", "full")
     assert plain.gain_equal_steps == 1.0 and plain.gain_total == pytest.approx(50 / 30)

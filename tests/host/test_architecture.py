@@ -56,6 +56,38 @@ def test_published_models_are_read_as_they_are_registered(name):
         assert read.step_flops(tokens, 1, text) == known.step_flops(tokens, 1, text)
 
 
+@pytest.mark.parametrize(
+    "name,form",
+    [
+        ("flux.1-dev", "Flux"),
+        ("flux.2-dev", "Flux2"),
+        ("hunyuan-video", "HunyuanVideo"),
+        ("hunyuan-video-1.5", "HunyuanVideo15"),
+        ("wan-14b", "Wan21"),
+    ],
+)
+def test_published_models_are_known_with_their_trained_sizes(name, form):
+    from types import SimpleNamespace
+
+    import comfy.latent_formats
+    from fresco_pack.fresco_core.cost import MODELS
+    from fresco_pack.nodes.architecture import trained_canvas
+
+    latent = getattr(comfy.latent_formats, form)()
+    model = SimpleNamespace(diffusion_model=META_MODELS[name].build(), latent_format=latent)
+    known = MODELS[name].canvas(1280, 704, 33 if MODELS[name].frames else 1)
+    frames = (known.frames,) if latent.latent_dimensions == 3 else ()
+    read = trained_canvas(model, (1, latent.latent_channels, *frames, known.height, known.width))
+    assert read == known and read.trained == known.trained and known.trained[0] > 0
+
+
+def test_tiny_models_are_trained_for_any_size():
+    from fresco_pack.nodes.architecture import trained_canvas
+
+    model = tiny.build("flux")
+    assert trained_canvas(model.model, (1, 16, 16, 16)).trained == (0, None)
+
+
 def test_other_networks_are_not_guessed_at():
     from types import SimpleNamespace
 

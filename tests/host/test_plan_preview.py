@@ -115,6 +115,34 @@ def test_presets_are_drawn_by_name(ask):
     assert drawn == {name: str(parse(text)) for name, text in PRESETS.items()}
 
 
+def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
+    from fresco_pack.fresco_core import FLOW, flow_sigmas
+    from fresco_pack.fresco_core.cost import MODELS
+    from fresco_pack.nodes.plan_preview import known_setting
+
+    flux = MODELS["flux.1-dev"]
+
+    def levels(side, preset, edit=None):
+        known = known_setting(flux.canvas(side, side), flow_sigmas(20), FLOW, 1.0, flux.architecture)
+        drawn = ask(preset=preset, known=known, edit=edit)
+        return drawn, {step["level"] for step in drawn["steps"]}
+
+    assert levels(4096, "balanced")[1] == {2, 0} and levels(1024, "turbo")[1] == {1, 0}
+    small, seen = levels(512, "balanced")
+    assert seen == {0} and "trained for" in small["reason"] and small["text"].startswith("draft ~1/2")
+    edited, _ = levels(1024, "turbo", {"kind": "boundary", "stage": 0, "step": 10})
+    assert edited["text"] == "draft 1/2 50%; refine 0.9 50%"
+
+
+def test_levels_that_the_run_settles_are_drawn_as_bounds(ask):
+    drawn = ask(preset="auto")
+    assert drawn["open"] and not ask()["open"] and [s["level"] for s in drawn["stages"]] == [1, 0]
+    assert (
+        ask(preset="auto", edit={"kind": "level", "stage": 0, "level": 1})["text"]
+        == "1/2 80%, full 20% min x3"
+    )
+
+
 def test_mixed_steps_are_drawn_with_their_share(ask):
     drawn = ask(preset="progressive")
     mixed = [s["fine"] for s in drawn["steps"] if s["fine"]]
