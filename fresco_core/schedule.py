@@ -8,7 +8,7 @@ A schedule is a frozen value that reads from and prints to one line:
     draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
-    draft 1/2; refine 0.9 focus 50%, full half of the tokens is queried, the others are there as they were
+    1/2 x6, focus 50% x8, full x6         at full resolution, but the model works on half of the tokens only
 
     schedule = pass { ";" pass }
     pass     = [ "draft" | "refine" sigma ] [ look { "," look } ] [ "to" sigma ]
@@ -73,10 +73,10 @@ class Look:
 
     level: 0 full, 1 half, 2 quarter resolution. fine: for a mixed look, floor and ceiling of the share (0..1)
     of its blocks that are seen at full resolution, while the others are seen at `level`; with level 0, for a
-    focus look, of the share of its tokens that are queried. until: the look
-    lasts while the noise share is above this. count or share: its number of steps, or its share (0..1) of
-    the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
-    divided by `until` carries the amount of the pass.
+    focus look, of the share of its tokens that are queried. until: the look lasts while the noise share is
+    above this. count or share: its number of steps, or its share (0..1) of the steps of the whole run. At
+    most one of the three divides a pass, except that the last look of a pass divided by `until` carries the
+    amount of the pass.
     """
 
     level: int
