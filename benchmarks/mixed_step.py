@@ -98,7 +98,7 @@ def own_parts(
     low = coarse_state(prediction, SIGMA, 1)[0]
 
     def promote() -> object:
-        promoter.reset()
+        promoter.begin_pass(0)
         promoter.observe(prediction, variance)
         return promoter.layout(mix, 1, x.device)
 

@@ -68,7 +68,7 @@ def sample(
     check_clock(clock)
     _check_denoiser(denoise, plan)
     promotion, received, memory = promotion or Promotion(), ReceivedAttention(), KeyValues()
-    if plan.mixed_shares and promotion.order == "attention":
+    if plan.mixed_shares and "attention" in promotion.orders:
         denoise = watched(denoise, received)
     promoter = Promoter(promotion, plan.canvas, plan.mixed_shares)
     focus = Promoter(promotion, plan.canvas, plan.focus_shares, level=0)
@@ -80,7 +80,7 @@ def sample(
         sigmas = torch.tensor(planned.sigmas, device=noise.device, dtype=noise.dtype)
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
-        promoter.reset()
+        promoter.begin_pass(index)
         for sigma, sigma_next, level, mix in zip(
             sigmas, sigmas[1:], planned.levels, planned.mixes or (None,) * planned.steps, strict=False
         ):

@@ -116,7 +116,7 @@ class Run:
             plan = plan.without_focus()
         if plan.mixed_shares:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
-            if self.settings.promotion.order == "attention":
+            if "attention" in self.settings.promotion.orders:
                 reason = reason or "no adapter tells where attention goes; use another promotion order"
             reason = reason or compat.unmixable(conds, model_options)
             if reason is None:
@@ -151,7 +151,7 @@ class Run:
         self.tracker.reset()
         self.controls.clear()
         if self.promoter is not None:
-            self.promoter.reset()
+            self.promoter.begin_pass(index)
         if index:
             compat.restart_step_cache(transformer_options, size_changed=False)
             compat.restart_hooks(guider)

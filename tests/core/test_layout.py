@@ -253,6 +253,18 @@ def test_what_receives_attention_is_promoted_whatever_grid_the_model_saw(grid):
     assert mask[..., 4:].all() and not mask[..., :4].any()
 
 
+def test_a_later_pass_may_have_an_order_of_its_own():
+    variance = torch.full((1, 1, 8, 8), 1e-3)
+    variance[..., :4] = 1e-5
+    promoter = Promoter(Promotion("low", refine="high"), Canvas(32, 32), (0.5,))
+    promoter.observe(torch.zeros(1, 1, 32, 32), variance)
+    masks = []
+    for index in range(3):
+        promoter.begin_pass(index)
+        masks.append(promoter.layout(Mix(0.5, 0.5, 0.5), 1, torch.device("cpu")).mask)
+    assert masks[0][..., :4].all() and torch.equal(masks[1], ~masks[0]) and torch.equal(masks[2], masks[1])
+
+
 def test_smoothing_keeps_masks_compact():
     """Of noisy scores the smoothed mask has far fewer borders between fine and coarse than the plain one."""
     noisy = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))

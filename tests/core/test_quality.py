@@ -86,13 +86,13 @@ def test_comparisons_cost_equally_many_tokens(name):
 def test_settings_are_named_by_what_differs_and_keep_the_names_of_measured_files():
     setting = Setting("draft 1/2 60%; refine 0.9 40%", 12, "zero")
     assert setting.key == "912703c0bf36981c"
-    other = replace(setting, order="high", clock="shared", frame="fine", focus="detail")
+    other = replace(setting, order="high", refine="edge", clock="shared", frame="fine", focus="detail")
     assert (
         other.key != setting.key and len({replace(other, **{n: "low"}).key for n in ("order", "focus")}) == 2
     )
     assert other.name == (
-        "12 steps | draft 1/2 60%; refine 0.9 40% | zero | high first | focus on detail | shared clock | "
-        "fine frame"
+        "12 steps | draft 1/2 60%; refine 0.9 40% | zero | high first | edge first in later passes | "
+        "focus on detail | shared clock | fine frame"
     )
 
 
