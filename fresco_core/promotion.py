@@ -90,7 +90,7 @@ class Promoter:
         attention that the canvas received in it (B, T, rows, columns), on whatever grid the model saw."""
         if variance is not None:
             self._variance = on_grid(variance, self._grid)
-        for order in self._orders:
+        for order in set(self._orders):
             score = self._scored(order, prediction, attention)
             if score is not None:
                 self._scores[order] = smoothed(score)
