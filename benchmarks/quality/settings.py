@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from fresco_core.schedule import PRESETS
 
 
+_LATER = ("order", "refine", "focus", "clock", "frame")  # what was measured before them keeps its file's name
+
+
 @dataclass(frozen=True)
 class Setting:
     """One way to sample.
@@ -52,13 +55,7 @@ class Setting:
     def key(self) -> str:
         """A short name for files, the same for equal settings only."""
         own = asdict(self)
-        for name in (
-            "order",
-            "refine",
-            "focus",
-            "clock",
-            "frame",
-        ):  # what was measured before they came keeps its name
+        for name in _LATER:
             if own[name] == getattr(Setting, name):
                 del own[name]
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
