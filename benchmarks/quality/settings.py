@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, fields
 
 from fresco_core.schedule import PRESETS
 
-
 _LATER = ("order", "refine", "focus", "clock", "frame")  # what was measured before them keeps its file's name
 
 
