@@ -1,8 +1,9 @@
 """A focus look: all tokens at their own positions, but only some of them queried.
 
 The others stay visible as the keys and values of their last evaluation, and their part of the prediction
-stays as it is. The first step queries all tokens, and every REFRESH-th after it. A layout of level 0, whose
-blocks are single tokens, says which are queried: the fine ones.
+stays as it is. The first step queries all tokens, and every REFRESH-th after it; in between, what is not
+queried shows no variance, so that the same tokens stay in focus. A layout of level 0, whose blocks are single
+tokens, says which are queried: the fine ones.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ A schedule is one line:
     draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
-    draft 1/2; refine 0.9 focus 50%, full half of the tokens is queried, the others are there as they were
+    1/2 x6, focus 50% x8, full x6         at full resolution, but the model works on half of the tokens only
     draft ~1/2; refine 0.9 40% min x3     about half, as the model is trained; three full steps at least
     auto 80%, full 20%                    as coarse as the noise allows, step by step
 

@@ -64,10 +64,11 @@ class PlannedPass:
 
     def kept_tokens(self, canvas: Canvas) -> tuple[int, ...]:
         """Image tokens per sample of each step that are only seen, as keys and values kept from before."""
-        focus = (mix is not None and level == 0 for level, mix in zip(self.levels, self.mixes))
-        if not self.mixes:
-            return (0,) * self.steps
-        return tuple(canvas.tokens(0) - n if f else 0 for n, f in zip(self.tokens(canvas), focus))
+        mixes = self.mixes or (None,) * self.steps
+        return tuple(
+            canvas.tokens(0) - queried if level == 0 and mix is not None else 0
+            for level, mix, queried in zip(self.levels, mixes, self.tokens(canvas))
+        )
 
     def step_at(self, sigma: float) -> int:
         """The step that an evaluation at `sigma` belongs to: the last one that starts at or above it.
@@ -130,16 +131,19 @@ class Plan:
 
     def dense(self) -> Plan:
         """The same plan with every mixed or focus step at full resolution, for models that take neither."""
-        return self.without_focus(mixed=False)
-
-    def without_focus(self, mixed: bool = True) -> Plan:
-        """The same plan with every focus step at full resolution; every mixed one too, unless `mixed`."""
         passes = []
         for p in self.passes:
-            old = p.mixes or (None,) * p.steps
-            mixes = tuple(mix if level and mixed else None for level, mix in zip(p.levels, old))
-            levels = tuple(level if mix == new else 0 for level, mix, new in zip(p.levels, old, mixes))
-            passes.append(replace(p, levels=levels, mixes=mixes if any(mixes) else ()))
+            mixes = p.mixes or (None,) * p.steps
+            levels = tuple(level if mix is None else 0 for level, mix in zip(p.levels, mixes))
+            passes.append(replace(p, levels=levels, mixes=()))
+        return replace(self, passes=tuple(passes))
+
+    def without_focus(self) -> Plan:
+        """The same plan with every focus step at full resolution, for models that only mix."""
+        passes = []
+        for p in self.passes:
+            mixes = tuple(mix if level else None for level, mix in zip(p.levels, p.mixes))
+            passes.append(replace(p, mixes=mixes if any(mixes) else ()))
         return replace(self, passes=tuple(passes))
 
     def describe(self) -> str:

@@ -34,22 +34,24 @@ class Promotion:
 
     order: `low` variance of the prediction first (Fresco, Eq. 7), `high` first, `edge`s of the prediction
     first, what has `detail` to gain first, what the prompt pays `attention` to first, or `even`ly spread or
-    at `random` for comparison. focus: the order in which focus looks query tokens. tau: where given, as many
-    blocks are fine as have a variance below it (queried: as have not), between the floor and the ceiling of
-    the look; this reads one number per evaluation from the device. Without tau the share grows evenly from
-    floor to ceiling. per_frame: frames of a video
+    at `random` for comparison. refine: the order in later passes, if another one. focus: the order in which
+    focus looks query tokens. tau: where given, as many blocks are fine as have a variance below it (queried:
+    as have not), between the floor and the ceiling of the look; this reads one number per evaluation from the
+    device. Without tau the share grows evenly from floor to ceiling. per_frame: frames of a video
     choose blocks of their own; else a block is promoted in all frames by its mean score. seed: of `random`.
     """
 
     order: str = "low"
+    refine: str | None = None
     focus: str = "high"
     tau: float | None = None
     per_frame: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise ValueError(f"unknown promotion order {self.order!r}; expected one of {', '.join(ORDERS)}")
+        for order in self.orders:
+            if order not in ORDERS:
+                raise ValueError(f"unknown promotion order {order!r}; expected one of {', '.join(ORDERS)}")
         if self.focus not in FOCUS_ORDERS:
             raise ValueError(
                 f"focus looks have no order {self.focus!r}; expected one of {', '.join(FOCUS_ORDERS)}"
@@ -57,11 +59,18 @@ class Promotion:
         if self.tau is not None and self.tau <= 0.0:
             raise ValueError(f"tau is {self.tau:g}; expected a positive share of the prediction's variance")
 
+    @property
+    def orders(self) -> tuple[str, str]:
+        """Of the first pass and of later ones."""
+        return self.order, self.refine or self.order
+
 
 def promotion_of(schedule: Schedule, promotion: Promotion) -> Promotion:
-    """`promotion` with the orders that the schedule's looks name."""
+    """`promotion` with the orders that the schedule's looks name, of all passes."""
     order, focus = schedule.named("order"), schedule.named("order", focus=True)
-    return replace(promotion, order=order or promotion.order, focus=focus or promotion.focus)
+    if order:
+        promotion = replace(promotion, order=order, refine=None)
+    return replace(promotion, focus=focus or promotion.focus)
 
 
 class Promoter:
@@ -71,18 +80,20 @@ class Promoter:
         """`shares`, rising: the shares of fine blocks that the run may use. At level 0 it says which tokens a
         focus look queries."""
         self.promotion = promotion
-        self.order = promotion.order if level else promotion.focus
+        self._orders = promotion.orders if level else (promotion.focus,)
+        self.order = self._orders[0]
         self.level = level
         self._canvas = canvas
         self._shares = shares
         self._grid = (canvas.token_frames, *canvas.blocks(level))
-        self._score: Tensor | None = None
+        self._scores: dict[str, Tensor] = {}
         self._variance: Tensor | None = None
         self._mask: Tensor | None = None
 
-    def reset(self) -> None:
-        """A new pass: every block may be chosen anew, by the scores known so far."""
+    def begin_pass(self, index: int) -> None:
+        """Every block may be chosen anew, in the pass's order, by the scores known so far."""
         self._mask = None
+        self.order = self._orders[min(index, len(self._orders) - 1)]
 
     def observe(
         self, prediction: Tensor, variance: Tensor | None = None, attention: Tensor | None = None
@@ -91,13 +102,14 @@ class Promoter:
         attention that the canvas received in it (B, T, rows, columns), on whatever grid the model saw."""
         if variance is not None:
             self._variance = on_grid(variance, self._grid)
-        score = self._scored(prediction, attention)
-        if score is not None:
-            self._score = smoothed(score)
+        for order in set(self._orders):
+            score = self._scored(order, prediction, attention)
+            if score is not None:
+                self._scores[order] = smoothed(score)
 
-    def _scored(self, prediction: Tensor, attention: Tensor | None) -> Tensor | None:
-        """The order's score (B, *grid) of an evaluation; None where it has nothing to say."""
-        match self.order:
+    def _scored(self, order: str, prediction: Tensor, attention: Tensor | None) -> Tensor | None:
+        """An order's score (B, *grid) of an evaluation; None where it has nothing to say."""
+        match order:
             case "edge":
                 return gradient(prediction, self._grid)
             case "detail":
@@ -105,7 +117,7 @@ class Promoter:
             case "attention":
                 return None if attention is None else on_grid(attention, self._grid)
             case "low" | "high" if self._variance is not None:
-                sign = -1.0 if self.order == "low" else 1.0
+                sign = -1.0 if order == "low" else 1.0
                 return sign * self._variance.clamp_min(_TINY).log()
         return None
 
@@ -120,8 +132,9 @@ class Promoter:
         return mixed_layout(mask, count, self.level)
 
     def _ranking(self, batch: int, device: torch.device) -> Tensor:
-        if self._score is not None and self._score.shape[0] == batch:
-            return self._score
+        score = self._scores.get(self.order)
+        if score is not None and score.shape[0] == batch:
+            return score
         if self.order == "random":
             shape = (batch, 1, *self._grid) if self.promotion.per_frame else (batch, 1, 1, *self._grid[1:])
             drawn = hashed_noise(self.promotion.seed, shape, device=device).squeeze(1)

@@ -70,7 +70,7 @@ def sample(
     _check_denoiser(denoise, plan)
     promotion = promotion_of(plan.schedule, promotion or Promotion())
     received, memory = ReceivedAttention(), KeyValues()
-    if plan.mixed_shares and promotion.order == "attention":
+    if plan.mixed_shares and "attention" in promotion.orders:
         denoise = watched(denoise, received)
     promoter = Promoter(promotion, plan.canvas, plan.mixed_shares)
     focus = Promoter(promotion, plan.canvas, plan.focus_shares, level=0)
@@ -83,7 +83,7 @@ def sample(
         sigmas = torch.tensor(planned.sigmas, device=noise.device, dtype=noise.dtype)
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
-        promoter.reset()
+        promoter.begin_pass(index)
         if planned.tolerance is not None:
             settling.reset(x0, planned.levels[0])
         for sigma, sigma_next, level, mix in zip(

@@ -29,14 +29,13 @@ class Look:
 
     level: 0 full, 1 half, 2 quarter resolution. fine: for a mixed look, floor and ceiling of the share (0..1)
     of its blocks that are seen at full resolution, while the others are seen at `level`; with level 0, for a
-    focus look, of the share of its tokens that are queried. until: the look
-    lasts while the noise share is above this. count or share: its number of steps, or its share (0..1) of
-    the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
-    divided by `until` carries the amount of the pass. least: it has at least that many steps, or the run is
-    plain. about: fitted to what the model is trained for. auto: the tolerance of a look that is as coarse as
-    `level` at first and becomes finer as the run's spectrum asks for. order, of a mixed or focus look: which
-    blocks are fine, or tokens queried, first; clock, of a mixed one: that of its coarse tokens; None for the
-    run's own.
+    focus look, of the share of its tokens that are queried. until: the look lasts while the noise share is
+    above this. count or share: its number of steps, or its share (0..1) of the steps of the whole run. At
+    most one of the three divides a pass, except that the last look of a pass divided by `until` carries the
+    amount of the pass. least: it has at least that many steps, or the run is plain. about: fitted to what the
+    model is trained for. auto: the tolerance of a look that is as coarse as `level` at first and becomes
+    finer as the run's spectrum asks for. order, of a mixed or focus look: which blocks are fine, or tokens
+    queried, first; clock, of a mixed one: that of its coarse tokens; None for the run's own.
     """
 
     level: int

@@ -158,7 +158,7 @@ class Run:
             self.settling.reset(self.unpacked(self.prediction), self.plan.passes[index].levels[0])
         self.controls.clear()
         if self.promoter is not None:
-            self.promoter.reset()
+            self.promoter.begin_pass(index)
         if index:
             compat.restart_step_cache(transformer_options, size_changed=False)
             compat.restart_hooks(guider)
@@ -322,7 +322,7 @@ class Run:
 
     def _unmixable(self, conds: dict[str, list[dict]], model_options: dict) -> str | None:
         """Why this run cannot take the mixed steps that its model's adapter could; None if it can."""
-        if self.promotion.order == "attention":
+        if "attention" in self.promotion.orders:
             return "no adapter tells where attention goes; use another promotion order"
         if self.kept_mask is not None:
             return "what inpainting keeps is bound to the whole grid"

@@ -93,7 +93,7 @@ class Studio:
         rewind, callback = REWINDS[setting.rewind](plan)
 
         denoise = PromptedDenoiser.of(self.demo, ids, setting.guidance, setting.frame)
-        promotion = Promotion(setting.order, setting.focus)
+        promotion = Promotion(setting.order, setting.refine, setting.focus)
         start = time.perf_counter()
         latents = sample(
             denoise,
@@ -150,7 +150,7 @@ class Studio:
         return counter.get_total_flops()
 
     def _some_layout(self, level: int, share: float) -> Layout:
-        promoter = Promoter(Promotion("even", "even"), self.canvas, (share,), level)
+        promoter = Promoter(Promotion("even", focus="even"), self.canvas, (share,), level)
         return promoter.layout(Mix(share, share, share), 1, torch.device("cpu"))
 
     def levels(self, setting: Setting) -> list[int]:

@@ -15,8 +15,8 @@ class Setting:
     """One way to sample.
 
     schedule: as `fresco_core.grammar.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
-    name in `benchmarks.quality.rewinds.REWINDS`. order, focus: which blocks mixed looks refine first, and
-    which tokens focus looks query first. clock, frame: of mixed looks, see `fresco_core.mixed.CLOCKS` and
+    name in `benchmarks.quality.rewinds.REWINDS`. order, refine, focus: as for
+    `fresco_core.promotion.Promotion`. clock, frame: of mixed looks, see `fresco_core.mixed.CLOCKS` and
     `fresco_core.demo.attention.FRAMES`. guidance: of the prompt; 1 does without.
     """
 
@@ -25,6 +25,7 @@ class Setting:
     prior: str = "smooth"
     rewind: str = "shared"
     order: str = "low"
+    refine: str | None = None
     focus: str = "high"
     clock: str = "native"
     frame: str = "aligned"
@@ -37,6 +38,7 @@ class Setting:
             "prior": self.prior,
             "rewind": f"{self.rewind} rewind",
             "order": f"{self.order} first",
+            "refine": f"{self.refine} first in later passes",
             "focus": f"focus on {self.focus}",
             "clock": f"{self.clock} clock",
             "frame": f"{self.frame} frame",
@@ -53,7 +55,7 @@ class Setting:
     def key(self) -> str:
         """A short name for files, the same for equal settings only; it stays when mixed looks get options."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("order", "focus", "clock", "frame"):
+        for name in ("order", "refine", "focus", "clock", "frame"):
             if own[name] == getattr(Setting, name):
                 del own[name]
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]

@@ -86,20 +86,20 @@ class AlignedAttention:
 
     def prepared(self) -> Attend:
         """The attention with its rotary tables, for all blocks of one evaluation."""
-        fine, coarse = per_head(rotary(self.fine_ids)), per_head(rotary(self.coarse_ids))
-        keys, first = self.coarse_keys[:, None, :, None], self.fine_queries
+        first, keys = self.fine_queries, self.coarse_keys
+        fine = per_head(rotary(self.fine_ids))
+        fine_query = fine[0][:, :, :first], fine[1][:, :, :first]
+        near_ids = self.coarse_ids.gather(1, keys.unsqueeze(-1).expand(-1, -1, 3))
+        coarse_query, coarse_key = (per_head(rotary(ids)) for ids in (self.coarse_ids[:, first:], near_ids))
 
         def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            seen = [
-                F.scaled_dot_product_attention(
-                    _rotate(q, fine)[:, :, :first].to(v.dtype), _rotate(k, fine).to(v.dtype), v
-                )
-            ]
+            query, key = _rotate(q[:, :, :first], fine_query), _rotate(k, fine)
+            seen = [F.scaled_dot_product_attention(query.to(v.dtype), key.to(v.dtype), v)]
             if first < q.shape[2]:
-                index = keys.expand(-1, k.shape[1], -1, k.shape[3])
-                near = _rotate(k, coarse).gather(2, index).to(v.dtype)
-                query = _rotate(q, coarse)[:, :, first:].to(v.dtype)
-                seen.append(F.scaled_dot_product_attention(query, near, v.gather(2, index)))
+                index = keys[:, None, :, None].expand(-1, k.shape[1], -1, k.shape[3])
+                query, key = _rotate(q[:, :, first:], coarse_query), _rotate(k.gather(2, index), coarse_key)
+                near = F.scaled_dot_product_attention(query.to(v.dtype), key.to(v.dtype), v.gather(2, index))
+                seen.append(near)
             return torch.cat(seen, dim=2).transpose(1, 2).flatten(2)
 
         return attend

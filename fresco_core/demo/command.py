@@ -18,7 +18,7 @@ from ..plan import make_plan
 from ..presets import PRESETS, preset
 from ..sampling import flow_sigmas, sample
 from ..schedule import Schedule, ScheduleError
-from ..trace import Trace
+from ..trace import Evaluation, Trace
 from .scenes import SceneError
 from .subjects import landscapes, trained
 
@@ -52,11 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def figures(rows: dict[str, tuple[Trace, float]], step_flops: Callable[[int], int] | None) -> Iterator[str]:
+def figures(
+    rows: dict[str, tuple[Trace, float]], step_flops: Callable[[Evaluation], int] | None
+) -> Iterator[str]:
     """The comparison as a table: plain and Fresco, each its trace and seconds, and how many times less."""
     columns = [(f"{'tokens':>10s}", [float(trace.tokens) for trace, _ in rows.values()], "10.0f")]
     if step_flops is not None:
-        spent = [sum(step_flops(e.tokens) for e in trace.evaluations) / 1e9 for trace, _ in rows.values()]
+        spent = [sum(map(step_flops, trace.evaluations)) / 1e9 for trace, _ in rows.values()]
         columns.append((f"{'GFLOPs':>10s}", spent, "10.2f"))
     columns.append((f"{'seconds':>10s}", [seconds for _, seconds in rows.values()], "10.2f"))
     yield f"{'':10s}" + "".join(title for title, _, _ in columns)

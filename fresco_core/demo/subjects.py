@@ -14,6 +14,7 @@ from ..layout import Layout
 from ..look import Denoiser
 from ..mixed import MixedDenoiser
 from ..received import ReceivedAttention
+from ..trace import Evaluation
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
 from .transformer import DemoTransformer
@@ -38,8 +39,8 @@ class Subject:
     denoise: Denoiser | MixedDenoiser
     picture: Callable[[Tensor], Tensor]
     """canvas (1, channels, H, W) -> picture (3, height, width) in [-1, 1]."""
-    step_flops: Callable[[int], int] | None = None
-    """FLOPs of an evaluation of so many image tokens, for transformers."""
+    step_flops: Callable[[Evaluation], int] | None = None
+    """FLOPs of an evaluation, for transformers."""
     shift: float = 1.0
     """Of the sigmas, see `sampling.flow_sigmas`."""
 
@@ -174,8 +175,10 @@ def trained(prompt: str) -> Subject:
     canvas = Canvas(TRAINED_SIDE, TRAINED_SIDE, patch=TRAINED_PATCH)
     architecture = model.transformer.shape.architecture()
 
-    def step_flops(tokens: int) -> int:
-        return architecture.step_flops(tokens, batch=2, text_tokens=denoise.context.shape[1])
+    def step_flops(evaluation: Evaluation) -> int:
+        kept = 0 if evaluation.level else canvas.tokens(0) - evaluation.tokens
+        text = denoise.context.shape[1]
+        return architecture.step_flops(evaluation.tokens, batch=2, text_tokens=text, kept_tokens=kept)
 
     words = f"the trained demo model, '{prompt}'"
     return Subject(words, canvas, LATENT_CHANNELS, 2, denoise, picture, step_flops, SHIFT)

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from fresco_core.canvas import Canvas
 from fresco_core.clock import FLOW, VE, over_batch, recompose
+from fresco_core.grammar import parse
 from fresco_core.layout import mixed_layout
 from fresco_core.look import Margin, look
 from fresco_core.mixed import level_state, mixed_look
 from fresco_core.plan import Mix
-from fresco_core.promotion import ORDERS, Promoter, Promotion, promote
+from fresco_core.promotion import ORDERS, Promoter, Promotion, promote, promotion_of
 from fresco_core.transform import expand, merge
 
 
@@ -251,6 +252,24 @@ def test_what_receives_attention_is_promoted_whatever_grid_the_model_saw(grid):
     promoter.observe(torch.zeros(1, 1, 32, 32), None, attention)
     mask = promoter.layout(Mix(0.5, 0.5, 0.5), 1, torch.device("cpu")).mask
     assert mask[..., 4:].all() and not mask[..., :4].any()
+
+
+def test_a_later_pass_may_have_an_order_of_its_own():
+    variance = torch.full((1, 1, 8, 8), 1e-3)
+    variance[..., :4] = 1e-5
+    promoter = Promoter(Promotion("low", refine="high"), Canvas(32, 32), (0.5,))
+    promoter.observe(torch.zeros(1, 1, 32, 32), variance)
+    masks = []
+    for index in range(3):
+        promoter.begin_pass(index)
+        masks.append(promoter.layout(Mix(0.5, 0.5, 0.5), 1, torch.device("cpu")).mask)
+    assert masks[0][..., :4].all() and torch.equal(masks[1], ~masks[0]) and torch.equal(masks[2], masks[1])
+
+
+def test_an_order_that_the_schedule_names_is_that_of_all_passes():
+    asked = Promotion("low", refine="high")
+    assert promotion_of(parse("mixed 50% edge, full"), asked).orders == ("edge", "edge")
+    assert promotion_of(parse("mixed 50%, full"), asked) == asked
 
 
 def test_smoothing_keeps_masks_compact():
