@@ -8,7 +8,6 @@ import functools
 import inspect
 import logging
 import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -269,9 +268,8 @@ def with_sampler(executor: Any, sampler: Any) -> Any:
 
 
 def with_forward_of(executor: Any, view: Any) -> Any:
-    """The same chain of wrappers around the network's `_forward` with `view` for its self."""
-    forward = types.MethodType(type(executor.class_obj)._forward, view)
-    return type(executor)(forward, executor.class_obj, executor.wrappers, executor.idx)
+    """The same chain of wrappers around `view`'s forward in place of its network's."""
+    return type(executor)(view._forward, executor.class_obj, executor.wrappers, executor.idx)
 
 
 def restart_step_cache(transformer_options: dict, size_changed: bool) -> None:

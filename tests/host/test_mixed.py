@@ -42,6 +42,8 @@ HOST = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
 
 @functools.cache
 def built(family, batch=2, size=(16, 16)):
+    """`size` is for patches of 2 latent pixels: as many tokens for all families."""
+    size = tuple(side * SPECS[family].patch // 2 for side in size)
     return tiny.build(family, batch=batch, size=size)
 
 
