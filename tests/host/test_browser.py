@@ -53,7 +53,7 @@ def test_the_pack_in_a_browser(tmp_path):
             },
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1200,
         )
     finally:
         server.process.terminate()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { load, lookAt, photograph, promptOf, read, run } from './frontend.mjs'
+import { demo, load, lookAt, photograph, promptOf, read, run } from './frontend.mjs'
 
 export function testGraphs(on, renderer) {
   for (const name of ['fresco_demo', 'fresco_compare', 'fresco_flux'])
@@ -10,6 +10,26 @@ export function testGraphs(on, renderer) {
       await load(on.page, read(`workflows/${name}.json`))
       assert.deepEqual(await promptOf(on.page), read(`workflows/api/${name}.json`))
     })
+
+  test('previews carry the plan along their bottom', async () => {
+    const { page } = on
+    const seed = renderer === 'vue' ? 6 : 7 // the host answers the same prompt without running it again
+    await load(page, demo({ live_heatmap: true, seed }))
+    await page.evaluate(() => {
+      window.frescoPreviews = []
+      app.api.addEventListener('b_preview_with_metadata', (event) => window.frescoPreviews.push(event.detail.blob))
+    })
+    await run(page)
+    const [coarse, full] = await page.evaluate(async () => {
+      const image = await createImageBitmap(window.frescoPreviews.at(-1))
+      const context = new OffscreenCanvas(image.width, image.height).getContext('2d')
+      context.drawImage(image, 0, 0)
+      const middles = [6.5 / 20, 16.5 / 20] // of the bars of a coarse step and of a full one
+      return middles.map((x) => [...context.getImageData(Math.round(x * image.width), image.height - 4, 1, 1).data])
+    })
+    assert.ok(coarse[0] - coarse[2] > 60, `orange: half resolution, found ${coarse}`)
+    assert.ok(full[2] - full[0] > 60, `blue: full resolution, found ${full}`)
+  })
 
   test('plain against Fresco', async () => {
     await load(on.page, read('workflows/fresco_compare.json'))

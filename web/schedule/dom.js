@@ -49,7 +49,6 @@ export function colours(element) {
   return {
     ink: of('--input-text', '#ddd'),
     ground: of('--comfy-input-bg', '#222'),
-    border: of('--border-color', '#555'),
     error: of('--error-text', '#f55'),
     levels: [0, 1, 2, 3].map((k) => of(`--fresco-level-${k}`, '#888'))
   }

@@ -142,11 +142,13 @@ export function createEditor({ fields, ask, write, locked }) {
     context.globalAlpha = 1
     for (const boundary of places.boundaries) {
       const active = held?.kind === 'boundary' && held.stage === boundary.stage
-      context.fillStyle = active ? (error && drag ? palette.error : palette.ink) : palette.border
+      context.globalAlpha = active ? 1 : 0.55
+      context.fillStyle = active && error && drag ? palette.error : palette.ink
       context.beginPath()
       context.roundRect(boundary.x - 2.5, floor - 30, 5, 26, 2.5)
       context.fill()
     }
+    context.globalAlpha = 1
     for (const start of places.starts) {
       const active = held?.kind === 'start' && held.pass === start.pass
       context.beginPath()
