@@ -1,11 +1,14 @@
-"""What the live heatmap costs of a step, in a real host: the convergence values, and drawing over a preview.
+"""What the live heatmap costs of a step, in a real host and on its own previews.
 
 Run with the host's Python, COMFYUI_PATH naming the host:
 
-    python -m benchmarks.live_view [--sizes 512 1024] [--threads 2]
+    python -m benchmarks.live_view [--sizes 256 512 1024] [--steps 8]
 
-The step is one of a FLUX-layout model of about 100 M parameters (tests/host/tiny.py), at full resolution:
-released models take many times as long, and the live heatmap the same time.
+A run of a FLUX-layout model of about 100 M parameters (tests/host/tiny.py), at full resolution, with the
+previews that the host makes by itself. Timed inside the run are the network's calls, the drawing over each
+preview, and the convergence values, which a trace needs anyway; in seconds of one processor, so that a busy
+machine tells the same. What the host then sends has the same size with the drawing as without. Released
+models take many times as long a step, and the live heatmap the same time.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from statistics import median
+from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -25,56 +31,57 @@ sys.path.insert(0, str(PACK / "tests" / "host"))
 import tiny  # noqa: E402 - boots the host
 
 
-def seconds(call: Callable[[], object], repeats: int) -> float:
-    """Median time of a call."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return sorted(times)[repeats // 2]
+def timed(function: Callable, seconds: list[float]) -> Callable:
+    """The same function, the seconds of its calls kept."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        start = time.process_time()
+        result = function(*args, **kwargs)
+        seconds.append(time.process_time() - start)
+        return result
+
+    return call
 
 
-def measure(size: int) -> dict[str, float]:
-    """Seconds of a model step, of the convergence values and of drawing, for a picture of size x size."""
-    import numpy as np
-    from fresco_pack.fresco_core import Canvas, ConvergenceTracker, Trace, flow_sigmas, make_plan, preset
-    from fresco_pack.fresco_core.colours import colour
-    from fresco_pack.nodes.live_view import drawn
-    from PIL import Image
+def measure(size: int, steps: int) -> dict[str, float]:
+    """Median seconds of the network, of drawing and of the values in a step, for size x size pixels."""
+    import latent_preview
+    from comfy.cli_args import LatentPreviewMethod, args
+    from fresco_pack.fresco_core import ConvergenceTracker, parse
+    from fresco_pack.nodes import live_view
+    from fresco_pack.nodes.wrappers import apply_fresco
 
-    side = size // 8
-    model = tiny.build("flux", size=(side, side), width="100m")
-    step = seconds(lambda: tiny.sample(model.patcher, model, steps=1), 3)
-    tracker, prediction = ConvergenceTracker(2), torch.randn(1, 16, side, side)
-    values = tracker.update(prediction) or tracker.update(prediction * 1.01)
-    canvas = Canvas(side, side)
-    trace = Trace(1, canvas, 2, make_plan(preset("balanced"), flow_sigmas(20), canvas))
-    trace.add(0, torch.tensor([0.5]), 1, values)
-    palette = (colour(torch.linspace(0.0, 1.0, 256)).numpy() * 255).round().astype(np.uint8)
-    picture = Image.new("RGB", (side, side), (90, 120, 60))
-    return {
-        "size": size,
-        "step": step,
-        "values": seconds(lambda: tracker.update(prediction), 50),
-        "drawing": seconds(lambda: drawn(picture, trace, palette, 512), 50),
-    }
+    args.preview_method = LatentPreviewMethod.Latent2RGB
+    model = tiny.build("flux", size=(size // 8, size // 8), width="100m")
+    patched = apply_fresco(model.patcher, parse("full"), "smooth", live=True)
+    drawing: list[float] = []
+    values: list[float] = []
+    network: list[float] = []
+    forward = model.model.diffusion_model.forward
+    with (
+        patch.object(live_view, "drawn", timed(live_view.drawn, drawing)),
+        patch.object(ConvergenceTracker, "update", timed(ConvergenceTracker.update, values)),
+        patch.object(model.model.diffusion_model, "forward", timed(forward, network)),
+    ):
+        callback = latent_preview.prepare_callback(patched, steps)
+        tiny.sample(patched, model, steps=steps, callback=callback)
+    return {"size": size, "step": median(network), "drawing": median(drawing), "values": median(values)}
 
 
 def main() -> None:
     """Measure and print, as text and as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024], help="sides of the picture")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], help="sides of the picture")
+    parser.add_argument("--steps", type=int, default=8)
     options = parser.parse_args()
     import_pack()
-    torch.set_num_threads(options.threads)
-    rows = [measure(size) for size in options.sizes]
+    torch.set_num_threads(1)
+    rows = [measure(size, options.steps) for size in options.sizes]
     for row in rows:
-        share = (row["values"] + row["drawing"]) / row["step"]
+        share = (row["drawing"] + row["values"]) / row["step"]
         print(
-            f"{row['size']}x{row['size']}: step {row['step'] * 1e3:.0f} ms, values "
-            f"{row['values'] * 1e3:.2f} ms, drawing {row['drawing'] * 1e3:.2f} ms, together {share:.2%}"
+            f"{row['size']}x{row['size']}: step {row['step'] * 1e3:.0f} ms, drawing "
+            f"{row['drawing'] * 1e3:.2f} ms, values {row['values'] * 1e3:.2f} ms, together {share:.2%}"
         )
     print(json.dumps(rows))
 

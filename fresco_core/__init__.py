@@ -2,15 +2,16 @@
 
 One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
 it through coarser levels. Reading order: transform, clock, noise, look, detail, canvas, schedule, grammar,
-presets, fitting, plan, settling, sampling; layout, promotion and mixed for steps of fine and coarse tokens;
-then convergence, trace, colours and heatmap; cost tells what a plan costs on real models; closed_form holds
-exact denoisers to try it on.
+presets, fitting, grid, plan, settling, sampling; layout, promotion and mixed for steps of fine and coarse
+tokens, focus for steps that query some tokens only; then convergence, trace, colours and heatmap; cost tells
+what a plan costs on real models; closed_form holds exact denoisers to try it on.
 """
 
 from .canvas import Canvas
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
 from .convergence import ConvergenceTracker
 from .detail import DETAIL_PRIORS, complete
+from .focus import FocusDenoiser, KeyValues, focus_look
 from .grammar import parse
 from .layout import Layout, mixed_layout
 from .look import Margin, coarse_state, look
@@ -18,7 +19,8 @@ from .mixed import CLOCKS, MixedDenoiser, mixed_look
 from .noise import check_finite, hashed_noise
 from .plan import Mix, Plan, PlannedPass, make_plan, plain_plan
 from .presets import PRESETS, preset
-from .promotion import ORDERS, Promoter, Promotion
+from .promotion import FOCUS_ORDERS, ORDERS, Promoter, Promotion
+from .received import AttentiveDenoiser, ReceivedAttention
 from .sampling import flow_sigmas, sample, sample_euler
 from .schedule import Look, Pass, Schedule, ScheduleError
 from .settling import Settling
@@ -29,13 +31,17 @@ __all__ = [
     "CLOCKS",
     "DETAIL_PRIORS",
     "FLOW",
+    "FOCUS_ORDERS",
     "ORDERS",
     "PRESETS",
     "VE",
+    "AttentiveDenoiser",
     "Canvas",
     "ConvergenceTracker",
     "Evaluation",
     "Flow",
+    "FocusDenoiser",
+    "KeyValues",
     "Layout",
     "Look",
     "Margin",
@@ -47,6 +53,7 @@ __all__ = [
     "PlannedPass",
     "Promoter",
     "Promotion",
+    "ReceivedAttention",
     "Schedule",
     "ScheduleError",
     "Settling",
@@ -57,6 +64,7 @@ __all__ = [
     "complete",
     "expand",
     "flow_sigmas",
+    "focus_look",
     "hashed_noise",
     "join",
     "look",

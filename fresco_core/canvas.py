@@ -46,10 +46,12 @@ class Canvas:
         return round(share * rows * columns)
 
     def mixed_tokens(self, level: int, share: float) -> int:
-        """Image tokens per sample with `share` of the blocks of `level` fine and the others coarse."""
+        """Image tokens per sample with `share` of the blocks of `level` fine and the others coarse, or, at
+        level 0, not queried."""
         rows, columns = self.blocks(level)
         fine = self.fine_blocks(level, share)
-        return ((fine << (2 * level)) + rows * columns - fine) * self.token_frames
+        coarse = rows * columns - fine if level else 0
+        return ((fine << (2 * level)) + coarse) * self.token_frames
 
     def allows(self, level: int) -> bool:
         """Whether `level` keeps at least two tokens a side."""

@@ -8,15 +8,16 @@ A schedule is one line:
     draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
+    draft 1/2; refine 0.9 focus 50%, full half of the tokens is queried, the others are there as they were
     draft ~1/2; refine 0.9 40% min x3     about half, as the model is trained; three full steps at least
     auto 80%, full 20%                    as coarse as the noise allows, step by step
 
     schedule = pass { ";" pass }
     pass     = [ "draft" | "refine" sigma ] [ look { "," look } ] [ "to" sigma ]
-    look     = ( [ "~" ] ( level | mixed ) | auto ) [ "until" sigma ] [ amount ] [ "min x" count ]
+    look     = ( [ "~" ] ( level | part ) | auto ) [ "until" sigma ] [ amount ] [ "min x" count ]
     amount   = "x" count | share "%"
     level    = "full" | "1/2" | "1/4" | "1/8"
-    mixed    = "mixed" ( share "%" | floor "%.." ceiling "%" )
+    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" )
     auto     = "auto" [ level ] [ tolerance ]
 
 Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
@@ -45,6 +46,7 @@ _WORDS = (
     "refine",
     "full",
     "mixed",
+    "focus",
     "auto",
     "until",
     "min",
@@ -145,8 +147,9 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     tokens = tokens[about:]
     kind, value = tokens[0] if tokens else ("other", "~")
     rest, fine, auto = tokens[1:], None, None
-    if (kind, value) == ("word", "mixed"):
-        level, fine, rest = MIXED_LEVEL, _parse_fine(rest, quoted), rest[1:]
+    if (kind, value) in (("word", "mixed"), ("word", "focus")):
+        level = MIXED_LEVEL if value == "mixed" else 0
+        fine, rest = _parse_fine(value, rest, quoted), rest[1:]
     elif (kind, value) == ("word", "auto"):
         level, auto = AUTO_LEVEL, AUTO_TOLERANCE
         if rest and rest[0][0] == "level":
@@ -159,8 +162,8 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
         level = _parse_level(value, quoted)
     else:
         raise ScheduleError(
-            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', 'auto', "
-            "'1/2' or '1/4'"
+            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', 'focus 50%', "
+            "'auto', '1/2' or '1/4'"
         )
     least = 1
     until, count, share = None, None, None
@@ -186,11 +189,12 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     return Look(level, until, count, share, fine, least, about, auto)
 
 
-def _parse_fine(tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
+def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
     if not tokens or tokens[0][0] not in ("share", "range"):
+        what = "blocks that are fine" if word == "mixed" else "tokens that are queried"
         raise ScheduleError(
-            f"{quoted}: 'mixed' needs the share of the blocks that are fine, for example 'mixed 50%', or "
-            "'mixed 25%..75%' for a share that grows"
+            f"{quoted}: '{word}' needs the share of the {what}, for example '{word} 50%', or "
+            f"'{word} 25%..75%' for a share that grows"
         )
     parts = [float(part.strip(" %")) / 100.0 for part in tokens[0][1].split("..")]
     return parts[0], parts[-1]

@@ -3,7 +3,8 @@
 A block is what one coarse token covers: 2^k x 2^k fine tokens of one frame. Every sample of a batch has the
 same number of fine blocks, so the sequence is rectangular; which blocks they are may differ. The sequence
 holds the fine tokens in raster order, then the coarse ones in raster order. The host knows all counts, so
-that nothing here synchronises with the device.
+that nothing here synchronises with the device. At level 0, of a focus look, a block is one token, and the
+"coarse" ones are those that are not queried.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Layout:
 
     @property
     def tokens(self) -> int:
-        """Image tokens per sample, L."""
-        return self.fine.shape[1] + self.coarse.shape[1]
+        """Image tokens per sample that the model evaluates, L."""
+        return self.fine.shape[1] + (self.coarse.shape[1] if self.level else 0)
 
     def for_batch(self, batch: int) -> Layout:
         """The layout of a batch that holds this one's several times, as cond and uncond together do."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from itertools import zip_longest
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
-from .clock import FLOW, Flow, Parameterisation
+from .clock import FLOW, Parameterisation
 from .fitting import fitted
+from .focus import REFRESH
+from .grid import check_sigmas, pass_range, subgrid
 from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
-
-MAX_LENGTHS = 6  # distinct lengths of mixed sequences in a run: compiled models recompile for each
+from .shares import few_shares, nearest, wanted_share
 
 
 @dataclass(frozen=True)
 class Mix:
-    """A mixed step: the planned share of its blocks that are fine, and the floor and ceiling of its look."""
+    """A mixed or focus step: the planned share of its blocks that are fine, or of its tokens that are queried
+    (all of them where the focus look refreshes), and the floor and ceiling of its look."""
 
     share: float
     floor: float
@@ -31,8 +31,8 @@ class PlannedPass:
     """One run of the sampler: its sigmas (steps + 1, falling, in the model's unit), a level per step.
 
     mixes: where any step is mixed, a Mix per step, None for dense ones; a mixed step's level is that of its
-    coarse tokens. tolerance: of a pass whose coarse steps are `auto`: each has its level or a finer one, as
-    settling.py finds in the run.
+    coarse tokens, and 0 makes it a focus step. tolerance: of a pass whose coarse steps are `auto`: each has
+    its level or a finer one, as settling.py finds in the run.
     """
 
     sigmas: tuple[float, ...]
@@ -62,6 +62,13 @@ class PlannedPass:
             for level, mix in zip(self.levels, mixes)
         )
 
+    def kept_tokens(self, canvas: Canvas) -> tuple[int, ...]:
+        """Image tokens per sample of each step that are only seen, as keys and values kept from before."""
+        focus = (mix is not None and level == 0 for level, mix in zip(self.levels, self.mixes))
+        if not self.mixes:
+            return (0,) * self.steps
+        return tuple(canvas.tokens(0) - n if f else 0 for n, f in zip(self.tokens(canvas), focus))
+
     def step_at(self, sigma: float) -> int:
         """The step that an evaluation at `sigma` belongs to: the last one that starts at or above it.
 
@@ -87,7 +94,7 @@ class Plan:
     @property
     def plain(self) -> bool:
         """Whether the sampler just runs as it would without Fresco."""
-        return len(self.passes) == 1 and not any(self.passes[0].levels)
+        return len(self.passes) == 1 and not any(self.passes[0].levels) and not self.passes[0].mixes
 
     @property
     def steps(self) -> int:
@@ -109,16 +116,30 @@ class Plan:
 
     @property
     def mixed_shares(self) -> tuple[float, ...]:
-        """The distinct shares of fine blocks of the mixed steps, rising: MAX_LENGTHS at the most."""
-        return tuple(sorted({mix.share for p in self.passes for mix in p.mixes if mix is not None}))
+        """The distinct shares of fine blocks of the mixed steps, rising: `shares.MAX_LENGTHS` at the most."""
+        return self._shares(focus=False)
+
+    @property
+    def focus_shares(self) -> tuple[float, ...]:
+        """The distinct shares of queried tokens of the focus steps, rising; 1 among them."""
+        return self._shares(focus=True)
+
+    def _shares(self, focus: bool) -> tuple[float, ...]:
+        steps = (step for p in self.passes for step in zip(p.levels, p.mixes))
+        return tuple(sorted({m.share for level, m in steps if m is not None and (level == 0) == focus}))
 
     def dense(self) -> Plan:
-        """The same plan with every mixed step at full resolution, for models that take no mixed sequence."""
+        """The same plan with every mixed or focus step at full resolution, for models that take neither."""
+        return self.without_focus(mixed=False)
+
+    def without_focus(self, mixed: bool = True) -> Plan:
+        """The same plan with every focus step at full resolution; every mixed one too, unless `mixed`."""
         passes = []
         for p in self.passes:
-            mixes = p.mixes or (None,) * p.steps
-            levels = tuple(level if mix is None else 0 for level, mix in zip(p.levels, mixes))
-            passes.append(replace(p, levels=levels, mixes=()))
+            old = p.mixes or (None,) * p.steps
+            mixes = tuple(mix if level and mixed else None for level, mix in zip(p.levels, old))
+            levels = tuple(level if mix == new else 0 for level, mix, new in zip(p.levels, old, mixes))
+            passes.append(replace(p, levels=levels, mixes=mixes if any(mixes) else ()))
         return replace(self, passes=tuple(passes))
 
     def describe(self) -> str:
@@ -145,6 +166,7 @@ class Plan:
             seen = [n for n, kind in zip(tokens, kinds) if kind == (level, mixed)]
             counted = f"{min(seen)} to {max(seen)}" if min(seen) < max(seen) else f"{seen[0]}"
             what = f"mixed of full and {level_name(level)}" if mixed else f"at {level_name(level)}"
+            what = "focused at full" if mixed and level == 0 else what
             if p.tolerance is not None and level:
                 what += " or finer"
                 counted += f" to {self.canvas.tokens(0)}"
@@ -182,7 +204,7 @@ def make_plan(
 
     if schedule.off or steps == 0:
         return plain()
-    _check_sigmas(sigmas)
+    check_sigmas(sigmas)
     if not canvas.allows(1):
         return plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
@@ -211,37 +233,19 @@ def make_plan(
     for p, parts in zip(schedule.passes, counts):
         grid = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
-            start, end = _range(p, sigmas, parameterisation, sigma_max)
+            start, end = pass_range(p, sigmas, parameterisation, sigma_max)
             if start <= end:
                 words = p.describe(alone=False)
                 return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
-            grid = _subgrid(sigmas, start, end, sum(parts), parameterisation)
+            grid = subgrid(sigmas, start, end, sum(parts), parameterisation)
         planned.append((grid, _looks(p, parts, grid, parameterisation)))
     tolerances = [p.looks[0].auto for p in schedule.passes]
     passes = zip(_planned(planned, canvas), tolerances)
     plan = Plan(schedule, canvas, tuple(replace(p, tolerance=auto) for p, auto in passes))
-    if not any(level for p in plan.passes for level in p.levels):
+    if not any(level or mix for p in plan.passes for level, mix in zip_longest(p.levels, p.mixes)):
         first = parameterisation.share(plan.passes[0].sigmas[0])
         return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
     return plan
-
-
-def _check_sigmas(sigmas: Sequence[float]) -> None:
-    if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
-        raise ScheduleError(
-            f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
-            "check the scheduler node"
-        )
-    for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
-        if late > early:
-            raise ScheduleError(
-                f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
-                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
-            )
-
-
-def _short(sigmas: Sequence[float]) -> str:
-    return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
 
 
 def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
@@ -276,61 +280,6 @@ def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
     return [[next(parts) for _ in pass_amounts(p)] for p in schedule.passes]
 
 
-def _range(
-    p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation, sigma_max: float | None
-) -> tuple[float, float]:
-    """First and last sigma of a pass of several.
-
-    A run that starts clearly lower than pure noise (image to image) has its rewinds and early ends scaled to
-    the noise share that it starts from; schedulers that merely begin a little below it have not.
-    """
-    first, last = float(sigmas[0]), float(sigmas[-1])
-    part = parameterisation.share(first) / parameterisation.share(first if sigma_max is None else sigma_max)
-    part = 1.0 if part > 0.95 else part
-    start = first if p.start is None else min(parameterisation.from_share(p.start * part), first)
-    is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
-    end = last if is_last else parameterisation.from_share(p.end * part)
-    return start, end
-
-
-def _subgrid(
-    sigmas: Sequence[float], start: float, end: float, steps: int, parameterisation: Parameterisation
-) -> tuple[float, ...]:
-    """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
-
-    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
-    down to the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
-    """
-    grid = np.asarray(sigmas, dtype=np.float64)
-    if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
-        return tuple(float(s) for s in grid)
-    exploding = not isinstance(parameterisation, Flow)
-    positive = grid[grid > 0.0]
-    if exploding and start < positive[-1]:  # below all that the grid shows of its spread
-        return _exactly(np.linspace(start, end, steps + 1), start, end)
-    body = np.log(positive) if exploding else grid
-    lowest = math.log(end) if exploding and end > 0.0 else end
-    if lowest < body[-1] and (end > 0.0 or not exploding):
-        body = np.append(body, lowest)  # a draft runs on below the sigma at which the run itself ends
-    index = np.arange(len(body), dtype=np.float64)
-
-    def position(sigma: float) -> float:
-        if exploding:
-            sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
-        return float(np.interp(-sigma, -body, index))
-
-    jump = exploding and end == 0.0
-    values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
-    values = np.exp(values) if exploding else values
-    return _exactly(np.append(values, 0.0) if jump else values, start, end)
-
-
-def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
-    """The values in float32, as the sampler will have them, with the ends that were asked for."""
-    values[0], values[-1] = start, end
-    return tuple(float(v) for v in values.astype(np.float32))
-
-
 def _looks(
     p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
 ) -> list[Look]:
@@ -351,41 +300,31 @@ def _planned(
 ) -> tuple[PlannedPass, ...]:
     """Passes of (sigmas, look per step) as planned: every mixed step with its share, the distinct ones few.
 
-    The share of a look grows evenly from its floor at its first step to its ceiling at its last. Steps whose
-    share leaves no block fine, or none coarse, are dense.
+    The share of a look grows evenly from its floor at its first step to its ceiling at its last. Mixed steps
+    whose share leaves no block fine, or none coarse, are dense. The first of adjoining focus steps queries
+    all tokens, and every REFRESH-th after it.
     """
-    wanted = [[_share(looks, step) for step in range(len(looks))] for _, looks in passes]
-    shares = sorted({share for row in wanted for share in row if share is not None})
-    if len(shares) > MAX_LENGTHS:
-        shares = [float(share) for share in np.linspace(shares[0], shares[-1], MAX_LENGTHS)]
+    wanted = [[wanted_share(looks, step) for step in range(len(looks))] for _, looks in passes]
+    shares = few_shares([look for _, looks in passes for look in looks], sum(wanted, []))
     planned = []
     for (sigmas, looks), row in zip(passes, wanted):
-        levels, mixes = [], []
+        levels: list[int] = []
+        mixes: list[Mix | None] = []
+        focused = 0  # steps since the first of these focus steps
         for look, share in zip(looks, row):
             level, mix = look.level, None
             if share is not None and look.fine is not None:
-                share = _nearest(shares, share)
+                share = nearest(shares[level], share)
                 rows, columns = canvas.blocks(level)
                 fine = canvas.fine_blocks(level, share)
-                if fine == rows * columns:
+                if level == 0:
+                    mix = Mix(share if focused % REFRESH and fine else 1.0, *look.fine)
+                elif fine == rows * columns:
                     level = 0
                 elif fine > 0:
                     mix = Mix(share, *look.fine)
+            focused = focused + 1 if mix is not None and level == 0 else 0
             levels.append(level)
             mixes.append(mix)
         planned.append(PlannedPass(sigmas, tuple(levels), tuple(mixes) if any(mixes) else ()))
     return tuple(planned)
-
-
-def _nearest(values: Sequence[float], value: float) -> float:
-    return min(values, key=lambda v: abs(v - value))
-
-
-def _share(looks: Sequence[Look], step: int) -> float | None:
-    """The share of fine blocks that a step's look asks for; None for dense looks."""
-    fine = looks[step].fine
-    if fine is None:
-        return None
-    steps = [i for i, look in enumerate(looks) if look == looks[step]]
-    part = (step - steps[0]) / (len(steps) - 1) if len(steps) > 1 else 0.5
-    return fine[0] + part * (fine[1] - fine[0])

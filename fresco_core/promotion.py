@@ -1,4 +1,4 @@
-"""Promotion: which blocks of a mixed step are fine.
+"""Promotion: which blocks of a mixed step are fine, and which tokens of a focus step are queried.
 
 Blocks are ranked by a score and the best are promoted, the same number in every sample. Within a pass
 promotion is monotone: a fine block stays fine. Scores are averaged over neighbours, so that masks are
@@ -17,9 +17,11 @@ from .canvas import Canvas
 from .layout import Layout, mixed_layout
 from .noise import hashed_noise
 from .plan import Mix
+from .transform import merge, pad_to_even, split
 
-ORDERS: tuple[str, ...] = ("low", "high", "edge", "even", "random")
-_UNRANKED = ("even", "random")  # these need no prediction, and no smoothing of their own accord
+ORDERS: tuple[str, ...] = ("low", "high", "edge", "detail", "attention", "even", "random")
+FOCUS_ORDERS: tuple[str, ...] = tuple(order for order in ORDERS if order != "attention")
+_TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,16 @@ class Promotion:
     """How blocks are promoted.
 
     order: `low` variance of the prediction first (Fresco, Eq. 7), `high` first, `edge`s of the prediction
-    first, or `even`ly spread or at `random` for comparison. tau: where given, as many blocks are fine as have
-    a variance below it, between the floor and the ceiling of the look; this reads one number per evaluation
-    from the device. Without tau the share grows evenly from floor to ceiling. per_frame: frames of a video
+    first, what has `detail` to gain first, what the prompt pays `attention` to first, or `even`ly spread or
+    at `random` for comparison. focus: the order in which focus looks query tokens. tau: where given, as many
+    blocks are fine as have a variance below it (queried: as have not), between the floor and the ceiling of
+    the look; this reads one number per evaluation from the device. Without tau the share grows evenly from
+    floor to ceiling. per_frame: frames of a video
     choose blocks of their own; else a block is promoted in all frames by its mean score. seed: of `random`.
     """
 
     order: str = "low"
+    focus: str = "high"
     tau: float | None = None
     per_frame: bool = False
     seed: int = 0
@@ -41,6 +46,10 @@ class Promotion:
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
             raise ValueError(f"unknown promotion order {self.order!r}; expected one of {', '.join(ORDERS)}")
+        if self.focus not in FOCUS_ORDERS:
+            raise ValueError(
+                f"focus looks have no order {self.focus!r}; expected one of {', '.join(FOCUS_ORDERS)}"
+            )
         if self.tau is not None and self.tau <= 0.0:
             raise ValueError(f"tau is {self.tau:g}; expected a positive share of the prediction's variance")
 
@@ -49,8 +58,10 @@ class Promoter:
     """The promotion of one run: keeps the score of the last prediction and the blocks that are fine."""
 
     def __init__(self, promotion: Promotion, canvas: Canvas, shares: tuple[float, ...], level: int = 1):
-        """`shares`, rising: the shares of fine blocks that the run may use."""
+        """`shares`, rising: the shares of fine blocks that the run may use. At level 0 it says which tokens a
+        focus look queries."""
         self.promotion = promotion
+        self.order = promotion.order if level else promotion.focus
         self.level = level
         self._canvas = canvas
         self._shares = shares
@@ -63,15 +74,30 @@ class Promoter:
         """A new pass: every block may be chosen anew, by the scores known so far."""
         self._mask = None
 
-    def observe(self, prediction: Tensor, variance: Tensor | None) -> None:
-        """Take in an evaluation: its clean prediction (B, C, ..., H, W) and the tracker's (B, T, h, w)."""
+    def observe(
+        self, prediction: Tensor, variance: Tensor | None = None, attention: Tensor | None = None
+    ) -> None:
+        """Take in an evaluation: its clean prediction (B, C, ..., H, W), the tracker's (B, T, h, w), and the
+        attention that the canvas received in it (B, T, rows, columns), on whatever grid the model saw."""
         if variance is not None:
             self._variance = on_grid(variance, self._grid)
-        if self.promotion.order == "edge":
-            self._score = smoothed(gradient(prediction, self._grid))
-        elif self._variance is not None and self.promotion.order not in _UNRANKED:
-            sign = -1.0 if self.promotion.order == "low" else 1.0
-            self._score = smoothed(sign * self._variance.clamp_min(1e-30).log())
+        score = self._scored(prediction, attention)
+        if score is not None:
+            self._score = smoothed(score)
+
+    def _scored(self, prediction: Tensor, attention: Tensor | None) -> Tensor | None:
+        """The order's score (B, *grid) of an evaluation; None where it has nothing to say."""
+        match self.order:
+            case "edge":
+                return gradient(prediction, self._grid)
+            case "detail":
+                return visible_detail(prediction, self.level, self._grid).clamp_min(_TINY).log()
+            case "attention":
+                return None if attention is None else on_grid(attention, self._grid)
+            case "low" | "high" if self._variance is not None:
+                sign = -1.0 if self.order == "low" else 1.0
+                return sign * self._variance.clamp_min(_TINY).log()
+        return None
 
     def layout(self, mix: Mix, batch: int, device: torch.device) -> Layout:
         """The layout of the next evaluation, of a step with `mix`."""
@@ -79,13 +105,14 @@ class Promoter:
         count = blocks * self._grid[0]
         if self._mask is not None and self._mask.shape[0] != batch:
             self._mask = None
-        self._mask = promote(self._ranking(batch, device), count, self._mask, self.promotion.per_frame)
-        return mixed_layout(self._mask, count, self.level)
+        mask = promote(self._ranking(batch, device), count, self._mask, self.promotion.per_frame)
+        self._mask = mask if self.level else None  # who is queried may change, what is fine stays fine
+        return mixed_layout(mask, count, self.level)
 
     def _ranking(self, batch: int, device: torch.device) -> Tensor:
         if self._score is not None and self._score.shape[0] == batch:
             return self._score
-        if self.promotion.order == "random":
+        if self.order == "random":
             shape = (batch, 1, *self._grid) if self.promotion.per_frame else (batch, 1, 1, *self._grid[1:])
             drawn = hashed_noise(self.promotion.seed, shape, device=device).squeeze(1)
             return drawn.expand(batch, *self._grid)
@@ -93,10 +120,12 @@ class Promoter:
 
     def _share(self, mix: Mix) -> float:
         tau = self.promotion.tau
-        if tau is None or self._variance is None:
+        if tau is None or self._variance is None or mix.share == 1.0:
             return mix.share
         settled = float((self._variance < tau).float().mean(dim=(1, 2, 3)).min())
         able = [s for s in self._shares if mix.floor - 1e-6 <= s <= mix.ceiling + 1e-6] or [mix.share]
+        if self.level == 0:
+            return min((s for s in able if s >= 1.0 - settled), default=able[-1])
         return max((s for s in able if s <= settled), default=able[0])
 
 
@@ -133,6 +162,17 @@ def gradient(prediction: Tensor, grid: tuple[int, int, int]) -> Tensor:
     blocks = F.adaptive_avg_pool3d(video.float(), grid)
     down, right = torch.gradient(blocks, dim=(-2, -1))
     return (down * down + right * right).mean(dim=1)
+
+
+def visible_detail(prediction: Tensor, level: int, grid: tuple[int, int, int]) -> Tensor:
+    """Energy of the finest detail that the level shows, (B, C, ..., H, W) -> (B, *grid).
+
+    Spectra fall smoothly, so that it predicts how much the level hides in the same place, wherever the
+    prediction is coarse; what finer looks have found already does not count.
+    """
+    detail = split(pad_to_even(merge(prediction.float(), level)))[1]
+    energy = (detail * detail).mean(dim=(0, 2))
+    return on_grid(energy if energy.ndim == 4 else energy.unsqueeze(1), grid)
 
 
 def evenly(grid: tuple[int, int, int], device: torch.device) -> Tensor:

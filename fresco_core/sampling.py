@@ -9,11 +9,13 @@ from torch import Tensor
 
 from .clock import FLOW, Parameterisation, recompose
 from .convergence import ConvergenceTracker
+from .focus import FocusDenoiser, KeyValues, focus_look
 from .look import Denoiser, Margin, look
 from .mixed import MixedDenoiser, check_clock, mixed_look
 from .noise import check_finite
 from .plan import Plan
 from .promotion import Promoter, Promotion
+from .received import ReceivedAttention, watched
 from .settling import Settling
 from .trace import Trace
 
@@ -44,7 +46,7 @@ def sample_euler(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
 
 @torch.no_grad()
 def sample(
-    denoise: Denoiser | MixedDenoiser,
+    denoise: Denoiser | MixedDenoiser | FocusDenoiser,
     noise: Tensor,
     plan: Plan,
     parameterisation: Parameterisation = FLOW,
@@ -59,17 +61,18 @@ def sample(
 
     Between passes `rewind` makes the canvas from the last prediction and the same noise. `trace`, where
     given, records every evaluation. `promotion` (default: its own) and `clock`, one of `mixed.CLOCKS`, are
-    for mixed steps, which need a MixedDenoiser. Raises ValueError for noise that is not finite and for mixed
-    steps without such a denoiser.
+    for mixed steps, which need a MixedDenoiser; focus steps need a FocusDenoiser, the order `attention` an
+    AttentiveDenoiser. Raises ValueError for noise that is not finite and for a denoiser that lacks what the
+    plan needs.
     """
     check_finite("noise", noise)
     check_clock(clock)
-    if plan.mixed_shares and not isinstance(denoise, MixedDenoiser):
-        raise ValueError(
-            f"'{plan.schedule}' has mixed steps, but {type(denoise).__name__} has no method 'mixed'; give "
-            "a MixedDenoiser, or a schedule without 'mixed'"
-        )
-    promoter = Promoter(promotion or Promotion(), plan.canvas, plan.mixed_shares)
+    _check_denoiser(denoise, plan)
+    promotion, received, memory = promotion or Promotion(), ReceivedAttention(), KeyValues()
+    if plan.mixed_shares and promotion.order == "attention":
+        denoise = watched(denoise, received)
+    promoter = Promoter(promotion, plan.canvas, plan.mixed_shares)
+    focus = Promoter(promotion, plan.canvas, plan.focus_shares, level=0)
     settling = Settling(parameterisation)
     tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
     margin = Margin()
@@ -90,6 +93,10 @@ def sample(
                 level = settling.choose(level, planned.tolerance, settling.read(sigma))
             if mix is None:
                 x0 = look(denoise, x, at, level, parameterisation, prior, margin, x0)
+            elif level == 0:
+                assert isinstance(denoise, FocusDenoiser)
+                layout = focus.layout(mix, x.shape[0], x.device)
+                x0 = focus_look(denoise, x, at, layout, plan.canvas, memory, x0)
             else:
                 assert isinstance(denoise, MixedDenoiser)
                 layout = promoter.layout(mix, x.shape[0], x.device)
@@ -98,9 +105,10 @@ def sample(
                 )
             if planned.tolerance is not None:
                 settling.observe(x0, level)
-            if trace is not None or plan.mixed_shares:
+            if trace is not None or plan.mixed_shares or plan.focus_shares:
                 variance = tracker.update(x0)
-                promoter.observe(x0, variance)
+                promoter.observe(x0, variance, received.shares)
+                focus.observe(x0, variance)
             if trace is not None:
                 trace.add(index, sigma, level, variance, layout)
             if callback is not None:
@@ -112,3 +120,15 @@ def sample(
     if trace is not None:
         trace.finish()
     return x0
+
+
+def _check_denoiser(denoise: object, plan: Plan) -> None:
+    for steps, word, needed in (
+        (plan.mixed_shares, "mixed", MixedDenoiser),
+        (plan.focus_shares, "focus", FocusDenoiser),
+    ):
+        if steps and not isinstance(denoise, needed):
+            raise ValueError(
+                f"'{plan.schedule}' has {word} steps, but {type(denoise).__name__} has no method '{word}'; "
+                f"give a {needed.__name__}, or a schedule without '{word}'"
+            )

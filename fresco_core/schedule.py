@@ -28,7 +28,8 @@ class Look:
     """How the model sees the canvas for some steps of a pass.
 
     level: 0 full, 1 half, 2 quarter resolution. fine: for a mixed look, floor and ceiling of the share (0..1)
-    of its blocks that are seen at full resolution, while the others are seen at `level`. until: the look
+    of its blocks that are seen at full resolution, while the others are seen at `level`; with level 0, for a
+    focus look, of the share of its tokens that are queried. until: the look
     lasts while the noise share is above this. count or share: its number of steps, or its share (0..1) of
     the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
     divided by `until` carries the amount of the pass. least: it has at least that many steps, or the run is
@@ -51,13 +52,14 @@ class Look:
         fine; of `auto`, nothing."""
         if self.auto is not None:
             return self.level, 0
-        floor, ceiling = self.fine or (0.0, 0.0)
+        floor, ceiling = (self.fine if self.level else None) or (0.0, 0.0)
         return self.level - floor, self.level - ceiling
 
     def __str__(self) -> str:
         words = [level_name(self.level)]
         if self.fine is not None:
-            words = ["mixed", "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
+            word = "mixed" if self.level else "focus"
+            words = [word, "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
         if self.auto is not None:
             words = ["auto"] + words * (self.level != AUTO_LEVEL)
             words += [f"{self.auto:g}"] * (self.auto != AUTO_TOLERANCE)
@@ -114,8 +116,9 @@ class Schedule:
 
     @property
     def off(self) -> bool:
-        """True where no step is coarse and there is one pass: the host's own sampling."""
-        return len(self.passes) == 1 and self.deepest == 0 and self.passes[0].end == 0.0
+        """True where every step is full and there is one pass: the host's own sampling."""
+        partly = any(look.level or look.fine for p in self.passes for look in p.looks)
+        return len(self.passes) == 1 and not partly and self.passes[0].end == 0.0
 
     @property
     def deepest(self) -> int:
@@ -147,7 +150,7 @@ def _check(schedule: Schedule) -> None:
             "before it, or a later pass would undo an earlier one"
         )
     last = schedule.passes[-1]
-    if last.looks[-1].level != 0:
+    if last.looks[-1].level != 0 or last.looks[-1].fine is not None:
         raise ScheduleError(
             f"'{schedule}' never becomes full: the last look of the last pass must be 'full'; add "
             "', full' to it or a pass such as '; refine 0.75'"
@@ -191,7 +194,9 @@ def _check_pass(p: Pass, where: str) -> None:
                 "count or to a pass divided by 'until'"
             )
         if (look.about or look.auto is not None) and look.level == 0:
-            raise ScheduleError(f"{where}: '~' and 'auto' go with a coarse level such as '1/2'; found 'full'")
+            raise ScheduleError(
+                f"{where}: '~' and 'auto' go with a coarse level such as '1/2'; found '{look}'"
+            )
         if look.auto is not None and (look is not p.looks[0] or look.about or look.auto <= 0.0):
             raise ScheduleError(
                 f"{where}: 'auto' is the first look of its pass, without '~', with a tolerance above 0"
@@ -199,13 +204,15 @@ def _check_pass(p: Pass, where: str) -> None:
         floor, ceiling = look.fine or (0.0, 1.0)
         if not 0.0 <= floor <= ceiling <= 1.0 or floor == 1.0 or ceiling == 0.0:
             raise ScheduleError(
-                f"{where}: mixed from {floor * 100:g}% to {ceiling * 100:g}%; expected rising shares between "
-                "0% and 100%; for none of the blocks fine write '1/2', for all of them 'full'"
+                f"{where}: {'mixed' if look.level else 'focus'} from {floor * 100:g}% to {ceiling * 100:g}%; "
+                "expected rising shares between 0% and 100%; for none of the blocks fine write '1/2', for "
+                "all of them 'full'"
             )
-        if look.fine is not None and look.level != MIXED_LEVEL:
+        if look.fine is not None and look.level not in (0, MIXED_LEVEL):
             raise ScheduleError(f"{where}: mixed with level {look.level}; expected {MIXED_LEVEL}")
     depths = [look.depth for look in p.looks]
-    if any(b[0] > a[1] or b[1] > a[1] or a == b for a, b in zip(depths, depths[1:])):
+    twice = len({(look.level, look.fine) for look in p.looks}) < len(p.looks)
+    if twice or any(b[0] > a[1] or b[1] > a[1] for a, b in zip(depths, depths[1:])):
         raise ScheduleError(f"{where}: looks must go from coarse to fine within a pass, each once")
     if p.start is not None and not 0.0 < p.start < 1.0:
         raise ScheduleError(f"{where}: starts at sigma {p.start:g}; expected between 0 and 1")

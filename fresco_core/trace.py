@@ -17,7 +17,8 @@ from .schedule import level_name
 class Evaluation:
     """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
     level, image tokens per sample, the blockwise convergence (B, T, h, w), None for a pass's first, and the
-    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine.
+    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine. A focused one is
+    at level 0 with fewer tokens than that has.
 
     flops: what it cost, of all conditionings together; full_flops: what it would have cost at full
     resolution. 0 where the architecture is not known.
@@ -55,10 +56,10 @@ class Trace:
         flops: int = 0,
         full_flops: int = 0,
     ) -> None:
-        """Record an evaluation, mixed if it had a layout; keeps device tensors, so that it costs no
-        synchronisation."""
+        """Record an evaluation, mixed or focused if it had a layout; keeps device tensors, so that nothing
+        synchronises."""
         tokens = self.canvas.tokens(level) if layout is None else layout.tokens
-        fine = None if layout is None else layout.mask
+        fine = None if layout is None or level == 0 else layout.mask
         self.evaluations.append(
             Evaluation(pass_index, sigma.detach(), level, tokens, convergence, fine, flops, full_flops)
         )
@@ -103,12 +104,14 @@ class Trace:
         full steps are compared with too, at this run's evaluations per step."""
         if not self.evaluations:
             return "no evaluation recorded"
-        dense = [e.level for e in self.evaluations if e.fine is None]
+        full = self.canvas.tokens(0)
+        dense = [e.level for e in self.evaluations if e.fine is None and (e.level or e.tokens == full)]
+        mixed = sum(e.fine is not None for e in self.evaluations)
+        focused = len(self.evaluations) - len(dense) - mixed
         counts = [
             f"{dense.count(level)} at {level_name(level)}" for level in sorted(set(dense), reverse=True)
         ]
-        if len(dense) < len(self.evaluations):
-            counts.insert(-1, f"{len(self.evaluations) - len(dense)} mixed")
+        counts[-1:-1] = [f"{n} {word}" for n, word in ((mixed, "mixed"), (focused, "focused")) if n]
         listed = ", ".join(counts)
         words = (
             f"{len(self.evaluations)} evaluations ({listed}), {self.tokens} image tokens instead of "

@@ -13,6 +13,7 @@ from .types import (
     DEFAULT_PRESET,
     DEFAULT_PRIOR,
     detail_input,
+    explained,
     live_input,
     schedule_input,
     to_schedule,
@@ -41,6 +42,10 @@ class FrescoApply(io.ComfyNode):
             ],
             outputs=[io.Model.Output(tooltip="The model; connect it to any sampler or guider.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, schedule: str | None = None) -> bool | str:
+        return explained(to_schedule, schedule)  # None where it is connected, and not known yet
 
     @classmethod
     def execute(

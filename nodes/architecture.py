@@ -16,12 +16,16 @@ from torch import Tensor
 
 from ..fresco_core import Canvas
 from ..fresco_core.cost import Architecture, families, trained_latents
+from ..fresco_core.demo.scenes import PROMPT_TOKENS
+from ..fresco_core.demo.transformer import TransformerShape
 from . import compat
 
 if TYPE_CHECKING:
     from .run import Run
 
 log = logging.getLogger(__name__)
+
+TEXTS = ("c_crossattn", "txt_byt5")  # a prompt's tokens, and those of the words that HunyuanVideo 1.5 writes
 
 
 def architecture_of(model: Any) -> Architecture | None:
@@ -41,6 +45,15 @@ def trained_canvas(model: Any, shape: tuple[int, ...]) -> Canvas:
     """The canvas of a latent of `shape`, with the sizes that the model is trained for, where known."""
     canvas = compat.canvas_of(model, shape)
     return replace(canvas, trained=trained_latents(architecture_of(model), compat.pixels_of(model)))
+
+
+def with_text_of(architecture: Architecture, conds: dict[str, list[dict]]) -> Architecture:
+    """The architecture with as many text tokens as a run's first conditioning has, where that is known."""
+    for cond in (cond for group in conds.values() for cond in group):
+        parts = [cond.get("model_conds", {}).get(name) for name in TEXTS]
+        if parts[0] is not None:
+            return replace(architecture, text_tokens=sum(p.cond.shape[1] for p in parts if p is not None))
+    return architecture
 
 
 def call_flops(run: Run, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]) -> tuple[int, int]:
@@ -77,6 +90,7 @@ def _flux(network: Any) -> Architecture:
         pooled=params.vec_in_dim,
         guidance=params.guidance_embed,
         global_modulation=getattr(params, "global_modulation", False),
+        **({"text_tokens": PROMPT_TOKENS} if params.context_in_dim == TransformerShape.context_size else {}),
     )
 
 

@@ -8,6 +8,7 @@ import functools
 import inspect
 import logging
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 OLDEST_HOST = (0, 9, 2)
 BOUND_TO_THE_GRID = {"keyframe_idxs"}  # token coordinates (LTXV keyframes)
 UNTOLD_PIXELS = {"Flux2": 16, "Wan22": 16, "HunyuanVideo15": 16, "LTXV": 32, "HunyuanImage21": 32}
+TEXT_AND_CHANNELS = {"c_crossattn", "crossattn_controlnet", "c_concat"}
 NOT_SPATIAL = {"ACEAudio"}  # 4-D latents whose last two sides are not a picture's
 
 
@@ -120,13 +122,20 @@ def packing_of(model: Any) -> int:
 def canvas_of(model: Any, shape: tuple[int, ...]) -> Canvas:
     """The canvas of a latent of `shape` (B, C, H, W) or (B, C, T, H, W) and the model's patch size."""
     network = model.diffusion_model
-    patch = getattr(network, "patch_size", getattr(network, "patch_spatial", 1))
-    sides = [int(n) for n in patch] if isinstance(patch, (tuple, list)) else [int(patch or 1)]
-    frame_patch = sides[0] if len(sides) == 3 else int(getattr(network, "patch_temporal", 1) or 1)
+    patch = getattr(network, "patch_size", 1)
+    frames = patch[0] if isinstance(patch, (tuple, list)) and len(patch) == 3 else None
+    frame_patch = int(frames or getattr(network, "patch_temporal", 1) or 1)
     video = len(shape) == 5
     return Canvas(
-        shape[-2], shape[-1], shape[2] if video else 1, max(sides[-1], 1), frame_patch if video else 1
+        shape[-2], shape[-1], shape[2] if video else 1, patch_of(network), frame_patch if video else 1
     )
+
+
+def patch_of(network: Any) -> int:
+    """Side of a token of the network in latent pixels; 1 for U-Nets."""
+    names = ("patch_size", "patch_spatial", "patch")  # the last is Krea 2's
+    patch = next((getattr(network, name) for name in names if hasattr(network, name)), 1)
+    return max(int((patch[-1] if isinstance(patch, (tuple, list)) else patch) or 1), 1)
 
 
 def pixels_of(model: Any) -> int:
@@ -197,8 +206,9 @@ def looks_up_sigmas(model: Any) -> bool:
     return bool(getattr(getattr(model.diffusion_model, "params", None), "meanflow", False))
 
 
-def unmixable(conds: dict[str, list[dict]], model_options: dict) -> str | None:
-    """What a run has that a mixed sequence cannot take along, if anything."""
+def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozenset[str]) -> str | None:
+    """What a run has that a mixed sequence cannot take along, if anything; `known` are the network's
+    arguments that it can."""
     options = model_options.get("transformer_options", {})
     if model_options.get("context_handler") is not None:
         return "context windows see parts of the canvas"
@@ -207,8 +217,9 @@ def unmixable(conds: dict[str, list[dict]], model_options: dict) -> str | None:
     for name, words in (("control", "ControlNets"), ("area", "areas"), ("gligen", "GLIGEN")):
         if any(cond.get(name) is not None for group in conds.values() for cond in group):
             return f"{words} are bound to the whole grid"
-    masked = any("attention_mask" in c.get("model_conds", {}) for group in conds.values() for c in group)
-    return "attention masks are bound to the whole grid" if masked else None
+    names = {name for group in conds.values() for cond in group for name in cond.get("model_conds", {})}
+    foreign = sorted(names - known - TEXT_AND_CHANNELS)
+    return f"the conditioning '{foreign[0]}' is bound to the whole grid" if foreign else None
 
 
 @functools.cache
@@ -255,6 +266,12 @@ def clean_latent(model: Any, samples: Tensor) -> Tensor:
 def with_sampler(executor: Any, sampler: Any) -> Any:
     """The same chain of wrappers around another sampler's `sample`."""
     return type(executor)(sampler.sample, sampler, executor.wrappers, executor.idx)
+
+
+def with_forward_of(executor: Any, view: Any) -> Any:
+    """The same chain of wrappers around the network's `_forward` with `view` for its self."""
+    forward = types.MethodType(type(executor.class_obj)._forward, view)
+    return type(executor)(forward, executor.class_obj, executor.wrappers, executor.idx)
 
 
 def restart_step_cache(transformer_options: dict, size_changed: bool) -> None:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 import nodes as host_nodes
 
-from ..fresco_core import PRESETS, Canvas, Schedule, Trace
+from ..fresco_core import Canvas, Schedule, ScheduleError, Trace
 from . import compat
 from .types import (
     CATEGORY,
@@ -18,8 +18,12 @@ from .types import (
     FrescoTraceType,
     baseline_input,
     detail_input,
+    explained,
     live_input,
+    preset_input,
     schedule_input,
+    scheduler_input,
+    steps_input,
     to_schedule,
 )
 from .wrappers import apply_fresco
@@ -51,14 +55,7 @@ class FrescoKSampler(io.ComfyNode):
                     control_after_generate=True,
                     tooltip="The random seed of the noise. The noise is the same as plain KSampler's.",
                 ),
-                number(
-                    io.Int.Input,
-                    "steps",
-                    default=20,
-                    min=1,
-                    max=10000,
-                    tooltip="Steps over all passes. A schedule without counts divides them.",
-                ),
+                steps_input("Steps over all passes. A schedule without counts divides them."),
                 number(
                     io.Float.Input,
                     "cfg",
@@ -75,11 +72,8 @@ class FrescoKSampler(io.ComfyNode):
                     options=comfy.samplers.KSampler.SAMPLERS,
                     tooltip="The sampling algorithm; every pass uses it.",
                 ),
-                number(
-                    io.Combo.Input,
-                    "scheduler",
-                    options=comfy.samplers.KSampler.SCHEDULERS,
-                    tooltip="How the steps are spread over the noise levels; every pass keeps its shape.",
+                scheduler_input(
+                    "How the steps are spread over the noise levels; every pass keeps its shape."
                 ),
                 io.Conditioning.Input("positive", tooltip="What to include in the picture."),
                 io.Conditioning.Input("negative", tooltip="What to keep out of the picture."),
@@ -96,13 +90,9 @@ class FrescoKSampler(io.ComfyNode):
                     tooltip="Below 1 the latent's own content is kept in part (image to image).",
                 ),
                 schedule_input("", " Leave empty to use the preset."),
-                number(
-                    io.Combo.Input,
-                    "preset",
-                    options=list(PRESETS),
-                    default=DEFAULT_PRESET,
-                    tooltip="Ready schedules, used while schedule is empty, from 'off' (no coarse step) to "
-                    "'fast'. Fresco Schedule shows what each one does.",
+                preset_input(
+                    "Ready schedules, used while schedule is empty, from 'off' (no coarse step) to "
+                    "'fast'. Fresco Schedule shows what each one does."
                 ),
                 detail_input(),
                 baseline_input(),
@@ -115,6 +105,10 @@ class FrescoKSampler(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, schedule: str | None = None) -> bool | str:
+        return explained(to_schedule, schedule)  # None where it is connected, and not known yet
 
     @classmethod
     def execute(
@@ -145,18 +139,12 @@ class FrescoKSampler(io.ComfyNode):
             baseline_steps=baseline_steps,
             live=live_heatmap,
         )
-        (latent,) = host_nodes.common_ksampler(
-            patched,
-            seed,
-            steps,
-            cfg,
-            sampler_name,
-            scheduler,
-            positive,
-            negative,
-            latent_image,
-            denoise=denoise,
-        )
+        inputs = (seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image)
+        try:
+            (latent,) = host_nodes.common_ksampler(patched, *inputs, denoise=denoise)
+        except ScheduleError as error:
+            compat.show_text(cls, str(error))
+            raise
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
         trace.sign(latent["samples"])
         return io.NodeOutput(latent, trace)

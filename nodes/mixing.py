@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def mixed_prediction(
         layout,
         sampling.calculate_input(state_sigma, state),
         sampling.timestep(state_sigma).float(),
-        run.settings.clock == "native",
+        run.clock == "native",
     )
     concat = run.whole(conds.pop("c_concat", None), x)
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
@@ -72,3 +73,12 @@ def diffusion_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     beside = x[:, call.state.shape[1] :]  # what the host has concatenated to the latent's channels
     call.state = torch.cat((call.state.to(x.dtype), merge(beside, call.layout.level)), dim=1)
     return call.adapter.evaluate(executor, args, kwargs, call)
+
+
+def with_options(args: tuple, kwargs: dict, change: Callable[[dict], dict]) -> tuple[tuple, dict]:
+    """The network's arguments with its transformer options changed, wherever they are among them."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, dict) and MIXED in value else value
+
+    return tuple(map(changed, args)), {name: changed(value) for name, value in kwargs.items()}

@@ -155,7 +155,7 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
         {
             "pass": index,
             "level": level,
-            "fine": 0.0 if p.mix_at(step) is None else round(p.mix_at(step).share, 4),
+            "fine": 0.0 if not level or p.mix_at(step) is None else round(p.mix_at(step).share, 4),
             "sigma": round(share(p.sigmas[step]), 4),
             "tokens": tokens,
         }
@@ -174,7 +174,7 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
             {
                 "pass": s.pass_index,
                 "level": s.level,
-                "mixed": s.fine is not None,
+                "mixed": s.fine is not None and s.level > 0,
                 "first": s.first,
                 "end": s.end,
             }

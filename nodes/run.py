@@ -39,6 +39,7 @@ from ..fresco_core.transform import (
     unpack_channels,
 )
 from . import compat
+from .architecture import with_text_of
 from .families import adapter_of
 
 log = logging.getLogger(__name__)
@@ -112,9 +113,19 @@ class Run:
         reason = compat.unmergeable(conds)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+        if plan.focus_shares:
+            log.warning(
+                "Fresco takes focus steps at full resolution: no model family has an adapter for them"
+            )
+            plan = plan.without_focus()
         if plan.mixed_shares:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
-            reason = reason or compat.unmixable(conds, model_options)
+            if self.adapter is not None:
+                reason = compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
+            if self.settings.promotion.order == "attention":
+                reason = reason or "no adapter tells where attention goes; use another promotion order"
+            if self.kept_mask is not None:
+                reason = reason or "what inpainting keeps is bound to the whole grid"
             if reason is None:
                 self.promoter = Promoter(self.settings.promotion, plan.canvas, plan.mixed_shares)
             else:
@@ -123,7 +134,8 @@ class Run:
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
         self.plan = self.trace.plan = plan
-        words = describe_plan(plan, self.architecture, self.settings.baseline_steps)
+        architecture = None if self.architecture is None else with_text_of(self.architecture, conds)
+        words = describe_plan(plan, architecture, self.settings.baseline_steps)
         if self.settings.tell is not None:
             self.settings.tell(words)
         if not plan.plain:
@@ -212,9 +224,15 @@ class Run:
         canvas, last = self._continued(x, sigma, transformer_options)
         if last is not None:
             last = repeated(extend(last, (canvas.shape[-2], canvas.shape[-1])), canvas.shape[0])
-        clock, parameterisation = self.settings.clock, self.parameterisation
-        state, state_sigma = level_state(canvas, sigma, self.level, clock, parameterisation, last)
+        parameterisation = self.parameterisation
+        state, state_sigma = level_state(canvas, sigma, self.level, self.clock, parameterisation, last)
         return self.packed(canvas), self.packed(state), state_sigma
+
+    @property
+    def clock(self) -> str:
+        """The clock of coarse tokens: the one that was asked for, or `shared` where the family has only
+        that."""
+        return self.settings.clock if self.adapter.NATIVE else "shared"
 
     def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
         """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""

@@ -8,14 +8,24 @@ import comfy.samplers
 from comfy_api.latest import io, ui
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from ..fresco_core import PRESETS, Schedule, ScheduleError, flow_sigmas, make_plan, preset
+from ..fresco_core import Schedule, ScheduleError, flow_sigmas, make_plan, preset
 from ..fresco_core.cost import MODELS
 from . import compat
 from .architecture import architecture_of, trained_canvas
 from .plan_preview import known_setting
 from .run import describe_plan
 from .schedule_source import FROM_NUMBERS, FROM_TEXT, LEVELS, build
-from .types import CATEGORY, DEFAULT_PRESET, SCHEDULE_HELP, FrescoScheduleType, baseline_input
+from .types import (
+    CATEGORY,
+    DEFAULT_PRESET,
+    SCHEDULE_HELP,
+    FrescoScheduleType,
+    baseline_input,
+    explained,
+    preset_input,
+    scheduler_input,
+    steps_input,
+)
 
 
 class FrescoSchedule(io.ComfyNode):
@@ -34,13 +44,10 @@ class FrescoSchedule(io.ComfyNode):
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                number(
-                    io.Combo.Input,
-                    "preset",
-                    options=[*PRESETS, FROM_TEXT, FROM_NUMBERS],
-                    default=DEFAULT_PRESET,
-                    tooltip="A ready schedule, or where to take it from: the text below, or the numbers "
-                    "below.",
+                preset_input(
+                    "A ready schedule, or where to take it from: the text below, or the numbers below.",
+                    FROM_TEXT,
+                    FROM_NUMBERS,
                 ),
                 number(
                     io.String.Input,
@@ -76,21 +83,8 @@ class FrescoSchedule(io.ComfyNode):
                     "High keeps the "
                     "seed's detail, low keeps the draft.",
                 ),
-                number(
-                    io.Int.Input,
-                    "steps",
-                    default=20,
-                    min=1,
-                    max=10000,
-                    tooltip="Steps over all passes, for SIGMAS and for the description.",
-                ),
-                number(
-                    io.Combo.Input,
-                    "scheduler",
-                    options=comfy.samplers.SCHEDULER_NAMES,
-                    default="simple",
-                    tooltip="Spread of the steps, for SIGMAS.",
-                ),
+                steps_input("Steps over all passes, for SIGMAS and for the description."),
+                scheduler_input("Spread of the steps, for SIGMAS."),
                 io.Model.Input(
                     "model", optional=True, tooltip="Connect to get SIGMAS, and tokens in the description."
                 ),
@@ -109,6 +103,12 @@ class FrescoSchedule(io.ComfyNode):
                 io.String.Output(display_name="plan", tooltip="What the schedule will do, in words."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, preset: str | None = None, text: str | None = None) -> bool | str:
+        if preset is None or text is None:  # connected, and not known yet
+            return True
+        return explained(build, preset, text, "1/2", 0.6, 0.75)  # the host checks the numbers
 
     @classmethod
     def execute(

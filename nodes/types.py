@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import comfy.samplers
 from comfy_api.latest import io
 
-from ..fresco_core import DETAIL_PRIORS, Schedule, parse, preset
+from ..fresco_core import DETAIL_PRIORS, PRESETS, Schedule, ScheduleError, parse, preset
 from . import compat
 
 FrescoScheduleType = io.Custom("FRESCO_SCHEDULE")
@@ -30,6 +32,23 @@ def schedule_input(default: str, extra_help: str = "") -> Any:
         io.String.Input, "schedule", default=default, multiline=False, tooltip=SCHEDULE_HELP + extra_help
     )
     return io.MultiType.Input(text, types=[FrescoScheduleType])
+
+
+def preset_input(tooltip: str, *more: str) -> Any:
+    """The choice of a ready schedule; `more` options follow the presets."""
+    options = [*PRESETS, *more]
+    return compat.widget(io.Combo.Input, "preset", options=options, default=DEFAULT_PRESET, tooltip=tooltip)
+
+
+def steps_input(tooltip: str) -> Any:
+    """The number of steps over all passes."""
+    return compat.widget(io.Int.Input, "steps", default=20, min=1, max=10000, tooltip=tooltip)
+
+
+def scheduler_input(tooltip: str) -> Any:
+    """The choice of the host's schedulers."""
+    names = comfy.samplers.SCHEDULER_NAMES
+    return compat.widget(io.Combo.Input, "scheduler", options=names, default="simple", tooltip=tooltip)
 
 
 def detail_input() -> Any:
@@ -80,3 +99,15 @@ def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET)
     if value is None or not str(value).strip():
         return preset(preset_name)
     return parse(str(value))
+
+
+def explained(read: Callable[..., Schedule], *values: Any) -> bool | str:
+    """What `validate_inputs` answers: True where `read` makes a schedule of the values, else what is wrong.
+
+    The host marks the node and shows the words before anything runs.
+    """
+    try:
+        read(*values)
+    except ScheduleError as error:
+        return str(error)
+    return True

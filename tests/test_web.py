@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 WEB = Path(__file__).parent / "web"
+UNITS = ("readout.test.mjs", "plan_view.test.mjs", "words.test.mjs")
 OLDEST = (20, 19)  # the first that reads ES modules from .js files without a package.json
 
 
@@ -18,11 +19,5 @@ def test_the_browser_modules():
     version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
         pytest.skip(f"NODE IS TOO OLD: found {version.strip()}, the browser modules need 20.19 or newer")
-    done = subprocess.run(
-        [node, "--test", "readout.test.mjs", "plan_view.test.mjs"],
-        cwd=WEB,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = subprocess.run([node, "--test", *UNITS], cwd=WEB, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -2,6 +2,7 @@
 
 import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
+import { loadLanguage } from './fresco/language.js'
 import { ConvergenceViewer } from './fresco/viewer.js'
 
 const MIN_HEIGHT = 330
@@ -13,6 +14,7 @@ function urlOf({ filename, subfolder = '', type = 'temp' }) {
 
 app.registerExtension({
   name: 'Fresco.Convergence',
+  init: loadLanguage,
 
   nodeCreated(node) {
     if (node.constructor.comfyClass !== 'FrescoConvergence') return

@@ -2,6 +2,8 @@
 
 import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
+import { loadLanguage } from './fresco/language.js'
+import { say } from './fresco/words.js'
 import { addStyle } from './schedule/dom.js'
 import { createEditor } from './schedule/editor.js'
 import { addPanel, chain } from './schedule/panel.js'
@@ -60,7 +62,7 @@ function addEditor(node) {
     },
     locked() {
       const linked = ['preset', 'text'].find((name) => link(node, name))
-      return linked ? `${linked} comes from another node: edit it there` : null
+      return linked ? say('{input} comes from another node: edit it there', { input: linked }) : null
     }
   })
   addPanel(node, 'fresco_editor', editor.element, SIZE)
@@ -92,6 +94,7 @@ function addEditor(node) {
 
 app.registerExtension({
   name: 'Fresco.ScheduleEditor',
+  init: loadLanguage,
   setup: addStyle,
   nodeCreated(node) {
     if (node.constructor.comfyClass === 'FrescoSchedule') addEditor(node)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from fresco_core.schedule import level_name
 
+from .ablations import ABLATIONS
 from .measure import Judge
 from .pictures import Studio, fingerprint
 from .report import as_json, compare, make_row, markdown, plot
@@ -30,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--suite", nargs="+", choices=SUITES, default=["baselines"])
+    parser.add_argument("--suite", nargs="+", choices=(*SUITES, *ABLATIONS), default=["baselines"])
     parser.add_argument("--setting", nargs="+", default=[], help="schedules to measure besides, as text")
     parser.add_argument("--steps", type=int, nargs="+", default=[20], help="totals for --setting")
     parser.add_argument("--count", type=int, default=1024, help="pictures per setting (default %(default)s)")
@@ -45,7 +46,7 @@ def main() -> None:
     studio = Studio(args.count)
     store = Store(folder, studio, Judge())
     extra = [Setting(line, steps) for line in args.setting for steps in args.steps]
-    asked = [setting for name in args.suite for setting in SUITES[name]()] + extra
+    asked = [setting for name in args.suite for setting in suite(name)] + extra
     settings = list(dict.fromkeys([*baselines(), *asked]))
     part, parts = (int(n) for n in args.part.split("/"))
     for setting in settings:
@@ -61,6 +62,13 @@ def main() -> None:
                 bar.update()
     if parts == 1:
         report(store, settings, folder, "-".join(args.suite), args.count)
+
+
+def suite(name: str) -> list[Setting]:
+    """The settings of a suite, or of all comparisons of an ablation."""
+    if name in SUITES:
+        return SUITES[name]()
+    return [setting for comparison in ABLATIONS[name]() for setting in comparison]
 
 
 def report(store: Store, settings: list[Setting], folder: Path, name: str, count: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fresco_core.demo.scenes import draw_scene, scene_ids
-from fresco_core.demo.subjects import LATENT_CHANNELS
+from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
+from fresco_core.focus import KeyValues
 from fresco_core.grammar import parse
+from fresco_core.layout import Layout
 from fresco_core.noise import hashed_noise
-from fresco_core.plan import Canvas, Plan, make_plan
+from fresco_core.plan import Canvas, Mix, Plan, make_plan
+from fresco_core.promotion import Promoter, Promotion
 from fresco_core.sampling import flow_sigmas, sample
 from fresco_core.trace import Trace
 from fresco_core.transform import level_size
@@ -74,7 +78,7 @@ class Studio:
 
     def plan(self, setting: Setting) -> Plan:
         """The setting worked out. Raises ScheduleError as make_plan does, ValueError where it runs plain."""
-        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), self.canvas)
+        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps, SHIFT), self.canvas)
         if plan.plain and not setting.plain:
             raise ValueError(f"'{setting.name}' would run plain: {plan.reason}")
         return plan
@@ -86,15 +90,21 @@ class Studio:
         ids = self.ids[shard]
         size = (len(ids), LATENT_CHANNELS, self.canvas.height, self.canvas.width)
         noise = hashed_noise(NOISE_SEED, size, origin=(shard.start, 0, 0, 0))
-        context, pooled = self.demo.prompt(ids)
         rewind, callback = REWINDS[setting.rewind](plan)
 
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return x - sigma.reshape(-1, 1, 1, 1) * self.demo.transformer(x, sigma, context, pooled)
-
+        denoise = PromptedDenoiser.of(self.demo, ids, setting.guidance, setting.frame)
+        promotion = Promotion(setting.order, setting.focus)
         start = time.perf_counter()
         latents = sample(
-            denoise, noise, plan, prior=setting.prior, callback=callback, trace=trace, rewind=rewind
+            denoise,
+            noise,
+            plan,
+            prior=setting.prior,
+            callback=callback,
+            trace=trace,
+            rewind=rewind,
+            promotion=promotion,
+            clock=setting.clock,
         )
         seconds = time.perf_counter() - start
         start = time.perf_counter()
@@ -115,17 +125,33 @@ class Studio:
         return Drawn(latents, (pictures * 255.0).round() / 255.0)
 
     @torch.no_grad()
-    def step_flops(self, level: int) -> int:
-        """Floating-point operations of one evaluation of one picture at a level, as torch counts them:
-        products and attention, a multiply-add is two."""
-        height, width = level_size((self.canvas.height, self.canvas.width), level)
-        context, pooled = self.demo.prompt(self.ids[:1])
+    def step_flops(
+        self, level: int, share: float | None = None, frame: str = "aligned", guidance: float = GUIDANCE
+    ) -> int:
+        """Floating-point operations of one guided evaluation of one picture at a level, as torch counts
+        them: products and attention, a multiply-add is two. `share` of the blocks is fine, or, at level 0,
+        queried."""
+        denoise = PromptedDenoiser.of(self.demo, self.ids[:1], guidance, frame)
+        full, low = (
+            torch.zeros(1, LATENT_CHANNELS, *level_size((self.canvas.height, self.canvas.width), k))
+            for k in (0, level)
+        )
+        sigma, memory = torch.ones(1), KeyValues()
+        if share is not None and level == 0:
+            denoise.focus(full, sigma, self._some_layout(0, 1.0), memory)
         counter = FlopCounterMode(display=False)
         with counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            self.demo.transformer(
-                torch.zeros(1, LATENT_CHANNELS, height, width), torch.ones(1), context, pooled
-            )
+            if share is None:
+                denoise(low, sigma)
+            elif level == 0:
+                denoise.focus(full, sigma, self._some_layout(0, share), memory)
+            else:
+                denoise.mixed(full, sigma, low, sigma, self._some_layout(level, share))
         return counter.get_total_flops()
+
+    def _some_layout(self, level: int, share: float) -> Layout:
+        promoter = Promoter(Promotion("even", "even"), self.canvas, (share,), level)
+        return promoter.layout(Mix(share, share, share), 1, torch.device("cpu"))
 
     def levels(self, setting: Setting) -> list[int]:
         """Of a setting's steps; where the run settles them, those that the first shard came to."""
@@ -138,14 +164,25 @@ class Studio:
             self._settled[setting.key] = [e.level for e in trace.evaluations]
         return self._settled[setting.key]
 
+    def _looks(self, setting: Setting) -> Counter[tuple[int, float | None]]:
+        """How many steps have each level and share, None for dense ones."""
+        mixes = [p.mix_at(step) for p in self.plan(setting).passes for step in range(p.steps)]
+        shares = [None if mix is None else mix.share for mix in mixes]
+        return Counter(zip(self.levels(setting), shares, strict=True))
+
     def tokens(self, setting: Setting) -> int:
-        """Image tokens of one picture of a setting without mixed steps."""
-        return sum(self.canvas.tokens(level) for level in self.levels(setting))
+        """Image tokens of one picture of a setting."""
+        return sum(
+            n * (self.canvas.tokens(level) if share is None else self.canvas.mixed_tokens(level, share))
+            for (level, share), n in self._looks(setting).items()
+        )
 
     def flops(self, setting: Setting) -> int:
         """Of one picture of a setting."""
-        levels = self.levels(setting)
-        return sum(levels.count(level) * self.step_flops(level) for level in set(levels))
+        return sum(
+            n * self.step_flops(*look, setting.frame, setting.guidance)
+            for look, n in self._looks(setting).items()
+        )
 
 
 def _budget_of(demo: DemoWeights) -> Budget:

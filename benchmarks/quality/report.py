@@ -148,8 +148,7 @@ def plot(rows: list[Row], file: Path) -> None:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         s = row.setting
-        tail = [s.prior] * (s.prior != "smooth") + [f"{s.rewind} rewind"] * (s.rewind != "shared")
-        groups.setdefault(", ".join(["plain" if s.plain else s.schedule, *tail]), []).append(row)
+        groups.setdefault(", ".join(["plain" if s.plain else s.schedule, *s.options]), []).append(row)
     for panel, name in zip(panels, COMPARED, strict=True):
         for label, some in groups.items():
             some = sorted(some, key=lambda row: row.cost)

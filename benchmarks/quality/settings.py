@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
+from fresco_core.demo.subjects import GUIDANCE
 from fresco_core.presets import PRESETS
 
 
@@ -13,22 +14,40 @@ from fresco_core.presets import PRESETS
 class Setting:
     """One way to sample.
 
-    schedule: as `fresco_core.schedule.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
-    name in `benchmarks.quality.rewinds.REWINDS`.
+    schedule: as `fresco_core.grammar.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
+    name in `benchmarks.quality.rewinds.REWINDS`. order, focus: which blocks mixed looks refine first, and
+    which tokens focus looks query first. clock, frame: of mixed looks, see `fresco_core.mixed.CLOCKS` and
+    `fresco_core.demo.attention.FRAMES`. guidance: of the prompt; 1 does without.
     """
 
     schedule: str
     steps: int
     prior: str = "smooth"
     rewind: str = "shared"
+    order: str = "low"
+    focus: str = "high"
+    clock: str = "native"
+    frame: str = "aligned"
+    guidance: float = GUIDANCE
+
+    @property
+    def options(self) -> list[str]:
+        """Everything but schedule and steps in words; what has its default value is left out."""
+        words = {
+            "prior": self.prior,
+            "rewind": f"{self.rewind} rewind",
+            "order": f"{self.order} first",
+            "focus": f"focus on {self.focus}",
+            "clock": f"{self.clock} clock",
+            "frame": f"{self.frame} frame",
+            "guidance": f"guidance {self.guidance:g}",
+        }
+        return [words[f.name] for f in fields(self) if f.name in words and getattr(self, f.name) != f.default]
 
     @property
     def name(self) -> str:
         """In words; what has its default value is left out."""
-        words = [f"{self.steps} steps", self.schedule]
-        words += [self.prior] if self.prior != "smooth" else []
-        words += [f"{self.rewind} rewind"] if self.rewind != "shared" else []
-        return " | ".join(words)
+        return " | ".join([f"{self.steps} steps", self.schedule, *self.options])
 
     @property
     def key(self) -> str:
@@ -37,8 +56,8 @@ class Setting:
 
     @property
     def plain(self) -> bool:
-        """Whether every step is full and there is one pass."""
-        return self.schedule == "full"
+        """Whether this is the model's own sampler: one pass of full steps, guided as usual."""
+        return self.schedule == "full" and self.guidance == GUIDANCE
 
 
 REFERENCE = Setting("full", 50)
@@ -58,26 +77,40 @@ def presets() -> list[Setting]:
 
 
 def passes() -> list[Setting]:
-    """One pass against draft and rewind against three passes, at two totals."""
-    one = [Setting(f"1/2 until {s}, full", n) for s in (0.9, 0.8, 0.6) for n in (12, 20)]
-    two = [Setting(f"draft 1/2 60%; refine {s} 40%", n) for s in (0.6, 0.75, 0.9) for n in (12, 20)]
-    three = [Setting("draft 1/4 30%; refine 0.9 1/2 30%; refine 0.75 40%", n) for n in (12, 20)]
+    """One pass, a draft that ends where the refine pass begins, a draft that is rewound, and three passes."""
+    one = [Setting(f"1/2 until {s}, full", 12) for s in (0.9, 0.8, 0.6)]
+    two = [
+        Setting(f"draft 1/2 50%{end}; refine {s} 50%", 12)
+        for s in (0.9, 0.75, 0.6)
+        for end in (f" to {s}", "")
+    ]
+    three = [
+        Setting(f"draft 1/4 25%{ends[0]}; refine 0.95 1/2 25%{ends[1]}; refine 0.9 50%", 12)
+        for ends in ((" to 0.95", " to 0.9"), ("", ""))
+    ]
     return one + two + three
 
 
 def divisions() -> list[Setting]:
-    """Where to rewind to, and how many of the steps to spend on the draft."""
+    """Where to refine from, how many of the steps to spend on the draft, and whether the draft ends there or
+    runs to its end and is rewound."""
     return [
-        Setting(f"draft 1/2 {draft}%; refine {sigma} {100 - draft}%", n)
+        Setting(f"draft 1/2 {draft}%{end}; refine {sigma} {100 - draft}%", n)
         for n in TOTALS
-        for draft in (50, 65, 80)
-        for sigma in (0.8, 0.9, 0.95)
+        for draft in (25, 50)
+        for sigma in (0.8, 0.9)
+        for end in (f" to {sigma}", "")
     ]
+
+
+def guidance() -> list[Setting]:
+    """How strongly the prompt guides the trained model."""
+    return [Setting("full", 12, guidance=g) for g in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)]
 
 
 def priors() -> list[Setting]:
     """Detail priors, in one pass and in two."""
-    lines = ("1/2 until 0.8, full", *(f"draft 1/2 60%; refine {sigma} 40%" for sigma in (0.75, 0.9)))
+    lines = ("1/2 until 0.8, full", *(f"draft 1/2 50%; refine {sigma} 50%" for sigma in (0.75, 0.9)))
     return [
         Setting(line, 12, prior) for line in lines for prior in ("zero", "smooth", "wiener", "smooth_wiener")
     ]
@@ -91,10 +124,12 @@ def tolerances() -> list[Setting]:
 def rewinds() -> list[Setting]:
     """The run's own noise, fresh noise, or the draft's own path at the rewind."""
     return [
-        Setting(f"draft 1/2 60%; refine {sigma} 40%", 12, rewind=rewind)
+        Setting(f"draft 1/2 50%; refine {sigma} 50%", 12, rewind=rewind)
         for sigma in (0.6, 0.75, 0.9)
         for rewind in ("shared", "fresh", "path")
     ]
 
 
-SUITES = {f.__name__: f for f in (baselines, presets, passes, divisions, priors, tolerances, rewinds)}
+SUITES = {
+    f.__name__: f for f in (baselines, presets, passes, divisions, priors, tolerances, rewinds, guidance)
+}

@@ -22,13 +22,14 @@ class StepCost:
 class PlanCost:
     """What the steps of a plan cost, and one step at full resolution, in FLOPs for one evaluation a step.
 
-    least: whether the plan leaves levels to the run (`auto`), so that this is the least that it can cost, and
-    the gains are the largest possible. Solvers that evaluate more than once a step multiply all of it alike,
-    so that the gains stay.
+    kept_bytes: what its focus steps keep in 16 bits, 0 without any. least: whether the plan leaves levels to
+    the run (`auto`), so that this is the least that it can cost, and the gains are the largest possible.
+    Solvers that evaluate more than once a step multiply all of it alike, so that the gains stay.
     """
 
     steps: tuple[StepCost, ...]
     full_step: int
+    kept_bytes: int = 0
     least: bool = False
 
     @property
@@ -56,6 +57,8 @@ class PlanCost:
         gains = f"{up_to}{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
         if baseline_steps:
             gains += f", {self.gain_over(baseline_steps):.2f}x less than {baseline_steps}"
+        if self.kept_bytes:
+            gains += f"; focus keeps {self.kept_bytes / 2**30:.3g} GiB of keys and values"
         return f"{in_words(self.full_step)} a full step, {at_least}{in_words(self.flops)} in all: {gains}"
 
 
@@ -71,8 +74,10 @@ def plan_cost(
     two."""
 
     steps = tuple(
-        StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens))
+        StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens, kept_tokens=kept))
         for index, p in enumerate(plan.passes)
-        for level, tokens in zip(p.levels, p.tokens(plan.canvas))
+        for level, tokens, kept in zip(p.levels, p.tokens(plan.canvas), p.kept_tokens(plan.canvas))
     )
-    return PlanCost(steps, architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens), plan.open)
+    full = plan.canvas.tokens(0)
+    kept_bytes = architecture.key_value_bytes(full, batch) if plan.focus_shares else 0
+    return PlanCost(steps, architecture.step_flops(full, batch, text_tokens), kept_bytes, plan.open)

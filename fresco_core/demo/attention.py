@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..focus import KeyValues
 from ..layout import Layout
 
 AXES = (16, 56, 56)
 HEAD_SIZE = sum(AXES)
 THETA = 10000.0
+
+FRAMES = ("aligned", "fine")
+"""Positions of a mixed sequence: each token in the frame of its own stride, or all in the fine frame, coarse
+ones at the centres of their blocks."""
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Queries, keys and values (B, heads, L, HEAD_SIZE), not yet rotated, to what is seen (B, L, hidden)."""
@@ -80,7 +86,7 @@ class AlignedAttention:
 
     def prepared(self) -> Attend:
         """The attention with its rotary tables, for all blocks of one evaluation."""
-        fine, coarse = _per_head(rotary(self.fine_ids)), _per_head(rotary(self.coarse_ids))
+        fine, coarse = per_head(rotary(self.fine_ids)), per_head(rotary(self.coarse_ids))
         keys, first = self.coarse_keys[:, None, :, None], self.fine_queries
 
         def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -99,6 +105,58 @@ class AlignedAttention:
         return attend
 
 
-def _per_head(table: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def attend_mixed(layout: Layout, text: int, frame: str = "aligned") -> Attend:
+    """The attention of a mixed sequence behind `text` text tokens, in one of FRAMES."""
+    if frame not in FRAMES:
+        raise ValueError(f"unknown frame {frame!r}; expected one of {', '.join(FRAMES)}")
+    if frame == "aligned":
+        return AlignedAttention.of(layout, text).prepared()
+    return partial(attend_dense, table=mixed_table(layout, text))
+
+
+def mixed_table(layout: Layout, text: int) -> tuple[Tensor, Tensor]:
+    """The table of `text` text tokens and a mixed sequence in the fine frame."""
+    at_origin = torch.zeros(len(layout.fine), text, 3, device=layout.fine.device)
+    return per_head(rotary(torch.cat((at_origin, layout.fine_frame()), dim=1)))
+
+
+def attend_focused(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    table: tuple[Tensor, Tensor],
+    text: int,
+    layout: Layout,
+    memory: KeyValues,
+    block: int,
+) -> Tensor:
+    """Text and the layout's fine tokens attend to text and to all image tokens; those that are not queried
+    as `memory` has them of this block of the model. `table` holds the positions of text and of the fine
+    tokens."""
+    q, k = _rotate(q, table).to(v.dtype), _rotate(k, table).to(v.dtype)
+    tokens = layout.mask[0].numel()
+    keys, values = memory.update(block, k[:, :, text:], v[:, :, text:], layout.fine, tokens)
+    k, v = torch.cat((k[:, :, :text], keys), dim=2), torch.cat((v[:, :, :text], values), dim=2)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def attend_watched(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attend: Attend,
+    table: tuple[Tensor, Tensor],
+    text: int,
+    keep: Callable[[Tensor], None],
+) -> Tensor:
+    """`attend`, and what the image tokens (B, L) receive of the text tokens' attention, to `keep`."""
+    query, key = _rotate(q, table)[:, :, :text], _rotate(k, table)
+    weights = (query @ key.transpose(-1, -2) / HEAD_SIZE**0.5).softmax(dim=-1)
+    keep(weights[..., text:].mean(dim=(1, 2)))
+    return attend(q, k, v)
+
+
+def per_head(table: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """A table of positions that differ between samples, (B, L, HEAD_SIZE), for all heads alike."""
     cos, sin = table
     return cos.unsqueeze(1), sin.unsqueeze(1)

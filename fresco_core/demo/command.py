@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> str:
     noise = hashed_noise(options.seed, (1, subject.channels, canvas.height, canvas.width))
 
     def draw(schedule: Schedule) -> tuple[Tensor, Trace, float]:
-        plan = make_plan(schedule, flow_sigmas(options.steps), canvas)
+        plan = make_plan(schedule, flow_sigmas(options.steps, subject.shift), canvas)
         trace = Trace(1, canvas, subject.block_level, plan)
         start = time.perf_counter()
         result = sample(subject.denoise, noise, plan, prior=options.detail, trace=trace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .scenes import ID_COLUMNS, MAX_OBJECTS, parse, scene_ids
+from .scenes import ID_COLUMNS, MAX_OBJECTS, PROMPT_TOKENS, parse, scene_ids
 from .vocabulary import Vocabulary
 
 
@@ -35,7 +35,7 @@ class PromptEncoder(nn.Module):
     @property
     def tokens(self) -> int:
         """Context tokens of every prompt, whatever it says."""
-        return MAX_OBJECTS + 2
+        return PROMPT_TOKENS
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Ids (B, ID_COLUMNS) to context (B, tokens, context_size) and pooled (B, pooled_size)."""

@@ -18,6 +18,7 @@ import torch
 from .vocabulary import Vocabulary
 
 MAX_OBJECTS = 3
+PROMPT_TOKENS = MAX_OBJECTS + 2  # a prompt's tokens: its objects, the ground's kind and its colour
 NOTHING = 0
 """The index that stands for an absent word; word `i` of a vocabulary has index `i + 1`."""
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..canvas import Canvas
+from ..focus import KeyValues
 from ..layout import Layout
 from ..look import Denoiser
 from ..mixed import MixedDenoiser
+from ..received import ReceivedAttention
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
 from .transformer import DemoTransformer
-from .weights import load_demo
+from .weights import DemoWeights, load_demo
 
 TRAINED_SIDE = 24  # latent pixels: 192 x 192 pictures
 LATENT_CHANNELS = 16
+GUIDANCE = 2.5
+"""With which the trained model draws its best pictures: `python -m benchmarks.quality --suite guidance`."""
+SHIFT = 2.0
+"""Of the trained model's sigmas: few plain steps come closest to many with it."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +40,100 @@ class Subject:
     """canvas (1, channels, H, W) -> picture (3, height, width) in [-1, 1]."""
     step_flops: Callable[[int], int] | None = None
     """FLOPs of an evaluation of so many image tokens, for transformers."""
+    shift: float = 1.0
+    """Of the sigmas, see `sampling.flow_sigmas`."""
 
 
 @dataclass(frozen=True)
 class PromptedDenoiser:
-    """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1."""
+    """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1.
+
+    frame: positions of mixed sequences, one of `attention.FRAMES`. received: where evaluations write what
+    received attention, if anywhere. guidance: of classifier-free guidance (arXiv 2207.12598), away from
+    `empty`, the empty prompt's context and pooled vector; both are evaluated in one batch unless it is 1.
+    """
 
     transformer: DemoTransformer
     context: Tensor
     pooled: Tensor
+    frame: str = "aligned"
+    received: ReceivedAttention | None = None
+    guidance: float = 1.0
+    empty: tuple[Tensor, Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if self.guided and self.empty is None:
+            raise ValueError(
+                f"guidance {self.guidance:g} needs the empty prompt; give `empty`, or guidance 1"
+            )
+
+    @classmethod
+    def of(cls, model: DemoWeights, ids: Tensor, guidance: float, frame: str = "aligned") -> PromptedDenoiser:
+        """The trained model on prompts given as ids (N, ID_COLUMNS)."""
+        context, pooled = model.prompt(ids)
+        empty = model.prompt(torch.zeros_like(ids[:1]))
+        return cls(model.transformer, context, pooled, frame, guidance=guidance, empty=empty)
+
+    @property
+    def guided(self) -> bool:
+        """Whether every evaluation is made with and without the prompt."""
+        return self.guidance != 1.0
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Clean prediction of latents x (B, 16, H, W) at sigma (B,)."""
-        return _clean(x, sigma, self.transformer(x, sigma, *self._prompts(len(x))))
+        context, pooled = self._prompts(len(x))
+        velocity = self.transformer(self._twice(x), self._twice(sigma), context, pooled, self.received)
+        return _clean(x, sigma, self._guide(velocity))
 
     def mixed(
         self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout
     ) -> tuple[Tensor, Tensor]:
         """As `MixedDenoiser.mixed`."""
-        fine, coarse = self.transformer.mixed(x, sigma, state, state_sigma, layout, *self._prompts(len(x)))
-        return _clean(x, sigma, fine), _clean(state, state_sigma, coarse)
+        context, pooled = self._prompts(len(x))
+        fine, coarse = self.transformer.mixed(
+            self._twice(x),
+            self._twice(sigma),
+            self._twice(state),
+            self._twice(state_sigma),
+            layout.for_batch(len(context)),
+            context,
+            pooled,
+            self.frame,
+            self.received,
+        )
+        return _clean(x, sigma, self._guide(fine)), _clean(state, state_sigma, self._guide(coarse))
+
+    def focus(self, x: Tensor, sigma: Tensor, layout: Layout, memory: KeyValues) -> Tensor:
+        """As `FocusDenoiser.focus`."""
+        context, pooled = self._prompts(len(x))
+        velocity = self.transformer.focus(
+            self._twice(x), self._twice(sigma), layout.for_batch(len(context)), memory, context, pooled
+        )
+        return _clean(x, sigma, self._guide(velocity))
+
+    def watched(self, received: ReceivedAttention) -> PromptedDenoiser:
+        """As `AttentiveDenoiser.watched`."""
+        return replace(self, received=received)
 
     def _prompts(self, batch: int) -> tuple[Tensor, Tensor]:
-        return self.context.expand(batch, -1, -1), self.pooled.expand(batch, -1)
+        both = [(self.context, self.pooled)] + ([self.empty] if self.guided and self.empty else [])
+        contexts, pooled = zip(*both)
+        return (
+            torch.cat([context.expand(batch, -1, -1) for context in contexts]),
+            torch.cat([one.expand(batch, -1) for one in pooled]),
+        )
+
+    def _twice(self, value: Tensor) -> Tensor:
+        return torch.cat((value, value)) if self.guided else value
+
+    def _guide(self, velocity: Tensor) -> Tensor:
+        """Of prompted and unprompted halves of a batch (2B, ...) the guided one (B, ...)."""
+        if not self.guided:
+            return velocity
+        prompted, unprompted = velocity.chunk(2)
+        if self.received is not None and self.received.shares is not None:
+            self.received.shares = self.received.shares[: len(prompted)]
+        return unprompted.lerp(prompted, self.guidance)
 
 
 def _clean(x: Tensor, sigma: Tensor, velocity: Tensor) -> Tensor:
@@ -83,7 +160,12 @@ def trained(prompt: str) -> Subject:
     where the weights are missing.
     """
     model = load_demo()
-    denoise = PromptedDenoiser(model.transformer, *model.prompt.encode([prompt]))
+    denoise = PromptedDenoiser(
+        model.transformer,
+        *model.prompt.encode([prompt]),
+        guidance=GUIDANCE,
+        empty=model.prompt.encode([""]),
+    )
 
     @torch.no_grad()
     def picture(canvas: Tensor) -> Tensor:
@@ -93,7 +175,7 @@ def trained(prompt: str) -> Subject:
     architecture = model.transformer.shape.architecture()
 
     def step_flops(tokens: int) -> int:
-        return architecture.step_flops(tokens, text_tokens=denoise.context.shape[1])
+        return architecture.step_flops(tokens, batch=2, text_tokens=denoise.context.shape[1])
 
     words = f"the trained demo model, '{prompt}'"
-    return Subject(words, canvas, LATENT_CHANNELS, 2, denoise, picture, step_flops)
+    return Subject(words, canvas, LATENT_CHANNELS, 2, denoise, picture, step_flops, SHIFT)

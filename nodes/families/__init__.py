@@ -2,9 +2,10 @@
 
 An adapter is a module with two functions: `misfit(network)` says why this host's network is not what the
 adapter was written for, or None; `evaluate(executor, args, kwargs, call)` stands for the network's own call,
-as a DIFFUSION_MODEL wrapper does, and leaves the coarse tokens' output in `call.output`. Adapters work
-through the host's own forward, with its patches; they copy nothing of it. Families without one see mixed
-steps at full resolution.
+as a DIFFUSION_MODEL wrapper does, and leaves the coarse tokens' output in `call.output`. NATIVE tells whether
+it can give coarse tokens a clock of their own, CONDITIONS which arguments of the network it knows beside the
+text. Adapters work through the host's own forward, with its patches; they copy nothing of it. Families
+without one see mixed steps at full resolution.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from . import flux
+from . import chroma, flux, hunyuan_video, krea2, lumina2, qwen_image, wan
 
-ADAPTERS: dict[str, ModuleType] = {"comfy.ldm.flux.model.Flux": flux}
+ADAPTERS: dict[str, ModuleType] = {
+    "comfy.ldm.chroma.model.Chroma": chroma,
+    "comfy.ldm.flux.model.Flux": flux,
+    "comfy.ldm.hunyuan_video.model.HunyuanVideo": hunyuan_video,
+    "comfy.ldm.krea2.model.SingleStreamDiT": krea2,
+    "comfy.ldm.lumina.model.NextDiT": lumina2,
+    "comfy.ldm.qwen_image.model.QwenImageTransformer2DModel": qwen_image,
+    "comfy.ldm.wan.model.WanModel": wan,
+}
 
 
 def adapter_of(network: Any) -> tuple[ModuleType | None, str | None]:

@@ -23,7 +23,10 @@ from ...fresco_core.layout import pick, place
 from ...fresco_core.transform import merge, pack_channels, unpack_channels
 from .. import compat
 from ..mixing import MixedCall
+from .alignment import Alignment
 
+NATIVE = True
+CONDITIONS = frozenset({"y", "guidance", "ref_latents", "ref_latents_method"})
 FORWARD = ["x", "timestep", "context", "y", "guidance", "ref_latents", "control", "transformer_options"]
 
 
@@ -75,13 +78,11 @@ class Sequence:
         self.layout = call.layout
         patch = network.patch_size
         self.whole = (x.shape[-2] // patch) * (x.shape[-1] // patch)
-        self.grids = [tuple(-(-side // patch) for side in r.shape[-2:]) for r in references]
-        self.references = sum(rows * columns for rows, columns in self.grids)
+        grids = [(1, -(-r.shape[-2] // patch), -(-r.shape[-1] // patch)) for r in references]
+        self.alignment = Alignment(self.layout, grids)
         self.fine = self.layout.fine.shape[1]
         self.coarse = self.layout.coarse.shape[1]
         self.text = 0
-        self.turn: Tensor | None = None
-        self.near: Tensor | None = None
 
     def patched(self, options: dict[str, Any]) -> dict[str, Any]:
         """The host's options with our patches behind, around or before those that are there."""
@@ -93,10 +94,9 @@ class Sequence:
                 last = kind == "single_block" and i == len(modules) - 1
                 blocks[kind, i] = self._block(kind, block, blocks.get((kind, i)), last)
         return {
-            **options,
+            **self.alignment.around(options),
             "patches": {**patches, "post_input": [*patches.get("post_input", ()), self.enter]},
             "patches_replace": {**replaced, "dit": blocks},
-            "optimized_attention_override": self._attention(options.get("optimized_attention_override")),
         }
 
     def enter(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,14 @@ class Sequence:
         centres = self._centres(ids[:, : self.whole])
         fine_frame = layout.gather(ids[:, : self.whole], centres)
         embedded = network.img_in(tokens)
-        self._align(args["txt_ids"], fine_frame, coarse_ids, ids[:, self.whole :])
+        text_ids, reference_ids = args["txt_ids"], ids[:, self.whole :]
+        self.alignment.align(
+            network.pe_embedder,
+            torch.cat((text_ids, fine_frame, reference_ids), dim=1),
+            torch.cat(
+                (text_ids, pick(coarse_ids, layout.blocks()), self.alignment.halved(reference_ids)), dim=1
+            ),
+        )
         return {
             **args,
             "img": torch.cat((layout.gather(img[:, : self.whole], embedded), img[:, self.whole :]), dim=1),
@@ -131,33 +138,6 @@ class Sequence:
         grid = ids.transpose(1, 2).unflatten(2, (rows, columns))
         return merge(grid, self.layout.level).flatten(2).transpose(1, 2)
 
-    def _align(self, txt_ids: Tensor, fine_frame: Tensor, coarse_ids: Tensor, ref_ids: Tensor) -> None:
-        """What coarse queries see: which tokens, and the turn of each token from the fine to the coarse
-        frame.
-
-        A reference is there through the first token of each of its blocks, at the positions that its own
-        level would have.
-        """
-        device = fine_frame.device
-        in_coarse = pick(coarse_ids, self.layout.blocks())
-        halved = ref_ids.clone()
-        halved[..., 1:3] /= 1 << self.layout.level
-        move = torch.cat((torch.zeros_like(txt_ids), in_coarse - fine_frame, halved - ref_ids), dim=1)
-        self.turn = self.network.pe_embedder(move)
-        first = self.text + self.fine + self.coarse
-        parts = [torch.arange(self.text, device=device), *self._reference_corners(first, device)]
-        shared = [part.expand(len(move), -1) for part in parts]
-        keys = [shared[0], self.layout.coarse_keys() + self.text, *shared[1:]]
-        self.near = torch.cat(keys, dim=1)[:, None, :, None]
-
-    def _reference_corners(self, first: int, device: torch.device) -> list[Tensor]:
-        step, corners = 1 << self.layout.level, []
-        for rows, columns in self.grids:
-            index = torch.arange(rows * columns, device=device).reshape(rows, columns)
-            corners.append(index[::step, ::step].flatten() + first)
-            first += rows * columns
-        return corners
-
     def _ranges(self, start: int) -> list[tuple[int, int, int]]:
         """The modulation of each range, 0 fine and 1 coarse: text up to `start`, then the image.
 
@@ -165,7 +145,7 @@ class Sequence:
         """
         rest = 0 if self.fine else 1
         ends = [0, start, start + self.fine, start + self.fine + self.coarse]
-        ends.append(ends[-1] + self.references)
+        ends.append(ends[-1] + self.alignment.reference_tokens)
         ranges = zip(ends, ends[1:], (rest, 0, 1, rest))
         return [(begin, end, which) for begin, end, which in ranges if end > begin]
 
@@ -195,42 +175,6 @@ class Sequence:
         index = torch.cat((self.layout.fine, self.layout.corners()), dim=1)
         full = torch.cat((img[:, : self.text], place(sequence, index, self.whole)), dim=1)
         return torch.cat((full, full)) if self.call.native else full
-
-    def _attention(self, other: Callable | None) -> Callable:
-        """Phase-aligned attention around the host's, or around another pack's override of it.
-
-        Queries and keys come rotated to the fine frame; rotations add up, so that coarse queries and their
-        keys are turned on to the coarse frame. Where nothing is fine, all queries are.
-        """
-
-        def plain(func: Callable, *args: Any, **kwargs: Any) -> Tensor:
-            return func(*args, **kwargs) if other is None else other(func, *args, **kwargs)
-
-        def attend(
-            func: Callable, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any
-        ) -> Tensor:
-            if kwargs.get("mask") is not None or self.turn is None or self.near is None or not self.coarse:
-                return plain(func, q, k, v, heads, *args, **kwargs)
-            begin = self.text + self.fine
-            end = begin + self.coarse
-            index = self.near.expand(-1, k.shape[1], -1, k.shape[3])
-            near_k, near_v = _turned(k, self.turn).gather(2, index), v.gather(2, index)
-            query = q[:, :, begin:end] if self.fine else q
-            turn = self.turn[:, :, begin:end] if self.fine else self.turn
-            coarse = plain(func, _turned(query, turn), near_k, near_v, heads, *args, **kwargs)
-            if not self.fine:
-                return coarse
-            others = torch.cat((q[:, :, :begin], q[:, :, end:]), dim=2)
-            seen = plain(func, others, k, v, heads, *args, **kwargs)
-            return torch.cat((seen[:, :begin], coarse, seen[:, begin:]), dim=1)
-
-        return attend
-
-
-def _turned(x: Tensor, turn: Tensor) -> Tensor:
-    """x (B, heads, L, D) rotated by the host's table (B, 1, L, D / 2, 2, 2)."""
-    pairs = x.float().unflatten(-1, (-1, 1, 2))
-    return (turn[..., 0] * pairs[..., 0] + turn[..., 1] * pairs[..., 1]).flatten(-2).to(x.dtype)
 
 
 def _pair(vec: Any) -> Any:

@@ -8,6 +8,8 @@ from fresco_core import Canvas, Schedule, Trace, flow_sigmas, make_plan, parse
 from fresco_core.__main__ import main
 from fresco_core.cost import MODELS, Block, Sequence, Stream, Tokens, in_words, model, plan_cost
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
+from fresco_core.focus import KeyValues
+from fresco_core.layout import mixed_layout
 
 names = st.sampled_from(sorted(MODELS))
 
@@ -29,6 +31,23 @@ def test_the_demo_model_costs_what_torch_counts(size, batch, text):
     assert shape.architecture().step_flops(Canvas(*size).tokens(0), batch, text) == pytest.approx(
         flops, rel=0.01
     )
+
+
+def test_a_focus_step_costs_what_torch_counts():
+    """Queries of some tokens, keys of all; with nothing kept, a plain step."""
+    shape = TransformerShape()
+    with torch.device("meta"):
+        network = DemoTransformer(shape)
+        x, context = torch.empty(1, 16, 24, 24), torch.empty(1, 8, shape.context_size)
+        layout = mixed_layout(torch.ones(1, 1, 12, 12, dtype=torch.bool), 144, level=0)
+        args = (torch.empty(1), layout, memory := KeyValues(), context, torch.empty(1, shape.pooled_size))
+        whole = counted(network.focus, x, *args)
+        layout = mixed_layout(torch.ones(1, 1, 12, 12, dtype=torch.bool), 50, level=0)
+        part = counted(network.focus, x, args[0], layout, memory, *args[3:])
+    flops = shape.architecture().step_flops
+    assert flops(144, text_tokens=8) == pytest.approx(whole, rel=0.01)
+    assert flops(50, text_tokens=8, kept_tokens=94) == pytest.approx(part, rel=0.01)
+    assert flops(50, text_tokens=8) < 0.99 * part
 
 
 def test_flux_lands_on_the_published_figures():

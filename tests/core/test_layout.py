@@ -229,6 +229,30 @@ def test_edges_are_promoted_where_the_prediction_has_them():
     assert mask[0, 0].nonzero()[:, 1].unique().tolist() == [3, 4]
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_detail_is_promoted_where_the_level_shows_it(level):
+    """Whatever the bands that it hides hold."""
+    picture = torch.randn(1, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+    picture[..., :16] = 0.01 * picture[..., :16]
+    if level:
+        picture[..., :16] += 10.0 * (torch.arange(32) % 2 - 0.5).expand(32, 32)[:, :16]
+    promotion = Promotion(order="detail", focus="detail")
+    promoter = Promoter(promotion, Canvas(32, 32), (0.5,), level)
+    promoter.observe(picture)
+    mask = promoter.layout(Mix(0.5, 0.5, 0.5), 1, torch.device("cpu")).mask
+    assert mask[..., mask.shape[-1] // 2 :].all()
+
+
+@pytest.mark.parametrize("grid", [(8, 8), (16, 16), (4, 4)])
+def test_what_receives_attention_is_promoted_whatever_grid_the_model_saw(grid):
+    attention = torch.zeros(1, 1, *grid)
+    attention[..., grid[1] // 2 :] = 1.0
+    promoter = Promoter(Promotion("attention"), Canvas(32, 32), (0.5,))
+    promoter.observe(torch.zeros(1, 1, 32, 32), None, attention)
+    mask = promoter.layout(Mix(0.5, 0.5, 0.5), 1, torch.device("cpu")).mask
+    assert mask[..., 4:].all() and not mask[..., :4].any()
+
+
 def test_smoothing_keeps_masks_compact():
     """Of noisy scores the smoothed mask has far fewer borders between fine and coarse than the plain one."""
     noisy = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -1,12 +1,14 @@
 """Mixed sequences in the demo transformer, and runs of plans with mixed steps."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from test_layout import random_mask
 
 from fresco_core.canvas import Canvas
-from fresco_core.demo.attention import AlignedAttention, rotary
+from fresco_core.demo.attention import AlignedAttention, attend_dense, attend_mixed, rotary
 from fresco_core.demo.subjects import PromptedDenoiser, trained
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.grammar import parse
@@ -17,8 +19,10 @@ from fresco_core.noise import hashed_noise
 from fresco_core.plan import make_plan
 from fresco_core.presets import preset
 from fresco_core.promotion import ORDERS, Promotion
+from fresco_core.received import ReceivedAttention
 from fresco_core.sampling import flow_sigmas, sample
 from fresco_core.trace import Trace
+from fresco_core.transform import merge
 
 CANVAS = Canvas(12, 16)
 
@@ -147,7 +151,67 @@ def test_the_more_is_fine_the_nearer_a_run_is_to_the_plain_one():
     assert torch.isfinite(run(str(preset("progressive")))).all()
 
 
+def test_the_fine_frame_is_dense_attention_with_coarse_tokens_at_the_centres_of_their_blocks(denoise):
+    text, layout = 3, layout_of(4)
+    q, k, v = torch.randn(3, 2, 2, text + layout.tokens, 128).unbind(0)
+    seen = attend_mixed(layout, text, "fine")(q, k, v)
+    for b in range(2):
+        table = rotary(torch.cat((torch.zeros(text, 3), layout.fine_frame()[b])))
+        alone = attend_dense(q[b : b + 1], k[b : b + 1], v[b : b + 1], table)
+        torch.testing.assert_close(seen[b : b + 1], alone, atol=1e-5, rtol=1e-4)
+    x, sigma = torch.randn(2, 16, 12, 16), torch.tensor([0.4, 0.8])
+    fine = replace(denoise, frame="fine")
+    both = [mixed_look(model, x, sigma, layout_of(12), CANVAS) for model in (denoise, fine)]
+    torch.testing.assert_close(*both, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="unknown frame 'coarse'; expected one of aligned, fine"):
+        mixed_look(replace(denoise, frame="coarse"), x, sigma, layout_of(4), CANVAS)
+
+
+def test_received_attention_is_counted_block_by_block(denoise):
+    """All fine or all coarse it is that of the whole canvas at its level; watching changes nothing else."""
+    received = ReceivedAttention()
+    watching = denoise.watched(received)
+    x, sigma = torch.randn(2, 16, 12, 16), torch.tensor([0.4, 0.8])
+    assert torch.equal(watching(x, sigma), denoise(x, sigma))
+    whole = received.shares
+    assert whole.shape == (2, 1, 6, 8) and (whole > 0).all() and (whole.sum((1, 2, 3)) < 1).all()
+    ours, theirs = (mixed_look(model, x, sigma, layout_of(12), CANVAS) for model in (watching, denoise))
+    assert torch.equal(ours, theirs)
+    torch.testing.assert_close(received.shares, 4.0 * merge(whole), atol=1e-5, rtol=1e-4)
+    layout = layout_of(5)
+    mixed_look(watching, x, sigma, layout, CANVAS)
+    assert received.shares.shape == layout.mask.shape and (received.shares > 0).all()
+
+
+def test_an_order_by_attention_needs_a_denoiser_that_tells_it(denoise):
+    class Silent:
+        def __call__(self, x, sigma):
+            return denoise(x, sigma)
+
+        mixed = staticmethod(denoise.mixed)
+
+    plan = make_plan(parse("1/2 x2, mixed 50% x2, full x1"), flow_sigmas(5), CANVAS)
+    noise = hashed_noise(0, (2, 16, 12, 16))
+    with pytest.raises(ValueError, match="'attention' needs a denoiser .* Silent has no method 'watched'"):
+        sample(Silent(), noise, plan, promotion=Promotion("attention"))
+    low, attention = (sample(denoise, noise, plan, promotion=Promotion(o)) for o in ("low", "attention"))
+    assert torch.equal(low, sample(Silent(), noise, plan)) and not torch.equal(low, attention)
+
+
 def test_a_denoiser_of_whole_canvases_refuses_mixed_steps():
     plan = make_plan(parse("mixed 50%, full"), flow_sigmas(4), CANVAS)
     with pytest.raises(ValueError, match="has mixed steps, but function has no method 'mixed'"):
         sample(lambda x, sigma: x, hashed_noise(0, (1, 16, 12, 16)), plan)
+
+
+def test_guidance_goes_beyond_the_prompt_and_leaves_out_the_empty_one(denoise):
+    torch.manual_seed(3)
+    empty = torch.randn(1, 5, 24), torch.randn(1, 40)
+    x, sigma, layout = torch.randn(2, 16, 12, 16), torch.tensor([0.9, 0.4]), layout_of(5)
+    guided = replace(denoise, guidance=2.5, empty=empty)
+    without = replace(denoise, context=empty[0], pooled=empty[1])
+    for call in (lambda d: d(x, sigma), lambda d: d.mixed(x, sigma, merge(x, 1), sigma, layout)[1]):
+        wanted = call(without) + 2.5 * (call(denoise) - call(without))
+        torch.testing.assert_close(call(guided), wanted, atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="needs the empty prompt"):
+        replace(denoise, guidance=2.5)

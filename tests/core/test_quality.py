@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 pytest.importorskip("PIL")
 
+from benchmarks.quality.ablations import ABLATIONS
 from benchmarks.quality.networks import LPIPS_WEIGHTS, Lpips, _ArraysOnly, cached_file
 from benchmarks.quality.pictures import Drawn, Studio
 from benchmarks.quality.report import as_json, compare, make_row, markdown
@@ -66,7 +68,58 @@ def test_suites_hold_settings_that_run(name):
     assert len({s.key for s in settings}) == len(settings) == len({s.name for s in settings})
     for setting in settings:
         plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), canvas)
-        assert plan.plain == setting.plain and plan.steps == setting.steps
+        assert plan.plain == (setting.schedule == "full") and plan.steps == setting.steps
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_comparisons_cost_equally_many_tokens(name):
+    canvas = Canvas(24, 24)
+    for settings in ABLATIONS[name]():
+        assert len(settings) > 2 and len({s.key for s in settings}) == len(settings)
+        plans = [make_plan(parse(s.schedule), flow_sigmas(s.steps), canvas) for s in settings]
+        assert len({plan.tokens() for plan in plans}) == 1
+        assert not any(plan.plain for plan in plans)
+        assert any(plan.mixed_shares or plan.focus_shares for plan in plans)
+        assert not plans[0].mixed_shares and not plans[0].focus_shares, "the dense one to compare with"
+
+
+def test_settings_are_named_by_what_differs():
+    setting = Setting("draft 1/2 60%; refine 0.9 40%", 12, "zero")
+    other = replace(setting, order="high", clock="shared", frame="fine", focus="detail")
+    assert (
+        other.key != setting.key and len({replace(other, **{n: "low"}).key for n in ("order", "focus")}) == 2
+    )
+    assert other.name == (
+        "12 steps | draft 1/2 60%; refine 0.9 40% | zero | high first | focus on detail | shared clock | "
+        "fine frame"
+    )
+
+
+def test_flops_of_mixed_and_focus_steps_lie_between_coarse_and_full_ones():
+    studio = Studio(1)
+    coarse, full = studio.step_flops(1), studio.step_flops(0)
+    mixed = [studio.step_flops(1, share) for share in (0.25, 0.5, 0.75)]
+    assert coarse < mixed[0] < mixed[1] < mixed[2] < full
+    assert mixed[1] < studio.step_flops(1, 0.5, "fine"), (
+        "coarse queries see fewer keys in a frame of their own"
+    )
+    assert coarse < studio.step_flops(0, 0.5) < full == studio.step_flops(0, 1.0)
+    setting = Setting("1/2 x2, mixed 50% x3, focus 50% x2, full x1", 8)
+    expected = 2 * coarse + 3 * mixed[1] + full + studio.step_flops(0, 0.5) + full
+    assert studio.flops(setting) == expected and studio.tokens(setting) == studio.plan(setting).tokens()
+
+
+def test_levels_that_the_run_settles_count_as_they_came():
+    studio, setting = Studio(1), Setting("auto x3, focus 50% x2, full x1", 6)
+    levels = studio.levels(setting)
+    assert studio.plan(setting).open and levels[0] > 0 and levels[3:] == [0, 0, 0]
+    coarse = sum(studio.canvas.tokens(level) for level in levels[:3])
+    focused = studio.canvas.mixed_tokens(0, 0.5)
+    assert studio.tokens(setting) == coarse + focused + 2 * studio.canvas.tokens(0)
+    full = studio.step_flops(0)
+    assert studio.flops(setting) == (
+        sum(map(studio.step_flops, levels[:3])) + studio.step_flops(0, 0.5) + 2 * full
+    )
 
 
 def _run(rewind: str, line: str = "draft 1/2 x4; refine 0.7 x4") -> torch.Tensor:

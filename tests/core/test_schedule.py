@@ -38,6 +38,10 @@ from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
             "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
         ),
         (
+            "draft 1/2, focus 50% x4; refine 0.9 FOCUS 25..75% x6, full",
+            "draft 1/2, focus 50% x4; refine 0.9 focus 25%..75% x6, full",
+        ),
+        (
             "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
             "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
         ),
@@ -71,6 +75,8 @@ def schedules(draw):
         if not (use and use[0].auto) and draw(st.booleans()):
             floor, ceiling = sorted(draw(st.lists(st.integers(1, 99), min_size=2, max_size=2)))
             use.append(Look(1, fine=(floor / 100, ceiling / 100)))
+        if draw(st.booleans()):
+            use.append(Look(0, fine=(draw(st.integers(1, 99)) / 100,) * 2))
         if last or draw(st.booleans()) or not use:
             use.append(Look(0))
         if len(use) > 1 and draw(st.booleans()):
@@ -138,9 +144,14 @@ def test_presets_are_valid_and_named():
         ("1/2, mixed 120%, full", "expected rising shares"),
         ("mixed 50%, mixed 50%, full", "coarse to fine"),
         ("mixed 50%, 1/2, full", "coarse to fine"),
+        ("focus, full", "'focus' needs the share of the tokens that are queried"),
+        ("focus 75%..25%, full", "focus from 75% to 25%; expected rising shares"),
+        ("focus 50%", "never becomes full"),
+        ("focus 50%, mixed 50%, full", "coarse to fine"),
+        ("focus 50%, focus 50%, full", "coarse to fine"),
         ("mixed 25%..75%, mixed 50%, full", "coarse to fine"),
         ("~, full", "found '~' where a level belongs"),
-        ("~full", "'~' and 'auto' go with a coarse level such as '1/2'; found 'full'"),
+        ("~full", "'~' and 'auto' go with a coarse level such as '1/2'; found '~full'"),
         ("~auto, full", "without '~'"),
         ("auto", "never becomes full"),
         ("1/4, auto 1/2, full", "'auto' is the first look of its pass"),

@@ -119,15 +119,30 @@ class Server:
             data = response.read()
         return data if raw else json.loads(data)
 
-    def run(self, prompt):
-        """POST /prompt, wait, return the history entry."""
+    def post(self, prompt):
+        """POST /prompt; raises HTTPError for a prompt that the host refuses."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/prompt",
             json.dumps({"prompt": prompt}).encode(),
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as response:
-            prompt_id = json.loads(response.read())["prompt_id"]
+            return json.loads(response.read())
+
+    def refusal(self, prompt):
+        """What the host says of each node that keeps it from running a prompt: {node: words}."""
+        try:
+            answer = self.post(prompt)
+        except urllib.error.HTTPError as error:
+            answer = json.loads(error.read())
+        return {
+            node: " ".join(error["details"] for error in found["errors"])
+            for node, found in answer["node_errors"].items()
+        }
+
+    def run(self, prompt):
+        """POST /prompt, wait, return the history entry."""
+        prompt_id = self.post(prompt)["prompt_id"]
         for _ in range(600):
             history = self.get(f"/history/{prompt_id}")
             if prompt_id in history:

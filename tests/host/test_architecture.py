@@ -96,3 +96,11 @@ def test_other_networks_are_not_guessed_at():
     assert architecture_of(SimpleNamespace(diffusion_model=object())) is None
     named = type("Flux", (), {})()
     assert architecture_of(SimpleNamespace(diffusion_model=named)) is None
+
+
+def test_the_demo_model_is_read_with_its_short_prompts():
+    from fresco_pack.nodes.architecture import architecture_of
+    from fresco_pack.nodes.demo_node import FrescoDemoLoader
+
+    model, _, positive, _ = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots").args
+    assert architecture_of(model.model).text_tokens == positive[0][0].shape[1]

@@ -210,18 +210,36 @@ def test_an_interrupted_run_leaves_the_next_one_as_it_was(server):
 
 
 @pytest.mark.parametrize(
-    "change,words",
-    [
-        ({"schedule": "draf 1/2; refine 0.75"}, "did you mean 'draft'"),
-        ({"schedule": "1/2 x4"}, "never becomes full"),
-        ({"schedule": "draft 1/2 x4; refine 0.75 x4"}, "sets 8 steps, but the sampler has 20"),
-    ],
+    "line,words",
+    [("draf 1/2; refine 0.75", "did you mean 'draft'"), ("1/2 x4", "never becomes full")],
 )
-def test_a_bad_schedule_is_explained_on_the_node(server, change, words):
-    entry = server.run(workflow(**change))
+def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_runs(server, line, words):
+    of_sampler = server.refusal(workflow(schedule=line))
+    assert (
+        list(of_sampler) == ["9"] and words in of_sampler["9"] and of_sampler["9"].startswith("schedule - ")
+    )
+    prompt = workflow()
+    prompt["8"]["inputs"].update(preset="from text", text=line)
+    of_schedule = server.refusal(prompt)
+    assert list(of_schedule) == ["8"] and words in of_schedule["8"]
+    prompt["8"]["inputs"].update(preset="best")
+    assert "unknown preset 'best'" in server.refusal(prompt)["8"]
+    prompt["34"] = {
+        "class_type": "FrescoApply",
+        "inputs": {"model": ["1", 0], "schedule": line, "detail": "zero"},
+    }
+    prompt["9"]["inputs"]["model"] = ["34", 0]
+    assert words in server.refusal(prompt)["34"]
+
+
+def test_a_schedule_that_does_not_fit_the_sampler_is_explained_on_the_node(server):
+    prompt, words = workflow(schedule="draft 1/2 x4; refine 0.75 x4"), "sets 8 steps, but the sampler has 20"
+    entry = server.run(prompt)
     assert entry["status"]["status_str"] == "error"
     errors = [data for kind, data in entry["status"]["messages"] if kind == "execution_error"]
     assert errors[0]["node_type"] == "FrescoKSampler" and words in errors[0]["exception_message"]
+    texts, _, events = server.watch(prompt)
+    assert events[-1] == "execution_error" and words in texts["9"], "the node itself says so"
 
 
 def test_a_trace_from_another_run_is_refused(server):

@@ -1,22 +1,77 @@
 """Mixed sequences through the adapters of the host's families, on tiny models and on the demo model."""
 
+import functools
 import logging
+import math
 
 import comfy.samplers
+import comfyui_version
 import pytest
 import tiny
 import torch
+from mixed_reference import conditions, prediction_by_hand
+from tiny_families import SPECS
 
-ADAPTED = ["flux", "flux_kontext", "flux_inpaint", "flux2"]
-WITHOUT = ["qwen_image", "wan", "z_image", "sd3", "sdxl"]
+FAMILIES = (
+    "flux",
+    "flux_kontext",
+    "flux_inpaint",
+    "flux2",
+    "chroma",
+    "krea2",
+    "krea2_edit",
+    "qwen_image",
+    "qwen_edit",
+    "hunyuan_video",
+    "hunyuan_image",
+    "hunyuan_video15",
+    "wan",
+    "wan_i2v",
+    "lumina2",
+    "z_image",
+)
+OWN_CLOCK = ("flux", "flux_inpaint", "flux2", "wan", "wan_i2v")  # of coarse tokens; Kontext's is not exact
+BY_HAND = ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video", "wan", "lumina2", "z_image")
+FROM = dict.fromkeys(  # the first host here that gives them positions as their adapters need them
+    ("hunyuan_video", "hunyuan_image", "hunyuan_video15", "lumina2", "z_image"), (0, 18)
+)
+PADDED = {"z_image": 32}  # the host pads its image sequence to multiples of it
+WITHOUT = ("sd3", "sdxl")
+HOST = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
 
 
-def random_layout(batch, rows, columns, count, seed=0):
+@functools.cache
+def built(family, batch=2, size=(16, 16)):
+    return tiny.build(family, batch=batch, size=size)
+
+
+def model_of(family, **shape):
+    """A family's tiny model; tests leave it as they found it."""
+    if family not in tiny.available() or FROM.get(family, HOST) > HOST:
+        pytest.skip(f"ComfyUI {comfyui_version.__version__} has no {family} that takes mixed sequences")
+    return built(family, **shape)
+
+
+def grid_of(model):
+    """Frames, rows and columns of blocks."""
+    shape = model.latent["samples"].shape
+    rows, columns = (-(-n // (2 * model.patch)) for n in shape[-2:])
+    return shape[2] if len(shape) == 5 else 1, rows, columns
+
+
+def random_layout(model, share, seed=0):
+    """A layout with `share` of the blocks fine, other ones in every sample and frame."""
     from fresco_pack.fresco_core import mixed_layout
 
-    score = torch.rand(batch, rows * columns, generator=torch.Generator().manual_seed(seed))
+    batch, grid = len(model.latent["samples"]), grid_of(model)
+    score = torch.rand(batch, math.prod(grid), generator=torch.Generator().manual_seed(seed))
+    count = round(share * score.shape[1])
     mask = torch.zeros_like(score, dtype=torch.bool).scatter(1, score.argsort(1)[:, :count], True)
-    return mixed_layout(mask.reshape(batch, 1, rows, columns), count)
+    return mixed_layout(mask.reshape(batch, *grid), count)
+
+
+def random_canvas(model, seed=3):
+    return torch.randn(model.latent["samples"].shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -46,58 +101,76 @@ def predict(apply, monkeypatch):
     return call
 
 
-def blocks_of(model):
-    height, width = (-(-n // (2 * model.patch)) for n in model.latent["samples"].shape[-2:])
-    return height, width
-
-
-@pytest.mark.parametrize("clock", ["native", "shared"])
-@pytest.mark.parametrize("cfg", [1.0, 3.0])
-@pytest.mark.parametrize("family", ADAPTED)
+@pytest.mark.parametrize(("cfg", "clock"), [(1.0, "shared"), (3.0, "native")])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_block_fine_is_the_hosts_own_forward(predict, family, cfg, clock):
-    model = tiny.build(family, batch=2)
-    rows, columns = blocks_of(model)
+    model = model_of(family)
     plain = predict(model, "full", cfg)
-    ours = predict(model, random_layout(2, rows, columns, rows * columns), cfg, clock=clock)
+    ours = predict(model, random_layout(model, 1.0), cfg, clock=clock)
     torch.testing.assert_close(ours, plain, atol=2e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("cfg", [1.0, 3.0])
-@pytest.mark.parametrize("family", ["flux", "flux_inpaint", "flux2"])
-def test_every_block_coarse_is_the_coarse_look(predict, family, cfg):
-    model = tiny.build(family, batch=2)
-    rows, columns = blocks_of(model)
+@pytest.mark.parametrize("family", OWN_CLOCK)
+def test_every_block_coarse_is_the_coarse_look(predict, family):
+    model = model_of(family)
     for detail in ("zero", "smooth"):
-        dense = predict(model, "1/2", cfg, detail=detail)
-        ours = predict(model, random_layout(2, rows, columns, 0), cfg, detail=detail)
-        torch.testing.assert_close(ours, dense, atol=2e-5, rtol=1e-5)
+        dense = predict(model, "1/2", 3.0, detail=detail)
+        ours = predict(model, random_layout(model, 0.0), 3.0, detail=detail)
+        torch.testing.assert_close(ours, dense, atol=5e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("family", ADAPTED)
+@pytest.mark.parametrize("family", [f for f in BY_HAND if f not in OWN_CLOCK])
+def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict, family):
+    """With one clock for all, what the host sees is no coarse look: its tokens carry the canvas's noise."""
+    from fresco_pack.fresco_core import expand
+    from fresco_pack.fresco_core.mixed import level_state
+
+    model, last = model_of(family), random_canvas(model_of(family), 5)
+    noise = random_canvas(model)
+    ours = predict(model, random_layout(model, 0.0), noise=noise, latent=last, detail="zero")
+    sigma = torch.tensor([0.6, 0.6])
+    last = model.model.process_latent_in(last)
+    state, _ = level_state(0.4 * last + 0.6 * noise, sigma, 1, "shared", prediction=last)
+    with torch.inference_mode():
+        low = model.model.apply_model(state, sigma, **conditions(model, 2))
+    torch.testing.assert_close(ours, expand(low), atol=5e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6])
+@pytest.mark.parametrize("family", BY_HAND)
+def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, share):
+    model = model_of(family)
+    last, noise, layout = random_canvas(model, 5), random_canvas(model), random_layout(model, share)
+    clock = "native" if family == "wan" else "shared"
+    ours = predict(model, layout, noise=noise, latent=last, detail="zero", clock=clock)
+    last = model.model.process_latent_in(last)
+    for i, mask in enumerate(layout.mask):
+        expected = prediction_by_hand(model, 0.4 * last[i] + 0.6 * noise[i], last[i], mask, 0.6)
+        torch.testing.assert_close(ours[i], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_cond_and_uncond_together_or_apart_and_pictures_one_by_one(predict, family):
-    model = tiny.build(family, batch=2)
-    rows, columns = blocks_of(model)
-    layout = random_layout(2, rows, columns, rows * columns // 2)
-    noise = torch.randn(model.latent["samples"].shape, generator=torch.Generator().manual_seed(3))
+    from fresco_pack.fresco_core import mixed_layout
+
+    model = model_of(family)
+    layout, noise = random_layout(model, 0.5), random_canvas(model)
     together = predict(model, layout, 3.0, noise=noise)
     positive = predict(model, layout, 1.0, noise=noise)
     negative = predict(model, layout, 1.0, noise=noise, positive=model.negative)
-    torch.testing.assert_close(together, negative + 3.0 * (positive - negative), atol=5e-5, rtol=1e-4)
-    from fresco_pack.fresco_core import mixed_layout
-
-    for i in range(2):
-        alone = predict(
-            model,
-            mixed_layout(layout.mask[i : i + 1], layout.fine_blocks),
-            noise=noise[i : i + 1],
-            latent=model.latent["samples"][i : i + 1],
-        )
-        torch.testing.assert_close(positive[i : i + 1], alone, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(together, negative + 3.0 * (positive - negative), atol=1e-4, rtol=1e-4)
+    alone = predict(
+        model,
+        mixed_layout(layout.mask[1:], layout.fine_blocks),
+        noise=noise[1:],
+        latent=model.latent["samples"][1:],
+    )
+    torch.testing.assert_close(positive[1:], alone, atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("clock", ["native", "shared"])
-@pytest.mark.parametrize("count", [1, 9, 30])
-def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, count):
+@pytest.mark.parametrize("share", [0.03, 0.25, 0.8])
+def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, share):
     """A random mask through the adapter against the same model in plain torch, whose attention and
     modulation are written out token by token."""
     import comfy.sd
@@ -111,7 +184,7 @@ def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, count):
     latent = {"samples": torch.zeros(2, 16, 24, 24)}
     model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
     model.negative = model.positive
-    layout = random_layout(2, 6, 6, count)
+    layout = random_layout(model, share)
     noise = torch.randn(2, 16, 24, 24, generator=torch.Generator().manual_seed(3))
     ours = predict(model, layout, clock=clock, noise=noise)
     denoise = PromptedDenoiser(demo.transformer, context, pooled)
@@ -129,49 +202,70 @@ def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, count):
 
 
 @pytest.mark.parametrize("size", [(16, 16), (18, 22)])
-@pytest.mark.parametrize("family", ADAPTED)
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f not in ("flux2", "flux_inpaint", "wan_i2v")])
 def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
-    model = tiny.build(family, batch=2, size=size)
+    model = model_of(family, size=size)
     traces = []
-    schedule = "draft 1/2 x2, mixed 25%..75% x3; refine 0.8 mixed 50% x1, full x2"
+    schedule = "draft 1/2 x2, mixed 25%..75% x2; refine 0.8 mixed 50% x1, full x1"
     patched = apply(model.patcher, schedule, traces=traces)
     with tiny.count_image_tokens(model) as seen:
-        ours = tiny.sample(patched, model, steps=8, cfg=2.0)
-    assert torch.isfinite(ours).all()
-    assert torch.equal(ours, tiny.sample(patched, model, steps=8, cfg=2.0))
-    references = seen[-1][0] - traces[0].evaluations[-1].tokens
-    counted = [tokens for tokens, _ in seen]
-    mixed = [i for i, e in enumerate(traces[0].evaluations) if e.fine is not None]
-    assert mixed == [2, 3, 4, 5]
-    for i in mixed:
-        assert counted[i] == traces[0].evaluations[i].tokens + references
-    assert "4 mixed" in traces[0].summary()
+        ours = tiny.sample(patched, model, steps=6)
+    assert torch.isfinite(ours).all() and "3 mixed" in traces[0].summary()
+    trace, multiple = traces[0], PADDED.get(family, 1)
+    counted = [-(-e.tokens // multiple) * multiple for e in trace.evaluations]
+    references = seen[-1][0] - counted[-1]
+    mixed = [i for i, e in enumerate(trace.evaluations) if e.fine is not None]
+    assert mixed == [2, 3, 4]
+    assert [seen[i][0] for i in mixed] == [counted[i] + references for i in mixed]
+    assert torch.equal(ours, tiny.sample(patched, model, steps=6))
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "lcm", "dpm_fast"])
 def test_other_samplers_run_the_progressive_preset(apply, sampler):
     from fresco_pack.fresco_core import PRESETS
 
-    model = tiny.build("flux", batch=2)
+    model = model_of("flux")
     traces = []
     patched = apply(model.patcher, PRESETS["progressive"], traces=traces)
     ours = tiny.sample(patched, model, sampler=sampler, steps=10)
     assert torch.isfinite(ours).all() and any(e.fine is not None for e in traces[0].evaluations)
 
 
-def test_weights_and_blocks_patched_by_other_packs_still_act(predict):
-    model = tiny.build("flux", batch=2)
-    layout = random_layout(2, 4, 4, 7)
+@pytest.mark.parametrize("family", [f for f in BY_HAND if f != "z_image"])
+def test_weights_and_attention_patched_by_other_packs_still_act(predict, family):
+    model = model_of(family)
+    layout = random_layout(model, 0.4)
     plain = predict(model, layout)
     lora = model.patcher.clone()
-    key = "diffusion_model.double_blocks.0.img_attn.qkv.weight"
-    lora.add_patches({key: ("diff", (torch.full_like(model.model.state_dict()[key], 0.02),))}, 1.0)
+    block = f"diffusion_model.{SPECS[family].block.split('.')[0]}."
+    weights = {k: v for k, v in model.model.state_dict().items() if k.startswith(block) and v.ndim == 2}
+    key, weight = next(iter(weights.items()))
+    assert lora.add_patches({key: ("diff", (torch.full_like(weight, 0.02),))}, 1.0) == [key]
     assert not torch.allclose(predict(model, layout, patcher=lora), plain, atol=1e-3)
 
-    seen = []
+    lengths = []
+
+    def override(func, q, k, v, *args, **kwargs):
+        lengths.append(q.shape[2] if q.ndim == 4 else q.shape[1])
+        return func(q, k, v, *args, **kwargs)
+
+    other = model.patcher.clone()
+    other.model_options["transformer_options"]["optimized_attention_override"] = override
+    assert torch.equal(predict(model, layout, patcher=other), plain)
+    text = 0 if family == "wan" else model.positive[0][0].shape[1]
+    coarse = layout.coarse.shape[1]
+    aligned = family in ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video")
+    expected = {coarse, layout.tokens + text - coarse} if aligned else {layout.tokens + text}
+    assert expected <= set(lengths)
+
+
+@pytest.mark.parametrize("family", ["flux", "chroma", "qwen_image", "hunyuan_video", "wan"])
+def test_blocks_replaced_by_other_packs_see_the_sequence(predict, family):
+    model, seen = model_of(family), []
+    layout = random_layout(model, 0.4)
 
     def replacement(args, extra):
-        seen.append((args["img"].shape[1], args["txt"].shape[1] if "txt" in args else 0))
+        seen.append(args["img"].shape[1])
         return extra["original_block"](args)
 
     other = model.patcher.clone()
@@ -181,45 +275,35 @@ def test_weights_and_blocks_patched_by_other_packs_still_act(predict):
         assert torch.equal(
             predict(model, layout, patcher=other, clock=clock), predict(model, layout, clock=clock)
         )
-    assert seen == [(layout.tokens, 8), (layout.tokens + 8, 0)] * 2
+    single = () if family in ("qwen_image", "wan") else (layout.tokens + model.positive[0][0].shape[1],)
+    assert seen == [layout.tokens, *single] * 2
 
 
-def test_an_attention_override_of_another_pack_is_called_for_both_frames(predict):
-    model = tiny.build("flux")
-    layout = random_layout(1, 4, 4, 7)
-    lengths = []
-
-    def override(func, q, k, v, *args, **kwargs):
-        lengths.append((q.shape[2], k.shape[2]))
-        return func(q, k, v, *args, **kwargs)
-
-    other = model.patcher.clone()
-    other.model_options["transformer_options"]["optimized_attention_override"] = override
-    assert torch.equal(predict(model, layout, patcher=other), predict(model, layout))
-    assert set(lengths) == {(9, 8 + 16), (8 + 28, 8 + 37)}
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("family", ADAPTED)
-def test_half_precision_stays_finite_and_costs_no_more_than_in_a_full_look(predict, family, dtype):
-    model = tiny.build(family, batch=2)
-    rows, columns = blocks_of(model)
-    looks = ("full", random_layout(2, rows, columns, rows * columns // 2))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_stays_finite_and_costs_no_more_than_in_a_full_look(predict, family):
+    model = model_of(family)
+    looks = ("full", random_layout(model, 0.5))
     exact = [predict(model, look) for look in looks]
     network = model.model.diffusion_model
-    network.to(dtype)
-    network.dtype = dtype
-    ours = [predict(model, look) for look in looks]
-    assert torch.isfinite(ours[1]).all()
-    full, mixed = (float((a - b).std() / b.std()) for a, b in zip(ours, exact))
-    assert mixed < 1.5 * full
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    try:
+        for dtype in (torch.float16, torch.bfloat16):
+            network.to(dtype)
+            network.dtype = dtype
+            if hasattr(network, "patch_embedding"):
+                network.patch_embedding.float()  # as Wan's class makes it
+            ours = [predict(model, look) for look in looks]
+            assert torch.isfinite(ours[1]).all()
+            full, mixed = (float((a - b).std() / b.std()) for a, b in zip(ours, exact))
+            assert mixed < 1.5 * full
+    finally:
+        network.float().load_state_dict(kept)
+        network.dtype = torch.float32
 
 
 @pytest.mark.parametrize("family", WITHOUT)
 def test_families_without_an_adapter_take_mixed_steps_at_full_resolution(apply, family, caplog):
-    if family not in tiny.available():
-        pytest.skip(f"this host has no {family}")
-    model = tiny.build(family)
+    model = model_of(family)
     traces = []
     with caplog.at_level(logging.WARNING):
         mixed = tiny.sample(
@@ -231,24 +315,48 @@ def test_families_without_an_adapter_take_mixed_steps_at_full_resolution(apply, 
     assert len(told) == 1 and "at full resolution" in told[0]
 
 
-def test_a_host_that_has_changed_is_met_with_full_steps(apply, monkeypatch, caplog):
-    model = tiny.build("flux")
-    network = model.model.diffusion_model
+@pytest.mark.parametrize("family", [f for f in BY_HAND if f != "z_image"])
+def test_a_host_that_has_changed_is_met_with_full_steps(monkeypatch, family):
+    from fresco_pack.nodes.families import adapter_of
 
-    def other(x, timesteps, context):
-        raise AssertionError("not called: it only shows its signature")
-
+    network = model_of(family).model.diffusion_model
     with monkeypatch.context() as patch:
-        patch.setattr(network, "_forward", other)
-        from fresco_pack.nodes.families import adapter_of
-
+        for name in ("_forward", "forward_orig", "rope_encode", "embed_all"):
+            patch.setattr(network, name, lambda latent: None, raising=False)
         adapter, reason = adapter_of(network)
-    assert adapter is None and "takes other arguments" in reason
+    assert adapter is None and "than this version of Fresco knows" in reason
     assert adapter_of(network)[1] is None
 
 
+@pytest.mark.parametrize("family", [family for family, since in FROM.items() if since > HOST])
+def test_hosts_that_make_positions_otherwise_run_full_steps(apply, family, caplog):
+    model = built(family)
+    with caplog.at_level(logging.WARNING):
+        mixed = tiny.sample(apply(model.patcher, "mixed 50%, full"), model)
+    assert torch.equal(mixed, tiny.sample(model.patcher, model))
+    assert "takes mixed steps at full resolution" in caplog.text
+
+
+def test_what_the_family_does_not_know_is_met_with_full_steps(apply, caplog):
+    model = model_of("wan")
+    reference = torch.zeros(1, 16, 1, 16, 16)
+    known = [[text, {**extra, "reference_latents": [reference]}] for text, extra in model.positive]
+    with caplog.at_level(logging.WARNING):
+        tiny.sample(apply(model.patcher, "mixed 50%, full"), model, positive=known)
+    assert "the conditioning 'reference_latent' is bound to the whole grid" in caplog.text
+
+
+def test_inpainting_that_shows_what_it_keeps_runs_mixed_steps_at_full_resolution(apply, caplog):
+    model = model_of("hunyuan_video")
+    mask = torch.ones(1, 1, 3, 16, 16)
+    mask[:, :, :1] = 0.0
+    with caplog.at_level(logging.WARNING):
+        tiny.sample(apply(model.patcher, "mixed 50%, full"), model, noise_mask=mask)
+    assert "what inpainting keeps is bound to the whole grid" in caplog.text
+
+
 def test_areas_run_mixed_steps_at_full_resolution(apply, caplog):
-    model = tiny.build("flux")
+    model = model_of("flux")
     area = [[model.positive[0][0], {**model.positive[0][1], "area": (8, 8, 0, 0)}]]
     with caplog.at_level(logging.WARNING):
         out = tiny.sample(

@@ -238,6 +238,7 @@ def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_basel
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 @pytest.mark.parametrize("family", ["flux", "flux_kontext", "qwen_image", "z_image"])
 def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monkeypatch):
+    from fresco_pack.fresco_core.cost.plan_cost import in_words
     from fresco_pack.nodes import compat
     from fresco_pack.nodes.architecture import architecture_of
     from fresco_pack.nodes.ksampler_node import FrescoKSampler
@@ -262,7 +263,8 @@ def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monke
     text = tiny.SPECS[family].tokens
     assert trace.flops == sum(architecture.step_flops(tokens, batch, text, 0) for tokens, batch in seen)
     assert trace.full_flops == 5 * architecture.step_flops(seen[-1][0], 1 if cfg == 1.0 else 2, text, 0)
-    assert len(told) == 1 and "FLOPs a full step" in told[0] and "x less than 50" in told[0]
+    step = architecture.step_flops(trace.canvas.tokens(0), 1, text)
+    assert len(told) == 1 and f"{in_words(step)} a full step" in told[0] and "x less than 50" in told[0]
     said = [r.message for r in caplog.records if r.message.startswith("Fresco: ")]
     assert len(said) == 1 and "FLOPs instead of" in said[0] and "less than 50 full steps" in said[0]
     added = [i.id for i in FrescoKSampler.define_schema().inputs[-2:]]

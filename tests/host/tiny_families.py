@@ -9,7 +9,19 @@ from typing import Any
 import torch
 
 FAMILIES = ("flux", "qwen_image", "wan", "hunyuan_video", "lumina2", "z_image", "sd3", "sdxl")
-EXTRAS = ("flux_inpaint", "flux_kontext", "wan_i2v", "sd15", "flux2")
+EXTRAS = (
+    "flux_inpaint",
+    "flux_kontext",
+    "wan_i2v",
+    "sd15",
+    "flux2",
+    "chroma",
+    "krea2",
+    "qwen_edit",
+    "krea2_edit",
+    "hunyuan_image",
+    "hunyuan_video15",
+)
 TEXT_DIM, POOLED_DIM = 32, 24
 POS_TABLE = 64  # side of SD3's position table, in patches
 
@@ -47,6 +59,40 @@ FLUX2 = FLUX | {
     "ops_bias": False,
     "default_ref_method": "index",
     "ref_index_scale": 10.0,
+}
+CHROMA = {
+    "image_model": "chroma",
+    "in_channels": 64,
+    "out_channels": 64,
+    "vec_in_dim": POOLED_DIM,
+    "context_in_dim": TEXT_DIM,
+    "hidden_size": 64,
+    "num_heads": 4,
+    "axes_dim": [4, 6, 6],
+    "mlp_ratio": 2.0,
+    "depth": 2,
+    "depth_single_blocks": 2,
+    "theta": 10000,
+    "patch_size": 2,
+    "qkv_bias": True,
+    "txt_ids_dims": [],
+    "in_dim": 64,
+    "out_dim": 64,
+    "hidden_dim": 32,
+    "n_layers": 2,
+}
+KREA2 = {
+    "image_model": "krea2",
+    "features": 64,
+    "channels": 16,
+    "patch": 2,
+    "layers": 2,
+    "heads": 4,
+    "kvheads": 2,
+    "txtlayers": 2,
+    "txtdim": TEXT_DIM // 2,
+    "txtheads": 2,
+    "txtkvheads": 2,
 }
 QWEN = {
     "image_model": "qwen_image",
@@ -92,6 +138,22 @@ HUNYUAN = {
     "use_cond_type_embedding": False,
     "vision_in_dim": None,
     "meanflow_sum": False,
+}
+HUNYUAN_IMAGE = HUNYUAN | {
+    "in_channels": 64,
+    "out_channels": 64,
+    "vec_in_dim": None,
+    "axes_dim": [8, 8],
+    "patch_size": [1, 1],
+    "guidance_embed": False,
+}
+HUNYUAN15 = HUNYUAN | {
+    "in_channels": 65,  # the latent's 32, those of a start image and its mask
+    "out_channels": 32,
+    "vec_in_dim": None,
+    "patch_size": [1, 1, 1],
+    "guidance_embed": False,
+    "use_cond_type_embedding": True,
 }
 LUMINA2 = {
     "image_model": "lumina2",
@@ -214,8 +276,25 @@ def _reference(shape: tuple[int, ...], generator: torch.Generator) -> dict[str, 
     return {"reference_latents": [torch.randn((1, *shape[1:]), generator=generator)]}
 
 
+def _edited(shape: tuple[int, ...], generator: torch.Generator) -> dict[str, Any]:
+    """A reference latent and the method that makes it more tokens."""
+    return _reference(shape, generator) | {"reference_latents_method": "index"}
+
+
 _FLUX = Family("Flux", FLUX, "double_blocks.0", "img", "final_layer.linear", pooled=True, guidance=3.5)
+_QWEN = Family("QwenImage", QWEN, "transformer_blocks.0", "hidden_states", "proj_out", tokens=32)
+_KREA2 = Family("Krea2", KREA2, "first", 0, "last.linear", tokens=32)
 _WAN = Family("WAN21_T2V", WAN, "blocks.0", 0, "head.head", video=True)
+_HUNYUAN = Family(
+    "HunyuanVideo",
+    HUNYUAN,
+    "double_blocks.0",
+    "img",
+    "final_layer.linear",
+    video=True,
+    pooled=True,
+    guidance=6.0,
+)
 SPECS: dict[str, Family] = {
     "flux": _FLUX,
     "flux_kontext": replace(_FLUX, references=_reference),
@@ -232,20 +311,27 @@ SPECS: dict[str, Family] = {
         guidance=3.5,
         tokens=256,  # the host pads the text to 512: fewer would be drowned
     ),
-    "qwen_image": Family("QwenImage", QWEN, "transformer_blocks.0", "hidden_states", "proj_out", tokens=32),
+    "chroma": Family("Chroma", CHROMA, "double_blocks.0", "img", "final_layer.linear"),
+    "krea2": _KREA2,
+    "krea2_edit": replace(_KREA2, references=_edited),
+    "qwen_image": _QWEN,
+    "qwen_edit": replace(_QWEN, references=_edited),
     "wan": _WAN,
     "wan_i2v": replace(
         _WAN, config="WAN21_I2V", unet=WAN | {"model_type": "i2v", "in_dim": 36}, references=_start_frame
     ),
-    "hunyuan_video": Family(
-        "HunyuanVideo",
-        HUNYUAN,
-        "double_blocks.0",
-        "img",
-        "final_layer.linear",
-        video=True,
-        pooled=True,
-        guidance=6.0,
+    "hunyuan_video": _HUNYUAN,
+    "hunyuan_image": replace(
+        _HUNYUAN,
+        config="HunyuanImage21",
+        unet=HUNYUAN_IMAGE,
+        patch=1,
+        video=False,
+        pooled=False,
+        guidance=None,
+    ),
+    "hunyuan_video15": replace(
+        _HUNYUAN, config="HunyuanVideo15", unet=HUNYUAN15, patch=1, pooled=False, guidance=None
     ),
     "lumina2": Family("Lumina2", LUMINA2, "noise_refiner.0", 0, "final_layer.linear"),
     "z_image": Family("ZImage", Z_IMAGE, "noise_refiner.0", 0, "final_layer.linear"),

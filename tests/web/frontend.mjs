@@ -1,56 +1,124 @@
 // Pages of the host's frontend, and what browser tests do with them.
 
-import { readFileSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { after, afterEach, before, describe } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { chromium } from 'playwright-core'
 
 const { FRESCO_URL, FRESCO_CHROMIUM, FRESCO_OUT } = process.env
 const PACK = fileURLToPath(new URL('../..', import.meta.url))
+const SETTINGS = {
+  'Comfy.TutorialCompleted': true, // else a new installation shows its templates instead of a graph
+  'Comfy.Workflow.ShowMissingModelsWarning': false,
+  'Comfy.Workflow.Persist': false,
+  'Comfy.Minimap.Visible': false,
+  'Comfy.Graph.CanvasInfo': false,
+  'Comfy.Execution.PreviewMethod': 'latent2rgb'
+}
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-gpu-rasterization'] // a software GPU is slower than none
 export const MINUTE = 60_000
 export const read = (path) => JSON.parse(readFileSync(PACK + path, 'utf8'))
 
-export const launch = () => chromium.launch({ executablePath: FRESCO_CHROMIUM, args: ['--no-sandbox'] })
-
-/** A page with the host's frontend in one renderer, and the errors that its console shows. */
-export async function open(browser, renderer) {
-  const page = await browser.newPage({ viewport: { width: 1500, height: 1100 } })
-  await page.goto(FRESCO_URL)
-  // the host's own first graph has to be there, or it would replace the one that a test loads
-  const ready = () => window.app?.extensionManager && window.LiteGraph?.registered_node_types.FrescoConvergence && app.canvas?.graph?.nodes.length
-  await page.waitForFunction(ready, null, { timeout: MINUTE })
-  const errors = []
-  page.on('console', (message) => {
-    // files of the user that a new installation has not, and addresses outside, are the host's own business
-    if (message.type() === 'error' && !/status of 404|huggingface|Content Security Policy/.test(message.text())) errors.push(message.text())
-  })
-  page.on('pageerror', (error) => errors.push(error.message))
-  await page.evaluate(async (vue) => {
-    const { setting } = app.extensionManager
-    await setting.set('Comfy.TutorialCompleted', true)
-    await setting.set('Comfy.VueNodes.Enabled', vue)
-    await setting.set('Comfy.Workflow.ShowMissingModelsWarning', false)
-  }, renderer === 'vue')
-  return { page, errors }
+/** The demo's graph in API format, for one picture, and its sampler's inputs changed. */
+export function demo(changes = {}) {
+  const prompt = read('workflows/api/fresco_demo.json')
+  for (const { inputs } of Object.values(prompt)) if ('batch_size' in inputs) inputs.batch_size = 1
+  Object.assign(samplerOf(prompt).inputs, changes)
+  return prompt
 }
 
+/** The Fresco KSampler of a prompt. */
+export const samplerOf = (prompt) => Object.values(prompt).find((node) => node.class_type === 'FrescoKSampler')
+
+/**
+ * Runs `tests(on, renderer)` in the classic canvas and in Nodes 2.0, each with a page of its own, `on.page`. A test
+ * fails if the console showed an error meanwhile.
+ */
+export function inBothRenderers(tests) {
+  for (const renderer of ['classic', 'vue'])
+    describe(renderer, { timeout: 8 * MINUTE }, () => {
+      const on = { page: null, errors: [] }
+      let browser
+      before(async () => {
+        mkdirSync(FRESCO_OUT, { recursive: true })
+        browser = await chromium.launch({ executablePath: FRESCO_CHROMIUM, args: FLAGS })
+        on.page = await browser.newPage({ viewport: { width: 1240, height: 1040 } })
+        on.page.setDefaultTimeout(2 * MINUTE)
+        collectErrors(on.page, on.errors)
+        await open(on.page, { 'Comfy.VueNodes.Enabled': renderer === 'vue', 'Comfy.Locale': 'en' })
+      })
+      afterEach(() => assert.deepEqual(on.errors.splice(0), [], 'errors in the console'))
+      after(() => browser.close())
+      tests(on, renderer)
+    })
+}
+
+function collectErrors(page, errors) {
+  // files of the user that a new installation has not, addresses outside, and the order in which the frontend starts
+  // its own parts are the host's own business
+  const foreign = /status of 404|huggingface|Content Security Policy|net::ERR|accessed before initialization/
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !foreign.test(message.text())) errors.push(message.text())
+  })
+  page.on('pageerror', (error) => errors.push(error.message))
+}
+
+/** Load the host's frontend with these settings, up to its first graph, which would replace that of a test. */
+export async function open(page, settings) {
+  await fetch(`${FRESCO_URL}/api/settings`, { method: 'POST', body: JSON.stringify({ ...SETTINGS, ...settings }) })
+  await page.goto(FRESCO_URL)
+  const ready = () => window.app?.extensionManager && window.LiteGraph?.registered_node_types.FrescoConvergence && app.canvas?.graph?.nodes.length
+  await page.waitForFunction(ready)
+}
+
+/** Load a graph of a file, or of a prompt in API format. */
 export async function load(page, graph) {
-  await page.evaluate((g) => app.loadGraphData(g, true, true), graph)
-  await page.waitForTimeout(300)
+  await page.evaluate(async (g) => {
+    app.canvas.setGraph(app.graph) // out of the subgraph that a test may have left open
+    await (g.nodes ? app.loadGraphData(g, true, true) : app.loadApiJson(g, 'prompt'))
+  }, graph)
+  await frames(page)
 }
 
 export const promptOf = (page) => page.evaluate(async () => (await app.graphToPrompt()).output)
 
-/** Bring a node to the middle of the window. */
-export async function lookAt(page, type) {
-  await page.evaluate((t) => {
-    const node = app.graph.nodes.find((n) => n.type === t)
-    app.canvas.ds.scale = 1
-    app.canvas.ds.offset = [-node.pos[0] + 540, -node.pos[1] + 110]
-    app.canvas.setDirty(true, true)
-  }, type)
-  await page.waitForTimeout(400)
+/** The graph as a file has it. */
+export const savedOf = (page) => page.evaluate(() => JSON.parse(JSON.stringify(app.graph.serialize())))
+
+/** Wait until the page has drawn what was changed. */
+export async function frames(page, count = 3) {
+  await page.evaluate(async (n) => {
+    for (let i = 0; i < n; i++) await new Promise(requestAnimationFrame)
+  }, count)
 }
 
+/** Bring a node of the open graph to the left of the window. */
+export async function lookAt(page, type) {
+  await page.evaluate((t) => {
+    const node = app.canvas.graph.nodes.find((n) => n.type === t)
+    app.canvas.ds.scale = 1
+    app.canvas.ds.offset = [-node.pos[0] + 340, -node.pos[1] + 110]
+    app.canvas.setDirty(true, true)
+  }, type)
+  await frames(page)
+}
+
+/** Put a node into a subgraph, open it, and give the node's id as messages have it, "5:3". */
+export async function intoSubgraph(page, type) {
+  const id = await page.evaluate((t) => {
+    const { node: holder } = app.graph.convertToSubgraph(new Set([app.graph.nodes.find((n) => n.type === t)]))
+    app.canvas.openSubgraph(holder.subgraph, holder)
+    return `${holder.id}:${holder.subgraph.nodes[0].id}`
+  }, type)
+  await page.waitForFunction(() => app.canvas.graph !== app.graph)
+  await frames(page)
+  await lookAt(page, type)
+  return id
+}
+
+/** Queue the graph and wait for its end; rejects with the words of an error. */
 export async function run(page) {
   await page.evaluate(() => {
     window.frescoDone = new Promise((resolve, reject) => {
@@ -62,10 +130,25 @@ export async function run(page) {
   await page.evaluate(() => window.frescoDone)
 }
 
+/** Wait until `find` gives what is expected (a pattern or a value), or say what it gives instead. */
+export async function eventually(find, expected, message) {
+  const matches = (found) => (expected instanceof RegExp ? expected.test(found) : isDeepStrictEqual(found, expected))
+  const end = Date.now() + MINUTE / 2
+  let found = await find()
+  while (!matches(found) && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    found = await find()
+  }
+  assert[expected instanceof RegExp ? 'match' : 'deepEqual'](found, expected, message)
+}
+
+export const screenshot = (page, name) => page.screenshot({ path: `${FRESCO_OUT}/${name}.png` })
+
+/** A screenshot in the dark and one in the light palette. */
 export async function photograph(page, name) {
-  for (const palette of ['dark', 'light']) {
+  for (const palette of ['light', 'dark']) {
     await page.evaluate((p) => app.extensionManager.setting.set('Comfy.ColorPalette', p), palette)
-    await page.waitForTimeout(500)
-    await page.screenshot({ path: `${FRESCO_OUT}/${name}_${palette}.png` })
+    await frames(page, 6)
+    await screenshot(page, `${name}_${palette}`)
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { blockAt, brightness, colour, levelName, pixelsOf, readoutOf, stepBy, stepWords, tokenCurve } from '../../web/fresco/readout.js'
+import { blockAt, brightness, colour, pixelsOf, readoutOf, refinedOutline, stepBy, stepWords, tokenCurve } from '../../web/fresco/readout.js'
 
 const PALETTE = [[0, 0, 0], [1, 0.5, 0], [1, 1, 1]]
 
@@ -41,6 +41,19 @@ test('a block that mixed tokens refined is at full resolution while its step is 
   assert.equal(readout.level(1, 0, 0, 0), 0)
 })
 
+test('the outline of what a mixed step refined is closed and parts it from the rest', () => {
+  const fine = new Uint8Array(VALUES.length)
+  fine[0] = fine[1] = 1
+  const readout = readoutOf(output([2, 2, 2, 3], VALUES, { fine }))
+  const edges = refinedOutline(readout, 0, 0)
+  const ends = edges.flatMap(([x1, y1, x2, y2]) => [`${x1},${y1}`, `${x2},${y2}`])
+  assert.equal(edges.length, 6, 'around two blocks side by side')
+  for (const end of ends) assert.equal(ends.filter((other) => other === end).length, 2)
+  assert.deepEqual(refinedOutline(readout, 0, 1), [], 'the other picture has none')
+  assert.deepEqual(refinedOutline(readout, 1, 0), [], 'in a full step all is refined')
+  assert.deepEqual(refinedOutline(readoutOf(output([2, 2, 2, 3], VALUES)), 0, 0), [])
+})
+
 test('brightness and colours meet the ends and the points of the palette', () => {
   assert.deepEqual([1e-30, 1e-4, 1e-2, 1, 50].map((v) => brightness(v, 4)), [0, 0, 0.5, 1, 1])
   assert.deepEqual([0, 0.25, 0.5, 1].map((p) => colour(p, PALETTE)), [[0, 0, 0], [128, 64, 0], [255, 128, 0], [255, 255, 255]])
@@ -69,6 +82,5 @@ test('steps stay within the recorded ones', () => {
 test('words and curve of the tokens', () => {
   const readout = readoutOf(output([2, 2, 2, 3], VALUES))
   assert.equal(stepWords(readout, 0), 'step 0 · pass 1 · σ 0.500 · 1/2 · 25 tokens')
-  assert.deepEqual([0, 1, 3].map(levelName), ['full', '1/2', '1/8'])
   assert.equal(tokenCurve(readout), '0.00,75.00 33.33,75.00 33.33,75.00 66.67,75.00 66.67,0.00 100.00,0.00')
 })

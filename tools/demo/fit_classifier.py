@@ -59,9 +59,10 @@ def fit_classifier(work: Workplace) -> None:
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=work.device)
         model.load_state_dict(state["model"])
-        adam.load_state_dict(state["adam"])
-        random.set_state(state["random"].cpu())
-        course.load(state["course"])
+        if "course" in state:  # else weights alone, to train on from
+            adam.load_state_dict(state["adam"])
+            random.set_state(state["random"].cpu())
+            course.load(state["course"])
     while course.progress < 1:
         ids = draw_ids(work.budget, stage.batch[0], int(torch.randint(1 << 30, (1,), generator=random))).to(
             work.device

@@ -1,5 +1,7 @@
 // The numbers that FrescoConvergence sends with its ui output, made ready for drawing. No browser objects here.
 
+import { levelName, say } from './words.js'
+
 /** Base64 text as bytes. */
 export function bytesOf(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
@@ -28,6 +30,7 @@ export function readoutOf(output) {
     width,
     pixels: maps.size,
     block: maps.block,
+    mixed: fine !== null,
     fullTokens: maps.full_tokens,
     palette: maps.palette,
     decades: maps.decades,
@@ -77,9 +80,20 @@ export function blockAt(readout, across, down) {
   return { x: Math.min(x, readout.width - 1), y: Math.min(y, readout.height - 1) }
 }
 
-/** A level in words: 0 full, 1 1/2, 2 1/4. */
-export function levelName(level) {
-  return level === 0 ? 'full' : `1/${2 ** level}`
+/**
+ * The outline [[x1, y1, x2, y2], ...], in blocks, of what a mixed step refined; nothing of other steps.
+ */
+export function refinedOutline(readout, step, item) {
+  if (!readout.mixed || readout.recorded[step].level === 0) return []
+  const { width, height } = readout
+  const inside = (y, x) => y >= 0 && x >= 0 && y < height && x < width && readout.level(step, item, y, x) === 0
+  const edges = []
+  for (let y = 0; y <= height; y++)
+    for (let x = 0; x <= width; x++) {
+      if (inside(y, x) !== inside(y - 1, x)) edges.push([x, y, x + 1, y])
+      if (inside(y, x) !== inside(y, x - 1)) edges.push([x, y, x, y + 1])
+    }
+  return edges
 }
 
 /** The step after `step` by `by`, kept within the recorded ones. */
@@ -101,5 +115,6 @@ export function tokenCurve(readout) {
 /** The line above the slider. */
 export function stepWords(readout, step) {
   const row = readout.recorded[step]
-  return `step ${step} · pass ${row.pass + 1} · σ ${row.sigma.toPrecision(3)} · ${levelName(row.level)} · ${row.tokens} tokens`
+  const shown = { step, pass: row.pass + 1, sigma: row.sigma.toPrecision(3), level: levelName(row.level), tokens: row.tokens }
+  return say('step {step} · pass {pass} · σ {sigma} · {level} · {tokens} tokens', shown)
 }

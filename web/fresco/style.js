@@ -19,8 +19,13 @@ const CSS = `
   border: 1px solid var(--border-color); border-radius: 5px; padding: 2px 8px; min-width: 30px; cursor: pointer; }
 .fresco-line button:hover, .fresco-line select:hover { border-color: var(--fresco-accent); }
 .fresco-line label { display: flex; gap: 5px; align-items: center; flex: 1; }
-.fresco-scale { flex: 0 0 90px; height: 8px; border-radius: 3px; }
-.fresco-curve { flex: none; width: 100%; height: 44px; border-bottom: 1px solid var(--border-color); cursor: pointer; }
+.fresco-viewer small { font-size: 10px; line-height: 1; opacity: 0.7; }
+.fresco-line input[type=range]:focus-visible, .fresco-line button:focus-visible, .fresco-line select:focus-visible {
+  outline: 2px solid var(--fresco-accent); outline-offset: 2px; border-radius: 5px; }
+.fresco-scale { flex: 0 0 80px; height: 8px; border-radius: 3px; }
+.fresco-tokens { position: relative; flex: none; height: 44px; border-bottom: 1px solid var(--border-color); }
+.fresco-tokens small { position: absolute; left: 0; top: 2px; pointer-events: none; }
+.fresco-curve { width: 100%; height: 100%; cursor: pointer; }
 .fresco-curve polyline { fill: none; stroke: var(--fresco-accent); stroke-width: 2; vector-effect: non-scaling-stroke; }
 .fresco-curve polygon { fill: var(--fresco-accent); opacity: 0.18; }
 .fresco-curve line { stroke: var(--input-text); stroke-width: 1.5; vector-effect: non-scaling-stroke; }

@@ -1,11 +1,11 @@
 // The viewer on FrescoConvergence: a heatmap per step over the picture, a slider, play, and the tokens per step.
 
-import { blockAt, colour, levelName, pixelsOf, readoutOf, stepBy, stepWords, tokenCurve } from './readout.js'
+import { blockAt, colour, pixelsOf, readoutOf, refinedOutline, stepBy, stepWords, tokenCurve } from './readout.js'
 import { addStyle, element } from './style.js'
+import { levelName, say, short } from './words.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const MILLISECONDS_A_STEP = 250
-const EMPTY = 'Queue the graph to see where the picture settles, step by step.'
 
 function svg(tag, attributes = {}) {
   const made = document.createElementNS(SVG, tag)
@@ -32,32 +32,35 @@ export class ConvergenceViewer {
     this.canvas.setAttribute('role', 'img')
     this.stage = element('div', { className: 'fresco-stage' }, this.canvas)
     this.words = element('span')
-    this.items = element('select', { title: 'Which picture of the batch' })
-    this.play = element('button', { type: 'button', textContent: '▶', title: 'Play (space)' })
-    this.slider = element('input', { type: 'range', min: 0, step: 1, title: 'Step (arrow keys, Home, End)' })
-    this.slider.setAttribute('aria-label', 'Step')
-    this.strength = element('input', { type: 'range', min: 0, max: 100, value: 55, title: 'Heatmap over the picture' })
-    this.strengthLine = element('div', { className: 'fresco-line' }, element('label', {}, 'picture', this.strength, 'heatmap'))
+    this.items = element('select', { title: say('Which picture of the batch') })
+    this.play = element('button', { type: 'button', textContent: '▶', title: say('Play (space)') })
+    this.slider = element('input', { type: 'range', min: 0, step: 1, title: say('Step (arrow keys, Home, End)') })
+    this.slider.setAttribute('aria-label', say('Step'))
+    this.strength = element('input', { type: 'range', min: 0, max: 100, value: 55, title: say('Heatmap over the picture') })
+    const strength = element('label', {}, say('picture'), this.strength, say('heatmap'))
+    this.strengthLine = element('div', { className: 'fresco-line' }, strength)
     this.reading = element('span')
-    this.scale = element('div', { className: 'fresco-scale', title: 'dark: converged; bright: still changing' })
+    this.least = element('small')
+    this.scale = element('div', { className: 'fresco-scale', title: say('dark: converged; bright: still changing') })
     this.curve = svg('svg', { class: 'fresco-curve', viewBox: '0 -4 100 104', preserveAspectRatio: 'none' })
     this.area = svg('polygon')
     this.stairs = svg('polyline')
     this.marker = svg('line', { y1: -4, y2: 100 })
     const title = svg('title')
-    title.textContent = 'Tokens per step; full resolution is the top'
+    title.textContent = say('Tokens per step; full resolution is the top')
     this.curve.append(title, this.area, this.stairs, this.marker)
+    const tokens = element('small', { textContent: say('tokens per step') })
     this.body = element(
       'div',
       { style: 'display: contents' },
       this.stage,
-      element('div', { className: 'fresco-line' }, this.reading, this.scale),
+      element('div', { className: 'fresco-line' }, this.reading, this.least, this.scale, element('small', { textContent: '1' })),
       element('div', { className: 'fresco-line' }, this.words),
       element('div', { className: 'fresco-line' }, this.play, this.slider, this.items),
       this.strengthLine,
-      this.curve
+      element('div', { className: 'fresco-tokens' }, this.curve, tokens)
     )
-    this.empty = element('div', { className: 'fresco-empty', textContent: EMPTY })
+    this.empty = element('div', { className: 'fresco-empty', textContent: say('Queue the graph to see where the picture settles, step by step.') })
     this.element = element('div', { className: 'fresco-viewer', tabIndex: 0 }, this.empty, this.body)
     this.body.hidden = true
     this.listen()
@@ -96,12 +99,13 @@ export class ConvergenceViewer {
     this.empty.hidden = this.readout !== null
     this.body.hidden = this.readout === null
     if (!this.readout) return
-    const { steps, batch, palette } = this.readout
+    const { steps, batch, palette, decades } = this.readout
     this.slider.max = steps - 1
     this.item = Math.min(this.item, batch - 1)
-    this.items.replaceChildren(...Array.from({ length: batch }, (_, i) => new Option(`picture ${i + 1}`, i)))
+    this.items.replaceChildren(...Array.from({ length: batch }, (_, i) => new Option(say('picture {number}', { number: i + 1 }), i)))
     this.items.value = this.item
     this.items.hidden = batch === 1
+    this.least.textContent = `1e-${decades}`
     const stops = palette.map((_, i) => `rgb(${colour(i / (palette.length - 1), palette)})`)
     this.scale.style.background = `linear-gradient(to right, ${stops})`
     const curve = tokenCurve(this.readout)
@@ -153,8 +157,23 @@ export class ConvergenceViewer {
     context.imageSmoothingEnabled = false
     context.drawImage(blocks, 0, 0, width * block * shrink, height * block * shrink)
     context.globalAlpha = 1
+    this.outline(context, block * shrink)
     this.fit()
     this.read()
+  }
+
+  /** A line around the blocks that a mixed step looked at in full resolution. */
+  outline(context, side) {
+    for (const [style, width] of [['#000', 4], ['#fff', 2]]) {
+      context.strokeStyle = style
+      context.lineWidth = width
+      context.beginPath()
+      for (const [x1, y1, x2, y2] of refinedOutline(this.readout, this.step, this.item)) {
+        context.moveTo(x1 * side, y1 * side)
+        context.lineTo(x2 * side, y2 * side)
+      }
+      context.stroke()
+    }
   }
 
   /** Show the canvas as large as the stage allows, its shape kept. */
@@ -170,12 +189,14 @@ export class ConvergenceViewer {
     const block = this.pointer && this.readout && blockAt(this.readout, ...this.pointer)
     if (!block) {
       const row = this.readout?.recorded[this.step]
-      this.reading.textContent = row ? `mean ${row.convergence.toPrecision(2)} · ${Math.round(100 * row.converged)} % converged` : ''
+      if (!row) return
+      const shown = { mean: short(row.convergence), percent: Math.round(100 * row.converged) }
+      this.reading.textContent = say('mean {mean} · {percent} % converged', shown)
       return
     }
     const value = this.readout.value(this.step, this.item, block.y, block.x)
     const level = levelName(this.readout.level(this.step, this.item, block.y, block.x))
-    this.reading.textContent = `block ${block.x}, ${block.y} · ${value.toPrecision(3)} · ${level}`
+    this.reading.textContent = say('block {x}, {y} · {value} · {level}', { ...block, value: short(value), level })
   }
 
   key(event) {

@@ -1,5 +1,6 @@
 // The schedule editor: a drawn plan whose stages can be dragged. The server draws; this shows and sends edits.
 
+import { levelName, say } from '../fresco/words.js'
 import { colours, keepKeys, make, pen, pointOn, redrawOnChange } from './dom.js'
 import { basis, editOf, editOfKey, figures, grip, layout } from './plan_view.js'
 
@@ -24,20 +25,19 @@ export function createEditor({ fields, ask, write, locked }) {
   const chips = make('div', { className: 'chips' })
   const numbers = make('div', { className: 'figures' })
   const note = make('div', { className: 'basis' })
-  const problem = make('div', { className: 'problem', role: 'alert', hidden: true })
+  const problem = make('div', { className: 'problem', role: 'alert' })
+  const outcome = make('div', { className: 'outcome' }, make('div', {}, numbers, note), problem)
   const element = make(
     'div',
     {
       className: 'fresco-editor',
       tabIndex: 0,
       role: 'group',
-      ariaLabel: 'Resolution schedule: left and right move the end of the chosen stage, up and down its level'
+      ariaLabel: say('Resolution schedule: left and right move the end of the chosen stage, up and down its level')
     },
     chips,
     stage,
-    numbers,
-    problem,
-    note
+    outcome
   )
 
   /** Ask for a drawing; of requests that come while one is under way only the last is sent. */
@@ -52,7 +52,7 @@ export function createEditor({ fields, ask, write, locked }) {
       try {
         answer = await ask(edit ? { ...base, edit } : base)
       } catch (failure) {
-        answer = { error: `the server did not answer: ${failure.message}` }
+        answer = { error: say('the server did not answer: {reason}', { reason: failure.message }) }
       }
       error = answer.error ?? null
       if (answer.presets) showPresets(answer.presets, base.preset)
@@ -87,8 +87,9 @@ export function createEditor({ fields, ask, write, locked }) {
 
   function draw() {
     const reason = locked()
-    problem.hidden = !error
+    outcome.classList.toggle('failed', error !== null)
     problem.textContent = error ?? ''
+    stage.hidden = plan === null
     if (!plan) return
     numbers.replaceChildren(
       ...figures(plan).map(([value, words]) => make('span', {}, make('b', { textContent: value }), ` ${words}`))
@@ -111,7 +112,7 @@ export function createEditor({ fields, ask, write, locked }) {
       context.globalAlpha = 0.8
       context.fillStyle = palette.ink
       context.textAlign = 'right'
-      context.fillText(plan.levels[row.level] ?? '', plot.x - 6, row.y)
+      context.fillText(row.level < plan.levels.length ? levelName(row.level) : '', plot.x - 6, row.y)
     }
     for (const bar of places.bars) {
       context.fillStyle = palette.levels[bar.level]
@@ -173,7 +174,7 @@ export function createEditor({ fields, ask, write, locked }) {
     }
     context.textAlign = 'center'
     context.textBaseline = 'top'
-    context.fillText(`${plan.steps.length} steps`, plot.x + plot.width / 2, floor + 5)
+    context.fillText(say('{count} steps', { count: plan.steps.length }), plot.x + plot.width / 2, floor + 5)
     context.globalAlpha = 1
   }
 
@@ -225,15 +226,11 @@ export function createEditor({ fields, ask, write, locked }) {
     if (!last) return draw()
     waiting = null
     const answer = await ask({ ...base, edit: last }).catch((failure) => ({ error: failure.message }))
-    error = answer.error ?? null
-    if (!error) {
-      plan = answer
-      finish(answer)
-      showPresets(answer.presets, 'from text')
-    } else {
-      const valid = await ask(base).catch(() => null)
-      if (valid && !valid.error) plan = valid
-    }
+    if (answer.error) return refresh() // what was wrong was told while it was dragged
+    error = null
+    plan = answer
+    finish(answer)
+    showPresets(answer.presets, 'from text')
     draw()
   })
   canvas.addEventListener('pointercancel', () => {

@@ -1,6 +1,8 @@
 // How a plan is drawn and what a drag on it means. No DOM here, and nothing of the schedule's grammar: the
 // server draws the plan (nodes/plan_preview.py), and an edit is sent to it as what the user did.
 
+import { say } from '../fresco/words.js'
+
 const MARGIN = { left: 36, right: 34, top: 12, bottom: 20 }
 const GAP = 10
 const HEIGHTS = [1, 0.74, 0.48, 0.22]
@@ -96,31 +98,38 @@ export function editOfKey(key, plan, chosen) {
   }
 }
 
-/** FLOPs in the unit that suits them. */
-export function operations(flops) {
-  const [size, unit] = flops >= 1e15 ? [1e15, 'PFLOPs'] : flops >= 1e12 ? [1e12, 'TFLOPs'] : [1e9, 'GFLOPs']
-  return `${Number((flops / size).toPrecision(4))} ${unit}`
+/** FLOPs in the unit that suits the first of them: [number, ..., unit]. */
+export function operations(...flops) {
+  const [size, unit] = [[1e15, 'PFLOPs'], [1e12, 'TFLOPs'], [1e9, 'GFLOPs']].find(([n]) => flops[0] >= n) ?? [1e6, 'MFLOPs']
+  return [...flops.map((n) => Number((n / size).toPrecision(4)).toLocaleString('en')), unit]
 }
 
 /** The numbers under the drawing: [[value, words], ...]; bounds where the run settles levels itself. */
 export function figures(plan) {
-  const count = plan.steps.length
-  const [upTo, atLeast] = plan.open ? ['up to ', 'at least '] : ['', '']
+  const count = (n) => n.toLocaleString('en')
+  const upTo = (value) => (plan.open ? say('up to {value}', { value }) : value)
+  const atLeast = (value) => (plan.open ? say('at least {value}', { value }) : value)
+  const gain = (ratio) => upTo(`${ratio.toFixed(2)}×`)
   const found = [
-    [`${upTo}${plan.gain.toFixed(2)}×`, `less than ${count} full steps`],
-    [`${atLeast}${plan.tokens.toLocaleString('en')}`, `of ${plan.full_tokens.toLocaleString('en')} tokens`]
+    [gain(plan.gain), say('less than {steps} full steps', { steps: plan.steps.length })],
+    [atLeast(count(plan.tokens)), say('of {tokens} tokens', { tokens: count(plan.full_tokens) })]
   ]
-  if (plan.flops) found.push([`${atLeast}${operations(plan.flops)}`, `of ${operations(plan.full_flops)}`])
-  const baseline = plan.gain_over_baseline
-  if (baseline) found.push([`${upTo}${baseline.toFixed(2)}×`, 'less than the baseline'])
+  if (plan.gain_over_baseline) found.push([gain(plan.gain_over_baseline), say('less than the baseline')])
+  if (plan.flops) {
+    const [spent, full, unit] = operations(plan.flops, plan.full_flops)
+    found.push([atLeast(spent), say('of {flops}', { flops: `${full} ${unit}` })])
+  }
   return found
 }
 
 /** A line about what the drawing is of, and what was assumed. */
 export function basis(plan) {
   const [height, width, frames] = plan.canvas
-  const of = `${plan.model ?? 'unknown model'}, latent ${width}×${height}${frames > 1 ? `×${frames}` : ''}`
+  const size = `${width}×${height}${frames > 1 ? `×${frames}` : ''}`
+  const of = say('{model}, latent {size}', { model: plan.model ?? say('unknown model'), size })
   if (!plan.assumed.length) return of
-  const what = plan.assumed.includes('model') ? 'until the node has run with a model and a latent' : 'σ spread evenly until the next run'
-  return `${of} (${what})`
+  const known = plan.assumed.includes('model')
+    ? say('until the node has run with a model and a latent')
+    : say('σ spread evenly until the next run')
+  return `${of} (${known})`
 }

@@ -1,0 +1,85 @@
+"""Sigmas of a run: each pass's part of the sampler's grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .clock import Flow, Parameterisation
+from .schedule import Pass, ScheduleError
+
+
+def check_sigmas(sigmas: Sequence[float]) -> None:
+    """Raises ScheduleError where the grid is not finite, positive and falling."""
+    if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
+        raise ScheduleError(
+            f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
+            "check the scheduler node"
+        )
+    for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
+        if late > early:
+            raise ScheduleError(
+                f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
+                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
+            )
+
+
+def _short(sigmas: Sequence[float]) -> str:
+    return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
+
+
+def pass_range(
+    p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation, sigma_max: float | None
+) -> tuple[float, float]:
+    """First and last sigma of a pass of several.
+
+    A run that starts clearly lower than pure noise (image to image) has its rewinds and early ends scaled to
+    the noise share that it starts from; schedulers that merely begin a little below it have not.
+    """
+    first, last = float(sigmas[0]), float(sigmas[-1])
+    part = parameterisation.share(first) / parameterisation.share(first if sigma_max is None else sigma_max)
+    part = 1.0 if part > 0.95 else part
+    start = first if p.start is None else min(parameterisation.from_share(p.start * part), first)
+    is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
+    end = last if is_last else parameterisation.from_share(p.end * part)
+    return start, end
+
+
+def subgrid(
+    sigmas: Sequence[float], start: float, end: float, steps: int, parameterisation: Parameterisation
+) -> tuple[float, ...]:
+    """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
+
+    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
+    down to the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
+    """
+    grid = np.asarray(sigmas, dtype=np.float64)
+    if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
+        return tuple(float(s) for s in grid)
+    exploding = not isinstance(parameterisation, Flow)
+    positive = grid[grid > 0.0]
+    if exploding and start < positive[-1]:  # below all that the grid shows of its spread
+        return _exactly(np.linspace(start, end, steps + 1), start, end)
+    body = np.log(positive) if exploding else grid
+    lowest = math.log(end) if exploding and end > 0.0 else end
+    if lowest < body[-1] and (end > 0.0 or not exploding):
+        body = np.append(body, lowest)  # a draft runs on below the sigma at which the run itself ends
+    index = np.arange(len(body), dtype=np.float64)
+
+    def position(sigma: float) -> float:
+        if exploding:
+            sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
+        return float(np.interp(-sigma, -body, index))
+
+    jump = exploding and end == 0.0
+    values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
+    values = np.exp(values) if exploding else values
+    return _exactly(np.append(values, 0.0) if jump else values, start, end)
+
+
+def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
+    """The values in float32, as the sampler will have them, with the ends that were asked for."""
+    values[0], values[-1] = start, end
+    return tuple(float(v) for v in values.astype(np.float32))

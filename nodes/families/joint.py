@@ -1,0 +1,60 @@
+"""Families whose attention joins text and image and whose positions go through one `pe_embedder`.
+
+Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). All tokens share one clock.
+Where a `post_input` patch of another pack moves image tokens, a mixed step puts them back in their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..mixing import MixedCall, with_options
+from .alignment import Alignment, Grid
+from .strip import View, through_strip
+
+Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
+"""frame(text_ids, raster, grid) -> (text_ids, ids): a family's positions in a frame of `grid` (rows, columns)
+tokens, from the host's for the text (B, M, axes) and (frame, row, column) of the image's tokens (B, L, 3)."""
+
+
+def evaluate_joint(
+    executor: Any,
+    args: tuple,
+    kwargs: dict,
+    call: MixedCall,
+    frame: Frame = lambda text_ids, raster, grid: (text_ids, raster),
+    references: Sequence[Grid] = (),
+) -> Tensor:
+    """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
+    `call.output`."""
+    network, layout = executor.class_obj, call.layout
+    alignment = Alignment(layout, references)
+
+    def embed(ids: Tensor) -> Tensor:
+        start = ids.shape[1] - layout.tokens - alignment.reference_tokens
+        text, others = ids[:, :start], ids[:, start + layout.tokens :]
+        rows, columns = layout.mask.shape[-2:]
+        side = 1 << layout.level
+        fine = (*frame(text, layout.fine_frame(), (rows * side, columns * side)), others)
+        coarse = (*frame(text, layout.coarse_frame(), (rows, columns)), alignment.halved(others))
+        fine_ids, coarse_ids = (
+            torch.cat([part.float() for part in parts], dim=1) for parts in (fine, coarse)
+        )
+        alignment.align(network.pe_embedder, fine_ids, coarse_ids)
+        return network.pe_embedder(fine_ids)
+
+    args, kwargs = with_options(args, kwargs, alignment.around)
+    return through_strip(executor, View(network, pe_embedder=embed), args, kwargs, call)
+
+
+def reference_grids(references: Sequence[Tensor] | None, patch: int) -> list[Grid]:
+    """Frames, rows and columns of the tokens of reference latents (B, C, [T,] H, W), sides padded to the
+    patch."""
+    return [
+        (r.shape[2] if r.ndim == 5 else 1, -(-r.shape[-2] // patch), -(-r.shape[-1] // patch))
+        for r in references or ()
+    ]
