@@ -17,7 +17,9 @@ A schedule is one line:
     look     = ( [ "~" ] ( level | part ) | auto ) [ "until" sigma ] [ amount ] [ "min x" count ]
     amount   = "x" count | share "%"
     level    = "full" | "1/2" | "1/4" | "1/8"
-    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" )
+    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" ) [ order ] [ clock ]
+    order    = "low" | "high" | "edge" | "detail" | "attention" | "even" | "random"
+    clock    = "native" | "shared"
     auto     = "auto" [ level ] [ tolerance ]
 
 Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
@@ -30,6 +32,8 @@ from __future__ import annotations
 import difflib
 import re
 
+from .mixed import CLOCKS
+from .promotion import FOCUS_ORDERS, ORDERS
 from .schedule import (
     AUTO_LEVEL,
     AUTO_TOLERANCE,
@@ -52,6 +56,8 @@ _WORDS = (
     "min",
     "to",
     "off",
+    *ORDERS,
+    *CLOCKS,
     *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)),
 )
 _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
@@ -147,9 +153,12 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     tokens = tokens[about:]
     kind, value = tokens[0] if tokens else ("other", "~")
     rest, fine, auto = tokens[1:], None, None
+    order, clock = None, None
     if (kind, value) in (("word", "mixed"), ("word", "focus")):
         level = MIXED_LEVEL if value == "mixed" else 0
         fine, rest = _parse_fine(value, rest, quoted), rest[1:]
+        order, rest = _parse_name(rest, ORDERS if level else FOCUS_ORDERS)
+        clock, rest = _parse_name(rest, CLOCKS if level else ())
     elif (kind, value) == ("word", "auto"):
         level, auto = AUTO_LEVEL, AUTO_TOLERANCE
         if rest and rest[0][0] == "level":
@@ -186,7 +195,7 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
                 f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
                 "'until SIGMA', 'xCOUNT' or 'SHARE%', then 'min xCOUNT'"
             )
-    return Look(level, until, count, share, fine, least, about, auto)
+    return Look(level, until, count, share, fine, least, about, auto, order, clock)
 
 
 def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
@@ -198,6 +207,11 @@ def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[
         )
     parts = [float(part.strip(" %")) / 100.0 for part in tokens[0][1].split("..")]
     return parts[0], parts[-1]
+
+
+def _parse_name(tokens: list[tuple[str, str]], known: tuple[str, ...]) -> tuple[str | None, list]:
+    """One of the words `known`, if it comes next, and what follows."""
+    return (tokens[0][1], tokens[1:]) if tokens and tokens[0][1] in known else (None, tokens)
 
 
 def _parse_level(value: str, quoted: str) -> int:

@@ -7,7 +7,8 @@ compact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +17,11 @@ from torch import Tensor
 from .canvas import Canvas
 from .layout import Layout, mixed_layout
 from .noise import hashed_noise
-from .plan import Mix
 from .transform import merge, pad_to_even, split
+
+if TYPE_CHECKING:
+    from .plan import Mix
+    from .schedule import Schedule
 
 ORDERS: tuple[str, ...] = ("low", "high", "edge", "detail", "attention", "even", "random")
 FOCUS_ORDERS: tuple[str, ...] = tuple(order for order in ORDERS if order != "attention")
@@ -52,6 +56,12 @@ class Promotion:
             )
         if self.tau is not None and self.tau <= 0.0:
             raise ValueError(f"tau is {self.tau:g}; expected a positive share of the prediction's variance")
+
+
+def promotion_of(schedule: Schedule, promotion: Promotion) -> Promotion:
+    """`promotion` with the orders that the schedule's looks name."""
+    order, focus = schedule.named("order"), schedule.named("order", focus=True)
+    return replace(promotion, order=order or promotion.order, focus=focus or promotion.focus)
 
 
 class Promoter:

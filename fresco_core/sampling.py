@@ -14,7 +14,7 @@ from .look import Denoiser, Margin, look
 from .mixed import MixedDenoiser, check_clock, mixed_look
 from .noise import check_finite
 from .plan import Plan
-from .promotion import Promoter, Promotion
+from .promotion import Promoter, Promotion, promotion_of
 from .received import ReceivedAttention, watched
 from .settling import Settling
 from .trace import Trace
@@ -61,14 +61,15 @@ def sample(
 
     Between passes `rewind` makes the canvas from the last prediction and the same noise. `trace`, where
     given, records every evaluation. `promotion` (default: its own) and `clock`, one of `mixed.CLOCKS`, are
-    for mixed steps, which need a MixedDenoiser; focus steps need a FocusDenoiser, the order `attention` an
-    AttentiveDenoiser. Raises ValueError for noise that is not finite and for a denoiser that lacks what the
-    plan needs.
+    for mixed steps whose schedule names no other. Those need a MixedDenoiser; focus steps need a
+    FocusDenoiser, the order `attention` an AttentiveDenoiser. Raises ValueError for noise that is not finite
+    and for a denoiser that lacks what the plan needs.
     """
     check_finite("noise", noise)
-    check_clock(clock)
+    clock = check_clock(plan.schedule.named("clock") or clock)
     _check_denoiser(denoise, plan)
-    promotion, received, memory = promotion or Promotion(), ReceivedAttention(), KeyValues()
+    promotion = promotion_of(plan.schedule, promotion or Promotion())
+    received, memory = ReceivedAttention(), KeyValues()
     if plan.mixed_shares and promotion.order == "attention":
         denoise = watched(denoise, received)
     promoter = Promoter(promotion, plan.canvas, plan.mixed_shares)

@@ -34,7 +34,9 @@ class Look:
     the steps of the whole run. At most one of the three divides a pass, except that the last look of a pass
     divided by `until` carries the amount of the pass. least: it has at least that many steps, or the run is
     plain. about: fitted to what the model is trained for. auto: the tolerance of a look that is as coarse as
-    `level` at first and becomes finer as the run's spectrum asks for.
+    `level` at first and becomes finer as the run's spectrum asks for. order, of a mixed or focus look: which
+    blocks are fine, or tokens queried, first; clock, of a mixed one: that of its coarse tokens; None for the
+    run's own.
     """
 
     level: int
@@ -45,6 +47,8 @@ class Look:
     least: int = 1
     about: bool = False
     auto: float | None = None
+    order: str | None = None
+    clock: str | None = None
 
     @property
     def depth(self) -> tuple[float, float]:
@@ -60,6 +64,7 @@ class Look:
         if self.fine is not None:
             word = "mixed" if self.level else "focus"
             words = [word, "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
+            words += [name for name in (self.order, self.clock) if name]
         if self.auto is not None:
             words = ["auto"] + words * (self.level != AUTO_LEVEL)
             words += [f"{self.auto:g}"] * (self.auto != AUTO_TOLERANCE)
@@ -125,6 +130,11 @@ class Schedule:
         """The coarsest level used."""
         return max(look.level for p in self.passes for look in p.looks)
 
+    def named(self, what: str, focus: bool = False) -> str | None:
+        """The `order` or the `clock` that its mixed looks name, or its focus looks; None where none does."""
+        looks = (look for p in self.passes for look in p.looks if look.fine and (look.level == 0) == focus)
+        return next((name for name in (getattr(look, what) for look in looks) if name), None)
+
 
 def _check(schedule: Schedule) -> None:
     if not schedule.passes:
@@ -160,6 +170,12 @@ def _check(schedule: Schedule) -> None:
             f"'{schedule}' stops at sigma {last.end:g}; only passes before the last may stop early "
             "(set the sampler's end step to keep noise)"
         )
+    for what in ("order", "clock"):
+        looks = [look for p in schedule.passes for look in p.looks if getattr(look, what)]
+        names = {(look.level, getattr(look, what)) for look in looks}
+        if len(names) > len({look.level for look in looks}):
+            found = " and ".join(sorted({name for _, name in names}))
+            raise ScheduleError(f"'{schedule}' names the {what}s {found}; a run has one: name it in one look")
     shares = [look.share for p in schedule.passes for look in p.looks if look.share is not None]
     amounts = [a for p in schedule.passes for a in pass_amounts(p)]
     total = sum(shares)

@@ -90,6 +90,7 @@ def _flux(network: Any) -> Architecture:
         pooled=params.vec_in_dim,
         guidance=params.guidance_embed,
         global_modulation=getattr(params, "global_modulation", False),
+        # the demo model's prompts are short, T5's are not
         **({"text_tokens": PROMPT_TOKENS} if params.context_in_dim == TransformerShape.context_size else {}),
     )
 

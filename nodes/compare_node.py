@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
@@ -13,7 +12,7 @@ import nodes as host_nodes
 
 from ..fresco_core.colours import colour
 from . import compat
-from .legend import beside, with_legend
+from .legend import beside, with_legends
 from .types import CATEGORY
 
 PALETTE = "inferno"
@@ -92,10 +91,10 @@ class FrescoCompare(io.ComfyNode):
         a, b = paired(pictures("a", image_a, latent_a, vae), pictures("b", image_b, latent_b, vae))
         psnr, ssim = peak_ratio(a, b), similarity(a, b)
         words = [report(p, s) for p, s in zip(psnr.tolist(), ssim.tolist())]
-        row = beside(with_legend(a, name_a, []), with_legend(b, name_b, []))
+        row = beside(with_legends([a], [name_a], []), with_legends([b], [name_b], []))
         ticks = [(0.0, "0"), (0.5, f"{brightest / 2:.3g}"), (1.0, f"{brightest:.3g}")]
         error = colour((a - b).abs().mean(dim=-1) / brightest, PALETTE)
-        difference = torch.cat([with_legend(e[None], w, ticks, PALETTE) for e, w in zip(error, words)])
+        difference = with_legends(error.split(1), words, ticks, PALETTE)
         text = "\n".join(words if len(words) == 1 else (f"pair {i}: {w}" for i, w in enumerate(words)))
         compat.show_text(cls, text)
         numbers = [{"psnr": finite(p), "ssim": s} for p, s in zip(psnr.tolist(), ssim.tolist())]

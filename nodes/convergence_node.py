@@ -28,7 +28,7 @@ from ..fresco_core.heatmap import (
 from ..fresco_core.schedule import level_name
 from ..fresco_core.trace import signature
 from . import compat
-from .legend import with_legend
+from .legend import with_legends
 from .readout import maps, recorded, rows
 from .steps import chosen_steps, in_range
 from .types import CATEGORY, FrescoTraceType
@@ -126,7 +126,7 @@ class FrescoConvergence(io.ComfyNode):
 
         def labelled(pictures: list[Tensor]) -> Tensor:
             if legend:
-                pictures = [with_legend(p, c, value_ticks(), palette) for p, c in zip(pictures, captions)]
+                return with_legends(pictures, captions, value_ticks(), palette)
             return torch.cat(pictures)
 
         numbers: dict[str, Any] = {
@@ -146,7 +146,7 @@ class FrescoConvergence(io.ComfyNode):
             numbers["picture"] = preview(cls, fitted(pictures_of(image, trace, False), size))
         if legend:
             words = "refined at step (grey: never)"
-            promotion = with_legend(promotion, words, step_ticks(trace), palette)
+            promotion = with_legends([promotion], [words], step_ticks(trace), palette)
         heatmaps = labelled(heats)
         numbers["promotion"] = preview(cls, promotion)
         chosen_mask = mask_of(trace, mask, step, tau)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -14,28 +16,42 @@ SMALLEST, LARGEST = 10, 18  # font sizes in pixels
 GAP = 4
 
 
-def with_legend(
-    pictures: Tensor, caption: str, ticks: list[tuple[float, str]], palette: str = DEFAULT_PALETTE
+def with_legends(
+    groups: Sequence[Tensor],
+    captions: Sequence[str],
+    ticks: list[tuple[float, str]],
+    palette: str = DEFAULT_PALETTE,
 ) -> Tensor:
-    """Pictures (B, H, W, 3) in [0, 1] with a caption and a bar of the palette below them.
+    """Groups of pictures (B, H, W, 3) in [0, 1], each with its caption and a bar of the palette below it.
 
-    `ticks` are (position on the bar in [0, 1], words); without any there is no bar.
+    `ticks` are (position on the bar in [0, 1], words); without any there is no bar. The pictures, all of one
+    size, come back as one batch: one font fits all captions.
     """
-    strip = _strip(pictures.shape[2], caption, ticks, palette)
-    return torch.cat((pictures, strip.expand(pictures.shape[0], -1, -1, -1)), dim=1)
+    width = groups[0].shape[2]
+    size = _font_size(width, [*captions, "  ".join(words for _, words in ticks)])
+    labelled = []
+    for pictures, caption in zip(groups, captions, strict=True):
+        strip = _strip(width, size, caption, ticks, palette)
+        labelled.append(torch.cat((pictures, strip.expand(pictures.shape[0], -1, -1, -1)), dim=1))
+    return torch.cat(labelled)
 
 
-def _strip(width: int, caption: str, ticks: list[tuple[float, str]], palette: str) -> Tensor:
-    """(H, width, 3): the caption, the bar, the words of the ticks; the font shrinks until they fit."""
-    size = max(SMALLEST, min(LARGEST, width // 20))
-    while size > SMALLEST and ImageFont.load_default(size).getlength(caption) > width - size:
+def _font_size(width: int, lines: list[str]) -> int:
+    """The font size that suits a width in pixels and fits the longest line, as far as that can be read."""
+    size = max(SMALLEST, min(LARGEST, width // 16))
+    while size > SMALLEST and max(map(ImageFont.load_default(size).getlength, lines)) > width - size:
         size -= 1
+    return size
+
+
+def _strip(width: int, size: int, caption: str, ticks: list[tuple[float, str]], palette: str) -> Tensor:
+    """(H, width, 3): the caption, the bar, the words of the ticks."""
     font, margin = ImageFont.load_default(size), size // 2
     top = margin + size + margin
     words_at = top + size // 2 + margin // 2
     image = Image.new("RGB", (width, words_at + size + margin if ticks else top), GROUND)
     draw = ImageDraw.Draw(image)
-    draw.text((margin, margin), caption, TEXT, font, anchor="lt")
+    draw.text((margin, margin), caption, TEXT, font, anchor="la")
     length = max(width - 2 * margin, 2)
     if ticks:
         bar = (colour(torch.linspace(0, 1, length), palette) * 255).to(torch.uint8)
@@ -44,7 +60,7 @@ def _strip(width: int, caption: str, ticks: list[tuple[float, str]], palette: st
         long = font.getlength(words)
         left = margin + position * (length - 1) - long / 2
         left = min(max(left, margin), width - margin - long)
-        draw.text((left, words_at), words, TEXT, font, anchor="lt")
+        draw.text((left, words_at), words, TEXT, font, anchor="la")
     return torch.from_numpy(np.array(image)).float() / 255.0
 
 

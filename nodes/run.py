@@ -30,6 +30,7 @@ from ..fresco_core import (
 )
 from ..fresco_core.cost import Architecture, plan_cost
 from ..fresco_core.mixed import complete_coarse, level_state
+from ..fresco_core.promotion import promotion_of
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -54,7 +55,8 @@ class Settings:
 
     traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
     first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. promotion
-    and clock are for mixed steps. live: draw the convergence over the host's previews.
+    and clock are for mixed steps whose schedule names no other. live: draw the convergence over the host's
+    previews.
     """
 
     schedule: Schedule
@@ -120,14 +122,9 @@ class Run:
             plan = plan.without_focus()
         if plan.mixed_shares:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
-            if self.adapter is not None:
-                reason = compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
-            if self.settings.promotion.order == "attention":
-                reason = reason or "no adapter tells where attention goes; use another promotion order"
-            if self.kept_mask is not None:
-                reason = reason or "what inpainting keeps is bound to the whole grid"
+            reason = reason or self._unmixable(conds, model_options)
             if reason is None:
-                self.promoter = Promoter(self.settings.promotion, plan.canvas, plan.mixed_shares)
+                self.promoter = Promoter(self.promotion, plan.canvas, plan.mixed_shares)
             else:
                 log.warning("Fresco takes mixed steps at full resolution: %s", reason)
                 plan = plan.dense()
@@ -232,7 +229,13 @@ class Run:
     def clock(self) -> str:
         """The clock of coarse tokens: the one that was asked for, or `shared` where the family has only
         that."""
-        return self.settings.clock if self.adapter.NATIVE else "shared"
+        asked = self.settings.schedule.named("clock") or self.settings.clock
+        return asked if self.adapter.NATIVE else "shared"
+
+    @property
+    def promotion(self) -> Promotion:
+        """The order of promotion that the schedule names, or the settings'."""
+        return promotion_of(self.settings.schedule, self.settings.promotion)
 
     def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
         """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""
@@ -316,6 +319,14 @@ class Run:
         self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()
+
+    def _unmixable(self, conds: dict[str, list[dict]], model_options: dict) -> str | None:
+        """Why this run cannot take the mixed steps that its model's adapter could; None if it can."""
+        if self.promotion.order == "attention":
+            return "no adapter tells where attention goes; use another promotion order"
+        if self.kept_mask is not None:
+            return "what inpainting keeps is bound to the whole grid"
+        return compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
 
     def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
         """The level's state with what inpainting keeps as the model sees it: clean, in its family."""

@@ -6,7 +6,7 @@ import { loadLanguage } from './fresco/language.js'
 import { ConvergenceViewer } from './fresco/viewer.js'
 
 const MIN_HEIGHT = 330
-const SIZE = [360, 700]
+const SIZE = [380, 780]
 
 function urlOf({ filename, subfolder = '', type = 'temp' }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`)

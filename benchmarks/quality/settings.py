@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from fresco_core.demo.subjects import GUIDANCE
 from fresco_core.presets import PRESETS
@@ -51,8 +51,12 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """A short name for files, the same for equal settings only."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        """A short name for files, the same for equal settings only; it stays when mixed looks get options."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("order", "focus", "clock", "frame"):
+            if own[name] == getattr(Setting, name):
+                del own[name]
+        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def plain(self) -> bool:
@@ -92,14 +96,12 @@ def passes() -> list[Setting]:
 
 
 def divisions() -> list[Setting]:
-    """Where to refine from, how many of the steps to spend on the draft, and whether the draft ends there or
-    runs to its end and is rewound."""
+    """Where to refine from, and how many of the steps to spend on the draft, which ends there."""
     return [
-        Setting(f"draft 1/2 {draft}%{end}; refine {sigma} {100 - draft}%", n)
+        Setting(f"draft 1/2 {draft}% to {sigma}; refine {sigma} {100 - draft}%", n)
         for n in TOTALS
         for draft in (25, 50)
-        for sigma in (0.8, 0.9)
-        for end in (f" to {sigma}", "")
+        for sigma in (0.8, 0.9, 0.95)
     ]
 
 

@@ -26,8 +26,8 @@ class Alignment:
         self.layout = layout
         self.references = references
         self.text = 0
-        self._turn: Tensor | None = None
-        self._near: Tensor | None = None
+        self._turn: Tensor | None = None  # of every token, from the fine to the coarse frame
+        self._near: Tensor | None = None  # places of what coarse queries see
 
     @property
     def reference_tokens(self) -> int:
@@ -81,13 +81,12 @@ class Alignment:
                 return plain(func, q, k, v, heads, *args, **kwargs)
             begin = self.text + fine
             end = begin + coarse
-            index = near.expand(-1, k.shape[1], -1, k.shape[3])
-            near_k, near_v = _turned(k, turn).gather(2, index), v.gather(2, index)
-            query = q[:, :, begin:end] if fine else q
-            turn = turn[:, :, begin:end] if fine else turn
-            low = plain(func, _turned(query, turn), near_k, near_v, heads, *args, **kwargs)
+            keys, values = (x.gather(2, near.expand(-1, x.shape[1], -1, x.shape[3])) for x in (k, v))
+            keys = _turned(keys, turn.gather(2, near[..., None, None].expand(-1, -1, -1, *turn.shape[3:])))
             if not fine:
-                return low
+                return plain(func, _turned(q, turn), keys, values, heads, *args, **kwargs)
+            queries = _turned(q[:, :, begin:end], turn[:, :, begin:end])
+            low = plain(func, queries, keys, values, heads, *args, **kwargs)
             others = torch.cat((q[:, :, :begin], q[:, :, end:]), dim=2)
             seen = plain(func, others, k, v, heads, *args, **kwargs)
             return torch.cat((seen[:, :begin], low, seen[:, begin:]), dim=1)

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..mixing import MixedCall
-from .joint import evaluate_joint
-from .strip import lacks
+from .joint import evaluate_joint, joins
 
 NATIVE = False
 CONDITIONS = frozenset({"y", "guidance", "txt_byt5", "clip_fea", "disable_time_r"})
@@ -16,8 +15,7 @@ CONDITIONS = frozenset({"y", "guidance", "txt_byt5", "clip_fea", "disable_time_r
 
 def misfit(network: Any) -> str | None:
     """What this network lacks of what the adapter uses; None if nothing."""
-    missing = lacks(getattr(network, "forward_orig", None), "img", "img_ids", "txt", "txt_ids")
-    if missing or not callable(getattr(network, "pe_embedder", None)):
+    if not joins(network, "forward_orig", "img", "img_ids", "txt", "txt_ids"):
         return "the host's HunyuanVideo makes its positions in another way than this version of Fresco knows"
     if any(getattr(block, "flipped_img_txt", False) for block in network.double_blocks):
         return "this host's HunyuanVideo has its text behind the image"

@@ -14,11 +14,16 @@ from torch import Tensor
 
 from ..mixing import MixedCall, with_options
 from .alignment import Alignment, Grid
-from .strip import View, through_strip
+from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
 """frame(text_ids, raster, grid) -> (text_ids, ids): a family's positions in a frame of `grid` (rows, columns)
 tokens, from the host's for the text (B, M, axes) and (frame, row, column) of the image's tokens (B, L, 3)."""
+
+
+def in_raster(text_ids: Tensor, raster: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """A Frame: (frame, row, column) themselves, with the text where the host has it."""
+    return text_ids, raster
 
 
 def evaluate_joint(
@@ -26,7 +31,7 @@ def evaluate_joint(
     args: tuple,
     kwargs: dict,
     call: MixedCall,
-    frame: Frame = lambda text_ids, raster, grid: (text_ids, raster),
+    frame: Frame = in_raster,
     references: Sequence[Grid] = (),
 ) -> Tensor:
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
@@ -49,6 +54,12 @@ def evaluate_joint(
 
     args, kwargs = with_options(args, kwargs, alignment.around)
     return through_strip(executor, View(network, pe_embedder=embed), args, kwargs, call)
+
+
+def joins(network: Any, forward: str, *names: str) -> bool:
+    """Whether a network has a `pe_embedder`, and parameters `names` of its method `forward`."""
+    embedder = getattr(network, "pe_embedder", None)
+    return callable(embedder) and takes(getattr(network, forward, None), *names)
 
 
 def reference_grids(references: Sequence[Tensor] | None, patch: int) -> list[Grid]:

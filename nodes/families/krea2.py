@@ -8,8 +8,7 @@ from torch import Tensor
 
 from .. import compat
 from ..mixing import MixedCall
-from .joint import evaluate_joint, reference_grids
-from .strip import lacks
+from .joint import evaluate_joint, joins, reference_grids
 
 NATIVE = False
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
@@ -18,7 +17,7 @@ FORWARD = "x timesteps context attention_mask ref_latents"
 
 def misfit(network: Any) -> str | None:
     """What this network lacks of what the adapter uses; None if nothing."""
-    if lacks(network._forward, *FORWARD.split()) or not callable(getattr(network, "pe_embedder", None)):
+    if not joins(network, "_forward", *FORWARD.split()):
         return "the host's Krea 2 forward takes other arguments than this version of Fresco knows"
     return None
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..mixing import MixedCall
-from .strip import View, lacks, single_frame, through_strip
+from .strip import View, single_frame, takes, through_strip
 
 NATIVE = False
 CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
@@ -20,7 +20,7 @@ CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
 
 def misfit(network: Any) -> str | None:
     """What this network lacks of what the adapter uses; None if nothing."""
-    if lacks(getattr(network, "embed_all", None), "x", "cap_feats", "transformer_options"):
+    if not takes(getattr(network, "embed_all", None), "x", "cap_feats", "transformer_options"):
         return "the host's Lumina 2 makes its positions in another way than this version of Fresco knows"
     return None
 

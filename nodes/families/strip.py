@@ -74,9 +74,6 @@ def single_frame(layout: Layout, fine_ids: Tensor, coarse_ids: Tensor) -> Tensor
     return layout.gather(fine_ids.expand(batch, -1, -1), coarse_ids.expand(batch, -1, -1))
 
 
-def lacks(function: Any, *names: str) -> list[str]:
-    """Which of the parameters `names` a function of the host does not have; all where it is none."""
-    if not callable(function):
-        return list(names)
-    known = inspect.signature(function).parameters
-    return [name for name in names if name not in known]
+def takes(function: Any, *names: str) -> bool:
+    """Whether a function of the host has the parameters `names`."""
+    return callable(function) and set(names) <= set(inspect.signature(function).parameters)

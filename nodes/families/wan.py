@@ -1,12 +1,12 @@
-"""Wan 2.1 and 2.2: a timestep for every token, rotations made by the network's `rope_encode`.
+"""Wan 2.1 and 2.2: timesteps along the sequence, rotations made by the network's `rope_encode`.
 
-Coarse tokens have their own clock. That takes one row of the time projection per token, as the host makes it
-for image to video. The text is seen by cross-attention, which no override can tell from the picture's own,
-so that all tokens lie in one frame.
+Coarse tokens have their own clock. The text is seen by cross-attention, which no override can tell from the
+picture's own, so that all tokens lie in one frame.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .. import compat
 from ..mixing import MixedCall
-from .strip import View, lacks, single_frame, through_strip
+from .strip import View, single_frame, takes, through_strip
 
 NATIVE = True
 CONDITIONS = frozenset({"clip_fea"})
@@ -24,7 +24,8 @@ FORWARD = "x timestep context clip_fea time_dim_concat transformer_options"
 def misfit(network: Any) -> str | None:
     """What this network lacks of what the adapter uses; None if nothing."""
     wanted = ("t", "h", "w", "device", "dtype", "transformer_options")
-    if lacks(getattr(network, "rope_encode", None), *wanted) or lacks(network._forward, *FORWARD.split()):
+    encode = getattr(network, "rope_encode", None)
+    if not takes(encode, *wanted) or not takes(network._forward, *FORWARD.split()):
         return "the host's Wan makes its positions in another way than this version of Fresco knows"
     return "this Wan model has tokens of several frames" if network.patch_size[0] != 1 else None
 
@@ -43,9 +44,19 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
 
     ids = single_frame(layout, positions(given["x"]), positions(call.state))
     if call.native:
-        fine = given["timestep"][:, None].expand(-1, layout.fine.shape[1])
-        coarse = call.timestep[:, None].expand(-1, layout.coarse.shape[1])
-        given["timestep"] = torch.cat((fine, coarse), dim=1)
+        given["timestep"] = timesteps(given["timestep"], call)
     view = View(network, rope_embedder=lambda _: network.rope_embedder(ids))
     positional = tuple(given.pop(name, None) for name in FORWARD.split())
     return through_strip(executor, view, positional, given, call)
+
+
+def timesteps(fine: Tensor, call: MixedCall) -> Tensor:
+    """Timesteps (B, M) of the sequence, from those of fine tokens (B,): one for each run of L / M tokens.
+
+    The host repeats them over equal runs, as for the frames of image to video; long runs keep its modulation
+    small.
+    """
+    counts = call.layout.fine.shape[1], call.layout.coarse.shape[1]
+    run = math.gcd(*counts)
+    parts = [clock[:, None].expand(-1, n // run) for clock, n in zip((fine, call.timestep), counts)]
+    return torch.cat(parts, dim=1)

@@ -136,6 +136,19 @@ def test_plans_with_mixed_steps_run_and_are_traced(order):
     assert (fine[4] | ~fine[3]).all() and "2 at 1/2, 4 mixed, 2 at full" in trace.summary()
 
 
+def test_the_schedule_may_name_order_and_clock():
+    subject, noise = trained("a frog top left, a robot right, on blue dots"), hashed_noise(3, (1, 16, 24, 24))
+
+    def run(words, **chosen):
+        plan = make_plan(parse(f"1/2 x2, mixed 50%{words} x2, full x1"), flow_sigmas(5), subject.canvas)
+        return sample(subject.denoise, noise, plan, **chosen)
+
+    named = run(" high shared")
+    assert torch.equal(named, run("", promotion=Promotion("high"), clock="shared"))
+    assert torch.equal(named, run(" high shared", promotion=Promotion("edge"), clock="native"))
+    assert not torch.equal(named, run(" high")) and not torch.equal(named, run(" shared"))
+
+
 def test_the_more_is_fine_the_nearer_a_run_is_to_the_plain_one():
     subject = trained("a frog top left, a robot right, on blue dots")
     noise = hashed_noise(3, (2, 16, 24, 24))

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fresco_core import CLOCKS, ORDERS
 from fresco_core.grammar import parse
 from fresco_core.presets import PRESETS, preset
 from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
@@ -33,6 +34,8 @@ from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
             "1/2 until 0.8, MIXED 25 .. 62.5% until .5, full",
             "1/2 until 0.8, mixed 25%..62.5% until 0.5, full",
         ),
+        ("1/2 x4, mixed 25%..75% HIGH Shared x2, full", "1/2 x4, mixed 25%..75% high shared x2, full"),
+        ("draft mixed 50% native 40%; refine 0.8 focus 50% edge, full", None),
         (
             "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
             "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
@@ -53,8 +56,8 @@ from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
 )
 def test_reads_and_prints(text, printed):
     schedule = parse(text)
-    assert str(schedule) == printed
-    assert parse(printed) == schedule
+    assert str(schedule) == (printed or text)
+    assert parse(str(schedule)) == schedule
 
 
 levels = st.sampled_from([1, 2, 3])
@@ -66,6 +69,7 @@ amounts = st.one_of(st.just({}), st.integers(1, 50).map(lambda n: {"count": n}))
 def schedules(draw):
     passes = []
     starts = sorted(draw(st.lists(sigmas, max_size=3, unique=True)), reverse=True)
+    order, clock = draw(st.sampled_from([None, *ORDERS])), draw(st.sampled_from([None, *CLOCKS]))
     for index, start in enumerate([None, *starts]):
         coarse = sorted(draw(st.lists(levels, max_size=2, unique=True)), reverse=True)
         last = index == len(starts)
@@ -74,7 +78,7 @@ def schedules(draw):
             use = [Look(coarse[0], auto=draw(sigmas))]
         if not (use and use[0].auto) and draw(st.booleans()):
             floor, ceiling = sorted(draw(st.lists(st.integers(1, 99), min_size=2, max_size=2)))
-            use.append(Look(1, fine=(floor / 100, ceiling / 100)))
+            use.append(Look(1, fine=(floor / 100, ceiling / 100), order=order, clock=clock))
         if draw(st.booleans()):
             use.append(Look(0, fine=(draw(st.integers(1, 99)) / 100,) * 2))
         if last or draw(st.booleans()) or not use:
@@ -144,6 +148,12 @@ def test_presets_are_valid_and_named():
         ("1/2, mixed 120%, full", "expected rising shares"),
         ("mixed 50%, mixed 50%, full", "coarse to fine"),
         ("mixed 50%, 1/2, full", "coarse to fine"),
+        ("mixed 50% native high, full", "did not expect 'high'"),
+        ("1/2 high, full", "did not expect 'high' after '1/2'"),
+        ("focus 50% shared, full", "did not expect 'shared'"),
+        ("focus 50% attention, full", "did not expect 'attention'"),
+        ("mixed 25% low, mixed 50% high, full", "names the orders high and low; a run has one"),
+        ("draft mixed 25% native; refine 0.9 mixed 50% shared, full", "names the clocks native and shared"),
         ("focus, full", "'focus' needs the share of the tokens that are queried"),
         ("focus 75%..25%, full", "focus from 75% to 25%; expected rising shares"),
         ("focus 50%", "never becomes full"),
@@ -191,3 +201,10 @@ def test_values_made_by_hand_are_checked_too():
     ]:
         with pytest.raises(ScheduleError):
             Schedule(passes)
+
+
+def test_an_order_or_clock_named_once_holds_for_all_its_looks():
+    schedule = parse("draft 1/2, mixed 25% edge; refine 0.9 mixed 50% shared, focus 50% random, full")
+    assert schedule.named("order") == "edge" and schedule.named("clock") == "shared"
+    assert schedule.named("order", focus=True) == "random"
+    assert parse("mixed 50%, full").named("order") is None

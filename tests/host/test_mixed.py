@@ -136,7 +136,7 @@ def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict,
     torch.testing.assert_close(ours, expand(low), atol=5e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.6])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("family", BY_HAND)
 def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, share):
     model = model_of(family)
@@ -218,6 +218,19 @@ def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
     assert mixed == [2, 3, 4]
     assert [seen[i][0] for i in mixed] == [counted[i] + references for i in mixed]
     assert torch.equal(ours, tiny.sample(patched, model, steps=6))
+
+
+def test_the_schedule_names_order_and_clock(apply):
+    from fresco_pack.fresco_core import Promotion
+
+    model = model_of("flux")
+
+    def run(words, **chosen):
+        return tiny.sample(apply(model.patcher, f"1/2 x2, mixed 50%{words} x1, full x1", **chosen), model)
+
+    named = run(" high shared")
+    assert torch.equal(named, run("", promotion=Promotion("high"), clock="shared"))
+    assert not torch.equal(named, run(" high")) and not torch.equal(named, run(" shared"))
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "lcm", "dpm_fast"])

@@ -61,6 +61,22 @@ def test_the_legend_lies_below_the_picture_and_leaves_it_as_it_is():
         assert float(with_it[:, height:].std()) > 0.1, "something is written"
 
 
+@pytest.mark.parametrize("width", range(40, 640, 23))
+def test_legends_of_one_batch_are_of_one_size_however_long_their_captions_are(width):
+    from fresco_pack.nodes.legend import with_legends
+
+    captions = [
+        "step 1",
+        "step 11   sigma 0.0125   level 1/2",
+        "a caption that only a wide picture has room for",
+    ]
+    groups = [torch.full((2, 8, width, 3), value) for value in (0.1, 0.2, 0.3)]
+    labelled = with_legends(groups, captions, [(0.0, "0"), (1.0, "19 (sigma 0.05)")])
+    assert labelled.shape[0] == 6 and labelled.shape[2] == width
+    assert torch.equal(labelled[:, :8], torch.cat(groups))
+    assert torch.equal(labelled[0, 8:], labelled[1, 8:]) and not torch.equal(labelled[0, 8:], labelled[2, 8:])
+
+
 def test_overlays_are_decoded_from_the_samples():
     from fresco_pack.nodes.convergence_node import FrescoConvergence
 

@@ -12,7 +12,6 @@ const PACK = fileURLToPath(new URL('../..', import.meta.url))
 const SETTINGS = {
   'Comfy.TutorialCompleted': true, // else a new installation shows its templates instead of a graph
   'Comfy.Workflow.ShowMissingModelsWarning': false,
-  'Comfy.Workflow.Persist': false,
   'Comfy.Minimap.Visible': false,
   'Comfy.Graph.CanvasInfo': false,
   'Comfy.Execution.PreviewMethod': 'latent2rgb'
@@ -43,9 +42,8 @@ export function inBothRenderers(tests) {
       let browser
       before(async () => {
         mkdirSync(FRESCO_OUT, { recursive: true })
-        browser = await chromium.launch({ executablePath: FRESCO_CHROMIUM, args: FLAGS })
-        on.page = await browser.newPage({ viewport: { width: 1240, height: 1040 } })
-        on.page.setDefaultTimeout(2 * MINUTE)
+        on.page = await newPage()
+        browser = on.page.context().browser()
         collectErrors(on.page, on.errors)
         await open(on.page, { 'Comfy.VueNodes.Enabled': renderer === 'vue', 'Comfy.Locale': 'en' })
       })
@@ -53,6 +51,14 @@ export function inBothRenderers(tests) {
       after(() => browser.close())
       tests(on, renderer)
     })
+}
+
+/** An empty page of a new browser. */
+export async function newPage(options = {}) {
+  const browser = await chromium.launch({ executablePath: FRESCO_CHROMIUM, args: FLAGS })
+  const page = await browser.newPage({ viewport: { width: 1240, height: 1040 }, ...options })
+  page.setDefaultTimeout(2 * MINUTE)
+  return page
 }
 
 function collectErrors(page, errors) {
