@@ -1,9 +1,9 @@
 """Schedules fitted to a canvas: what `~` means.
 
 A look marked `~` becomes finer where its level would be smaller than the model is trained for, and the looks
-behind it with it. The coarsest look of a pass becomes coarser where its level would be larger than that: a
-composition is best drawn at a size that the model knows. `auto` counts as marked, but never begins coarser
-than it says.
+behind it with it; it becomes coarser where its level would be larger than that, as a composition is best
+drawn at a size that the model knows. `auto` counts as marked, but never begins coarser than it says, and
+mixed looks keep to the level of their coarse tokens.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     full = False  # a look has become so: those behind it do, focus looks as well
     for look in p.looks:
         if look.about or look.auto is not None:
-            coarser = look.about and look.fine is None and not looks
-            level = _suited(look.level, canvas, coarser)
-            look, full = _at(look, level), full or level == 0
+            coarser = look.about and look.fine is None
+            look = _at(look, _suited(look.level, canvas, coarser))
+            full = full or look.level == 0
         if full:
             look = _at(look, 0)
         if looks and looks[-1].level < look.level:
