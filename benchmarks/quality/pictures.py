@@ -79,7 +79,7 @@ class Studio:
     def plan(self, setting: Setting) -> Plan:
         """The setting worked out. Raises ScheduleError as make_plan does, ValueError where it runs plain."""
         plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps, SHIFT), self.canvas)
-        if plan.plain and not setting.plain:
+        if plan.plain and setting.schedule != "full":
             raise ValueError(f"'{setting.name}' would run plain: {plan.reason}")
         return plan
 
