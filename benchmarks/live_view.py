@@ -53,7 +53,7 @@ def measure(size: int, steps: int) -> dict[str, float]:
 
     args.preview_method = LatentPreviewMethod.Latent2RGB
     model = tiny.build("flux", size=(size // 8, size // 8), width="100m")
-    patched = apply_fresco(model.patcher, parse("full"), "smooth", live=True)
+    patched = apply_fresco(model.patcher, parse("full"), "zero", live=True)
     drawing: list[float] = []
     values: list[float] = []
     network: list[float] = []

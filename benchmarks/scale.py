@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fresco_core import FLOW, Canvas, coarse_state, complete, flow_sigmas, make_plan, preset
+from fresco_core import DEFAULT_PRIOR, FLOW, Canvas, coarse_state, complete, flow_sigmas, make_plan, preset
 from fresco_core.cost import Architecture, model
 
 CHANNELS = 16
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m benchmarks.scale", description="Fresco's own work against size."
     )
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--detail", default="smooth")
+    parser.add_argument("--detail", default=DEFAULT_PRIOR)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

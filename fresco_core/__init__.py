@@ -10,7 +10,7 @@ what a plan costs on real models; closed_form holds exact denoisers to try it on
 from .canvas import Canvas
 from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
 from .convergence import ConvergenceTracker
-from .detail import DETAIL_PRIORS, complete
+from .detail import DEFAULT_PRIOR, DETAIL_PRIORS, complete
 from .focus import FocusDenoiser, KeyValues, focus_look
 from .grammar import parse
 from .layout import Layout, mixed_layout
@@ -29,6 +29,7 @@ from .transform import expand, join, merge, split
 
 __all__ = [
     "CLOCKS",
+    "DEFAULT_PRIOR",
     "DETAIL_PRIORS",
     "FLOW",
     "FOCUS_ORDERS",

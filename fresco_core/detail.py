@@ -22,6 +22,7 @@ from .clock import Parameterisation, over_batch
 from .transform import join, level_size, merge, pad_to_even, split
 
 DETAIL_PRIORS: tuple[str, ...] = ("zero", "smooth", "wiener", "smooth_wiener")
+DEFAULT_PRIOR = "zero"  # closest to the plain picture: `python -m benchmarks.quality --suite priors`
 
 _DECAY = (0.25, 4.0)  # allowed ratio of neighbouring bands' powers: spectra from 1/f^4 to white
 _UNSHRINK = 100.0  # a prediction's power is taken to be shrunk by this factor at the most
@@ -40,7 +41,7 @@ def complete(
     sigma: Tensor,
     level: int,
     parameterisation: Parameterisation,
-    prior: str = "smooth",
+    prior: str = DEFAULT_PRIOR,
     power: Sequence[Tensor] | None = None,
 ) -> Tensor:
     """The canvas prediction (B, C, ..., H, W) for a prediction `low` made at `level`, and the canvas x it

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from .clock import FLOW, Parameterisation, over_batch
-from .detail import complete
+from .detail import DEFAULT_PRIOR, complete
 from .noise import hashed_noise
 from .transform import extend, level_size, merge, padded_size, repeated
 
@@ -92,7 +92,7 @@ def look(
     sigma: Tensor,
     level: int,
     parameterisation: Parameterisation = FLOW,
-    prior: str = "smooth",
+    prior: str = DEFAULT_PRIOR,
     margin: Margin | None = None,
     last: Tensor | None = None,
 ) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .canvas import Canvas
 from .clock import FLOW, Parameterisation, over_batch
-from .detail import complete
+from .detail import DEFAULT_PRIOR, complete
 from .layout import Layout
 from .look import Margin, coarse_state
 from .transform import expand, extend, merge, padded_size
@@ -78,7 +78,7 @@ def mixed_look(
     layout: Layout,
     canvas: Canvas,
     parameterisation: Parameterisation = FLOW,
-    prior: str = "smooth",
+    prior: str = DEFAULT_PRIOR,
     margin: Margin | None = None,
     last: Tensor | None = None,
     clock: str = "native",
@@ -112,7 +112,7 @@ def complete_coarse(
     pixels: Tensor,
     level: int,
     parameterisation: Parameterisation = FLOW,
-    prior: str = "smooth",
+    prior: str = DEFAULT_PRIOR,
 ) -> Tensor:
     """A prediction that is constant over each coarse block, with the detail prior there; fine `pixels` keep
     theirs."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .clock import FLOW, Parameterisation, recompose
 from .convergence import ConvergenceTracker
+from .detail import DEFAULT_PRIOR
 from .focus import FocusDenoiser, KeyValues, focus_look
 from .look import Denoiser, Margin, look
 from .mixed import MixedDenoiser, check_clock, mixed_look
@@ -50,7 +51,7 @@ def sample(
     noise: Tensor,
     plan: Plan,
     parameterisation: Parameterisation = FLOW,
-    prior: str = "smooth",
+    prior: str = DEFAULT_PRIOR,
     callback: Callback | None = None,
     trace: Trace | None = None,
     rewind: Rewind = recompose,

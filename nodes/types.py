@@ -8,7 +8,7 @@ from typing import Any
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..fresco_core import DETAIL_PRIORS, PRESETS, Schedule, ScheduleError, parse, preset
+from ..fresco_core import DEFAULT_PRIOR, DETAIL_PRIORS, PRESETS, Schedule, ScheduleError, parse, preset
 from . import compat
 
 FrescoScheduleType = io.Custom("FRESCO_SCHEDULE")
@@ -16,7 +16,6 @@ FrescoTraceType = io.Custom("FRESCO_TRACE")
 
 CATEGORY = "sampling/fresco"
 DEFAULT_PRESET = "balanced"
-DEFAULT_PRIOR = "smooth"
 
 SCHEDULE_HELP = (
     "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x12; refine "

@@ -65,7 +65,7 @@ def running(request):
     wanted = {
         item.callspec.params["case"]
         for item in request.session.items
-        if "case" in getattr(item, "fixturenames", ())
+        if "running" in getattr(item, "fixturenames", ())
     }
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         yield {case: pool.submit(run_suite, *case) for case in sorted(wanted)}

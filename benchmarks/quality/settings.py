@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, fields
 
 from fresco_core.demo.subjects import GUIDANCE
+from fresco_core.detail import DEFAULT_PRIOR
 from fresco_core.presets import PRESETS
 
 
@@ -22,7 +23,7 @@ class Setting:
 
     schedule: str
     steps: int
-    prior: str = "smooth"
+    prior: str = DEFAULT_PRIOR
     rewind: str = "shared"
     order: str = "low"
     refine: str | None = None

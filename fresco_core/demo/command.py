@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..detail import DETAIL_PRIORS
+from ..detail import DEFAULT_PRIOR, DETAIL_PRIORS
 from ..grammar import parse
 from ..noise import hashed_noise
 from ..plan import make_plan
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a schedule in one line or a preset ({', '.join(PRESETS)}); default %(default)s",
     )
     parser.add_argument(
-        "--detail", default="smooth", choices=DETAIL_PRIORS, help="detail prior (default %(default)s)"
+        "--detail", default=DEFAULT_PRIOR, choices=DETAIL_PRIORS, help="detail prior (default %(default)s)"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("out/demo"), help="folder for the sheet (default %(default)s)"

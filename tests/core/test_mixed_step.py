@@ -17,7 +17,7 @@ def test_the_profile_relates_times_to_flops(dtype):
     assert [steps[name]["flops"] for name in ("full", "mixed", "coarse")] == expected
     full, mixed = steps["full"], steps["mixed"]
     ratio = (mixed["seconds"] / full["seconds"]) / (mixed["flops"] / full["flops"])
-    assert full["measured_over_predicted"] == 1.0
+    assert full["measured_over_predicted"] == pytest.approx(1.0)
     assert mixed["measured_over_predicted"] == pytest.approx(ratio)
     own = sum(result["own_seconds"].values())
     assert result["own_share_of_measured_step"] == pytest.approx(own / full["seconds"])

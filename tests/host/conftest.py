@@ -26,11 +26,11 @@ else:
 
 @pytest.fixture
 def apply():
-    """apply(patcher, schedule text, detail="smooth", traces=None, ...) -> patched clone."""
+    """apply(patcher, schedule text, detail="zero", traces=None, ...) -> patched clone."""
     from fresco_pack.fresco_core import parse
     from fresco_pack.nodes.wrappers import apply_fresco
 
-    def call(patcher, schedule, detail="smooth", traces=None, **mixing):
+    def call(patcher, schedule, detail="zero", traces=None, **mixing):
         return apply_fresco(patcher, parse(schedule), detail, traces, **mixing)
 
     return call
