@@ -3,7 +3,8 @@
 A look marked `~` becomes finer where its level would be smaller than the model is trained for, and the looks
 behind it with it; it becomes coarser where its level would be larger than that, as a composition is best
 drawn at a size that the model knows. `auto` counts as marked, but never begins coarser than it says, and
-mixed looks keep to the level of their coarse tokens.
+mixed looks keep to the level of their coarse tokens. A marked look that begins a draft is left out where the
+run has too few steps for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .canvas import Canvas
-from .schedule import Look, Pass, Schedule
+from .schedule import Look, Pass, Schedule, pass_amounts
 
 COARSEST = 2  # that a `~` look becomes by itself
 
@@ -20,6 +21,22 @@ def fitted(schedule: Schedule, canvas: Canvas) -> Schedule:
     """The schedule without `~`: every look at a level that the canvas suits. Looks that come to have one
     level become one."""
     return Schedule(tuple(_fitted_pass(p, canvas) for p in schedule.passes))
+
+
+def shortened(schedule: Schedule, steps: int) -> Schedule:
+    """The schedule without those of its first looks marked `~` that a run of so few steps has no room for;
+    the look behind takes their share."""
+    first, *later = schedule.passes
+    while len(first.looks) > 1 and first.looks[0].about and steps < least_steps(schedule):
+        dropped, then, *rest = first.looks
+        first = replace(first, looks=(replace(then, share=_sum(dropped.share, then.share)), *rest))
+        schedule = Schedule((first, *later))
+    return schedule
+
+
+def least_steps(schedule: Schedule) -> int:
+    """Steps that a run has at least, or it is plain."""
+    return sum(look.least for p in schedule.passes for look in pass_amounts(p))
 
 
 def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
@@ -64,5 +81,9 @@ def _joined(first: Look, then: Look) -> Look:
         return then  # divided by sigma: it goes on to where the second ends
     if first.count is not None and then.count is not None:
         return replace(then, count=first.count + then.count)
-    share = None if first.share is None or then.share is None else first.share + then.share
+    share = _sum(first.share, then.share)
     return replace(then, count=None, share=share, least=first.least + then.least)
+
+
+def _sum(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a + b

@@ -72,7 +72,7 @@ def parse(text: str) -> Schedule:
     """Read a schedule's one line. Raises ScheduleError that quotes the place and what is expected."""
     if not isinstance(text, str) or not text.strip():
         raise ScheduleError(
-            "the schedule is empty; write for example 'draft 1/2 60%; refine 0.9 40%', or 'full'"
+            "the schedule is empty; write for example 'draft 1/2 50%; refine 0.95 50%', or 'full'"
         )
     if text.strip().lower() == "off":
         return Schedule()

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Parameterisation
-from .fitting import fitted
+from .fitting import fitted, least_steps, shortened
 from .focus import REFRESH
 from .grid import check_sigmas, pass_range, subgrid
 from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
@@ -214,7 +214,7 @@ def make_plan(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
             f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
         )
-    schedule = fitted(schedule, canvas)
+    schedule = fitted(shortened(schedule, steps), canvas)
     if asked.deepest and not schedule.deepest:
         return plain(
             f"half resolution of a latent of {canvas.height}x{canvas.width} has {canvas.pixels(1)} latent "
@@ -229,7 +229,7 @@ def make_plan(
             f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
             f"use {level_name(possible)} at the most, or a larger picture"
         )
-    needed = sum(look.least for p in schedule.passes for look in pass_amounts(p))
+    needed = least_steps(schedule)
     if steps < max(needed, 2):
         return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     counts = _divide(schedule, steps)

@@ -24,7 +24,7 @@ class FrescoDemoLoader(io.ComfyNode):
             category=CATEGORY,
             description="Loads the small trained model that comes with this pack, to try Fresco without "
             "a download. "
-            "Made for 192x192 pictures, cfg 1, the euler sampler and the simple scheduler.",
+            "Made for 192x192 pictures, cfg 2.5, the euler sampler and the simple scheduler.",
             search_aliases=["fresco", "demo", "tiny model"],
             inputs=[
                 compat.widget(
