@@ -84,7 +84,7 @@ def predict(apply, monkeypatch):
     """
     from fresco_pack.fresco_core import Promoter
 
-    def call(model, look, cfg=1.0, patcher=None, clock="native", detail="smooth", **options):
+    def call(model, look, cfg=1.0, patcher=None, clock="native", detail="zero", **options):
         words = look if isinstance(look, str) else "mixed 50%"
         schedule = "full" if words == "full" else f"{words} x1, full x1"
         if not isinstance(look, str):
