@@ -79,8 +79,8 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
         (OUT / f"heatmap_{index}.png").write_bytes(server.picture(heatmaps[index]))
     assert all((OUT / name).read_bytes().startswith(b"\x89PNG") for name in ("picture.png", "heatmap_0.png"))
     rows = outputs["12"]["evaluations"][0]
-    assert [r["level"] for r in rows] == [1] * 12 + [0] * 8
-    assert [r["tokens"] for r in rows] == [64] * 12 + [256] * 8
+    assert [r["level"] for r in rows] == [2] * 5 + [1] * 5 + [0] * 10
+    assert [r["tokens"] for r in rows] == [16] * 5 + [64] * 5 + [256] * 10
     assert outputs["12"]["maps"][0]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
     (OUT / "promotion.png").write_bytes(server.picture(outputs["12"]["promotion"][0]))
     assert "12 at 1/2 resolution (64 tokens)" in outputs["8"]["text"][0]
@@ -134,7 +134,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
         {
             "20": {
                 "class_type": "FrescoApply",
-                "inputs": {"model": ["1", 0], "schedule": ["8", 0], "detail": "smooth"},
+                "inputs": {"model": ["1", 0], "schedule": ["8", 0], "detail": "zero"},
             },
             "21": {"class_type": "BasicGuider", "inputs": {"model": ["20", 0], "conditioning": ["6", 0]}},
             "22": {"class_type": "RandomNoise", "inputs": {"noise_seed": 11}},
@@ -155,8 +155,8 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
                 "class_type": "FrescoApply",
                 "inputs": {
                     "model": ["1", 0],
-                    "schedule": "draft 1/2 60%; refine 0.9 40%",
-                    "detail": "smooth",
+                    "schedule": "draft ~1/4 25%, ~1/2 25%; refine 0.95 50% min x3",
+                    "detail": "zero",
                 },
             },
             "28": {
@@ -189,7 +189,7 @@ def test_the_browser_sees_the_plan_and_one_progress_bar(server):
     prompt["8"]["inputs"]["text"] = "1/2, full"  # unused with a preset, but a node that is not cached
     texts, progress, events = server.watch(prompt)
     assert events[-1] == "execution_success"
-    assert "pass 2: sigma 0.9 to 0, 8 at full resolution (256 tokens)" in texts["8"]
+    assert "pass 2: sigma 0.95 to 0, 10 at full resolution (256 tokens)" in texts["8"]
     values = progress["9"]
     assert values[-1] == (20, 20) and {total for _, total in values} == {20}
     assert values == sorted(values)

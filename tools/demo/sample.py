@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fresco_core.demo.classifier import Reading, SceneClassifier, fidelity
 from fresco_core.demo.scenes import parse, scene_ids
+from fresco_core.demo.subjects import GUIDANCE
 from fresco_core.demo.weights import load_classifier, load_demo
 
 from .budgets import BUDGETS
@@ -69,7 +70,7 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE, help="1: none")
     parser.add_argument("--size", type=int, default=0, help="0 full, 1 half, 2 quarter size")
     parser.add_argument("--prompt", help="one prompt for all pictures")
     parser.add_argument("--seed", type=int, default=0)
