@@ -83,7 +83,7 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
     assert [r["tokens"] for r in rows] == [16] * 5 + [64] * 5 + [256] * 10
     assert outputs["12"]["maps"][0]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
     (OUT / "promotion.png").write_bytes(server.picture(outputs["12"]["promotion"][0]))
-    assert "12 at 1/2 resolution (64 tokens)" in outputs["8"]["text"][0]
+    assert "5 at 1/2 resolution (64 tokens)" in outputs["8"]["text"][0]
 
 
 def test_the_demo_workflow_draws_what_its_prompt_says(server):
