@@ -16,6 +16,8 @@ from .statistics import Estimate, FeatureSpace, bootstrap, estimate, frechet_ove
 COMPARED = ("fd", "lpips")
 """Columns that are compared with the plain sampler at equal cost; lower is better in both."""
 
+COST_TICKS = (2, 3, 4, 6, 9, 12, 20, 30, 50)
+
 COLUMNS = {
     "objects": "objects found",
     "places": "in place",
@@ -138,7 +140,7 @@ def as_json(rows: list[Row], count: int, model: str) -> str:
 
 
 def plot(rows: list[Row], file: Path) -> None:
-    """Quality against cost, with intervals: FD and LPIPS."""
+    """Quality against cost, with intervals: FD and LPIPS, all axes logarithmic (a zero is left out)."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -151,7 +153,7 @@ def plot(rows: list[Row], file: Path) -> None:
         groups.setdefault(", ".join(["plain" if s.plain else s.schedule, *s.options]), []).append(row)
     for panel, name in zip(panels, COMPARED, strict=True):
         for label, some in groups.items():
-            some = sorted(some, key=lambda row: row.cost)
+            some = sorted((row for row in some if row.figures[name].value > 0), key=lambda row: row.cost)
             marks = [row.figures[name] for row in some]
             values = np.array([mark.value for mark in marks])
             spread = np.array([[m.value - m.low for m in marks], [m.high - m.value for m in marks]])
@@ -167,8 +169,13 @@ def plot(rows: list[Row], file: Path) -> None:
                 **style,
             )
         panel.set(
-            xscale="log", xlabel="cost in full steps (FLOPs)", ylabel=f"{COLUMNS[name]} (lower is better)"
+            xscale="log",
+            yscale="log",
+            xlabel="cost in full steps (FLOPs)",
+            ylabel=f"{COLUMNS[name]} (lower is better)",
         )
+        panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
+        panel.tick_params(axis="x", which="minor", labelbottom=False)
         panel.grid(alpha=0.3)
     panels[0].legend(fontsize=6)
     figure.tight_layout()
