@@ -5,7 +5,7 @@ A schedule is one line:
     full                                  every step at full resolution
     1/2 until 0.55, full                  one pass; half resolution while sigma is above 0.55
     1/2 60%, full 40%                     one pass; by share of the steps
-    draft 1/2 x12; refine 0.75 x8         two passes; the second starts again at sigma 0.75
+    draft 1/2 x10; refine 0.95 x10         two passes; the second starts again at sigma 0.95
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
     1/2 x6, focus 50% x8, full x6         at full resolution, but the model works on half of the tokens only
@@ -92,7 +92,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
                 hint = f"; did you mean '{near[0]}'?" if near else "."
                 raise ScheduleError(
                     f"unknown word '{match.group(kind)}' in '{text.strip()}'{hint} A schedule knows "
-                    f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.75"
+                    f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.95"
                 )
         if kind == "other" and value != ",":
             raise ScheduleError(
@@ -118,13 +118,13 @@ def _parse_pass(text: str, index: int) -> Pass:
             )
         if len(tokens) < 2 or tokens[1][0] != "number":
             raise ScheduleError(
-                f"{quoted}: 'refine' needs the sigma that it starts from, for example 'refine 0.75'"
+                f"{quoted}: 'refine' needs the sigma that it starts from, for example 'refine 0.95'"
             )
         start = float(tokens[1][1])
         tokens = tokens[2:]
     elif index:
         raise ScheduleError(
-            f"{quoted}: a later pass begins with 'refine SIGMA', for example 'refine 0.75 x8'"
+            f"{quoted}: a later pass begins with 'refine SIGMA', for example 'refine 0.95 x8'"
         )
     end = 0.0
     if len(tokens) >= 2 and tokens[-2] == ("word", "to"):
@@ -140,9 +140,9 @@ def _parse_pass(text: str, index: int) -> Pass:
             groups[-1].append(token)
     first = groups[0][0] if groups[0] else None
     if start is not None and (first is None or first[0] in ("count", "share") or first[1] == "min"):
-        groups[0].insert(0, ("word", "full"))  # 'refine 0.75 x8' refines at full resolution
+        groups[0].insert(0, ("word", "full"))  # 'refine 0.95 x8' refines at full resolution
     if not any(groups):
-        raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.75'")
+        raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.95'")
     return Pass(tuple(_parse_look(group, quoted) for group in groups), start, end)
 
 

@@ -162,7 +162,7 @@ def _check(schedule: Schedule) -> None:
     if last.looks[-1].level != 0 or last.looks[-1].fine is not None:
         raise ScheduleError(
             f"'{schedule}' never becomes full: the last look of the last pass must be 'full'; add "
-            "', full' to it or a pass such as '; refine 0.75'"
+            "', full' to it or a pass such as '; refine 0.95'"
         )
     if last.end:
         raise ScheduleError(

@@ -118,8 +118,8 @@ def answer(request: Any) -> dict:
             _text(request, "preset", "balanced"),
             _text(request, "text", ""),
             _choice(request, "draft_level", tuple(LEVELS)),
-            float(_number(request, "draft_share", 0.0, 1.0, default=0.6)),
-            float(_number(request, "refine_from", 0.0, 1.0, default=0.75)),
+            float(_number(request, "draft_share", 0.0, 1.0, default=0.5)),
+            float(_number(request, "refine_from", 0.0, 1.0, default=0.95)),
         )
         if request.get("edit") is not None:
             schedule = _edited(schedule, setting, request["edit"])

@@ -66,7 +66,7 @@ class FrescoSchedule(io.ComfyNode):
                 number(
                     io.Float.Input,
                     "draft_share",
-                    default=0.6,
+                    default=0.5,
                     min=0.05,
                     max=0.95,
                     step=0.05,
@@ -75,9 +75,9 @@ class FrescoSchedule(io.ComfyNode):
                 number(
                     io.Float.Input,
                     "refine_from",
-                    default=0.75,
+                    default=0.95,
                     min=0.05,
-                    max=0.95,
+                    max=0.99,
                     step=0.01,
                     tooltip="Used with preset 'from numbers': sigma that the refine pass starts from. "
                     "High keeps the "
@@ -108,7 +108,7 @@ class FrescoSchedule(io.ComfyNode):
     def validate_inputs(cls, preset: str | None = None, text: str | None = None) -> bool | str:
         if preset is None or text is None:  # connected, and not known yet
             return True
-        return explained(build, preset, text, "1/2", 0.6, 0.75)  # the host checks the numbers
+        return explained(build, preset, text, "1/2", 0.5, 0.95)  # the host checks the numbers
 
     @classmethod
     def execute(

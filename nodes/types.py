@@ -18,9 +18,9 @@ CATEGORY = "sampling/fresco"
 DEFAULT_PRESET = "balanced"
 
 SCHEDULE_HELP = (
-    "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x12; refine "
-    "0.75 x8' (two passes: "
-    "12 steps at half resolution to the end, then 8 full steps from sigma 0.75 on the same noise), "
+    "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x10; refine "
+    "0.95 x10' (two passes: "
+    "10 steps at half resolution to the end, then 10 full steps from sigma 0.95 on the same noise), "
     "'1/2 until 0.55, full' (one pass), 'full' (off)."
 )
 
