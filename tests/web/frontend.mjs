@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { chromium } from 'playwright-core'
 
 const { FRESCO_URL, FRESCO_CHROMIUM, FRESCO_OUT } = process.env
-const PACK = fileURLToPath(new URL('../..', import.meta.url))
+export const PACK = fileURLToPath(new URL('../..', import.meta.url))
 const SETTINGS = {
   'Comfy.TutorialCompleted': true, // else a new installation shows its templates instead of a graph
   'Comfy.Workflow.ShowMissingModelsWarning': false,
