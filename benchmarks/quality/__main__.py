@@ -20,7 +20,7 @@ from .ablations import ABLATIONS
 from .measure import Judge
 from .pictures import Studio, fingerprint
 from .report import as_json, compare, make_row, markdown, plot
-from .settings import REFERENCE, SUITES, Setting, baselines
+from .settings import REFERENCE, SUITES, Setting, baselines, between
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ def main() -> None:
     store = Store(folder, studio, Judge())
     extra = [Setting(line, steps) for line in args.setting for steps in args.steps]
     asked = [setting for name in args.suite for setting in suite(name)] + extra
-    settings = list(dict.fromkeys([*baselines(), *asked]))
+    beside = [] if set(asked) <= set(baselines()) else between()
+    settings = list(dict.fromkeys([*baselines(), *beside, *asked]))
     part, parts = (int(n) for n in args.part.split("/"))
     for setting in settings:
         studio.plan(setting)
@@ -60,6 +61,7 @@ def main() -> None:
                 bar.set_description(setting.name)
                 store.measure(setting, shard, args.inception)
                 bar.update()
+            store.measure_jpeg(shard)
     if parts == 1:
         report(store, settings, folder, "-".join(args.suite), args.count)
 
@@ -76,11 +78,12 @@ def report(store: Store, settings: list[Setting], folder: Path, name: str, count
     studio, real = store.studio, store.read("real")
     step = studio.flops(REFERENCE) // REFERENCE.steps
     rows = [make_row(s, store.read(s.key), real, studio.tokens(s), studio.flops(s), step) for s in settings]
-    compare(rows)
-    text = markdown(rows, count)
+    invisible = float(store.read("jpeg")["lpips"].mean())
+    compare(rows, invisible)
+    text = markdown(rows, count, invisible)
     (folder / f"{name}.md").write_text(text + "\n", "utf-8")
-    (folder / f"{name}.json").write_text(as_json(rows, count, fingerprint()), "utf-8")
-    plot(rows, folder / f"{name}.png")
+    (folder / f"{name}.json").write_text(as_json(rows, count, fingerprint(), invisible), "utf-8")
+    plot(rows, folder / f"{name}.png", invisible)
     per_level = ", ".join(f"{level_name(k)} {studio.step_flops(k) / 1e9:.3f}" for k in range(3))
     log.info("%s\n\nGFLOPs of a step: %s; files: %s/%s.{md,json,png}", text, per_level, folder, name)
 

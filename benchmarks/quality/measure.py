@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from fresco_core.demo.classifier import fidelity_marks
@@ -12,6 +15,9 @@ from fresco_core.transform import split
 
 from .networks import Inception, Lpips
 from .pictures import Drawn
+
+JPEG_QUALITY = 95
+"""Of the loss that nobody sees, the measure for differences that do not matter."""
 
 Measures = dict[str, np.ndarray]
 """Name to values per picture, (B,) or (B, features)."""
@@ -51,3 +57,13 @@ class Judge:
         if self._inception is None:
             self._inception = Inception()
         return torch.cat([self._inception(some) for some in pictures.split(16)]).numpy()
+
+
+def as_jpeg(pictures: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) in [0, 1], saved as JPEG and read again."""
+    read = []
+    for picture in (pictures * 255.0).round().byte().permute(0, 2, 3, 1).numpy():
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        read.append(torch.from_numpy(np.array(Image.open(file))))
+    return torch.stack(read).permute(0, 3, 1, 2).float() / 255.0

@@ -109,7 +109,8 @@ class Studio:
         seconds = time.perf_counter() - start
         start = time.perf_counter()
         denoise(noise, torch.ones(len(ids)))
-        return Drawn(latents, self._decode(latents), seconds, time.perf_counter() - start)
+        full_step_seconds = time.perf_counter() - start
+        return Drawn(latents, self._decode(latents), seconds, full_step_seconds)
 
     def _decode(self, latents: Tensor) -> Tensor:
         pictures = torch.cat([self.demo.autoencoder.decode(some) for some in latents.split(16)])

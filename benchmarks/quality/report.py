@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .measure import Measures
+from .measure import JPEG_QUALITY, Measures
 from .settings import REFERENCE, Setting
 from .statistics import Estimate, FeatureSpace, bootstrap, estimate, frechet_over, mean_over, ratio_over
 
-COMPARED = ("fd", "lpips")
-"""Columns that are compared with the plain sampler at equal cost; lower is better in both."""
+COMPARED = ("objects", "fd", "lpips")
+"""Columns that are compared with the plain sampler at equal cost."""
+PLOTTED = ("fd", "lpips")
 
 COST_TICKS = (2, 3, 4, 6, 9, 12, 20, 30, 50)
 
@@ -36,7 +37,8 @@ class Row:
     """One setting's figures. cost: full steps that its FLOPs would pay. clock: the same by the clock.
 
     gain: per compared column, the row's figure less the plain sampler's at equal cost (interpolated over the
-    logarithm of cost); None for plain rows and outside the plain rows' costs.
+    logarithm of cost); None for plain rows and outside the plain rows' costs. beaten: the columns in which
+    the plain sampler is better at equal cost.
     """
 
     setting: Setting
@@ -47,6 +49,7 @@ class Row:
     figures: dict[str, Estimate]
     draws: dict[str, np.ndarray]
     gain: dict[str, Estimate | None]
+    beaten: tuple[str, ...] = ()
 
 
 def make_row(
@@ -80,8 +83,9 @@ def _frechet(drawn: np.ndarray, real: np.ndarray) -> Callable[[np.ndarray], floa
     return frechet_over(space.project(drawn), space.project(real))
 
 
-def compare(rows: list[Row]) -> None:
-    """Fill in the gain of every row over the plain rows."""
+def compare(rows: list[Row], invisible: float) -> None:
+    """Fill in the gain of every row over the plain rows, and where those beat it: the whole interval is on
+    the worse side, for LPIPS by more than `invisible`."""
     plain = sorted((row for row in rows if row.setting.plain), key=lambda row: row.cost)
     costs = np.log([row.cost for row in plain])
     for row in rows:
@@ -97,15 +101,25 @@ def compare(rows: list[Row]) -> None:
             value = a.figures[name].value * (1 - share) + b.figures[name].value * share
             drawn = a.draws[name] * (1 - share) + b.draws[name] * share
             row.gain[name] = estimate(row.figures[name].value - value, row.draws[name] - drawn)
+        row.beaten = tuple(name for name, gain in row.gain.items() if gain and _worse(name, gain, invisible))
 
 
-def markdown(rows: list[Row], count: int) -> str:
+def _worse(name: str, gain: Estimate, invisible: float) -> bool:
+    if name == "objects":
+        return gain.high < 0
+    return gain.low > (invisible if name == "lpips" else 0)
+
+
+def markdown(rows: list[Row], count: int, invisible: float) -> str:
     """The table. `+-` is half the width of the interval."""
     shown = [name for name in COLUMNS if any(name in row.figures for row in rows)]
     heads = ["setting", "cost", "clock", "tokens", "GFLOPs", *(COLUMNS[name] for name in shown)]
     heads += [f"{COLUMNS[name]} less plain at equal cost" for name in COMPARED]
+    heads.append("plain is better in")
     lines = [
-        f"{count} held-out prompts; cost in full steps by FLOPs, clock by time; 95 % intervals.",
+        f"{count} held-out prompts; cost in full steps by FLOPs, clock by time; 95 % intervals. "
+        f"Plain is better where an interval says so, in LPIPS by more than {invisible:.4f}, "
+        f"what JPEG of quality {JPEG_QUALITY} costs.",
         "",
         "| " + " | ".join(heads) + " |",
         "|" + " --- |" * len(heads),
@@ -115,6 +129,7 @@ def markdown(rows: list[Row], count: int) -> str:
         cells += [str(row.tokens), f"{row.flops / 1e9:.2f}"]
         cells += [_cell(row.figures.get(name)) for name in shown]
         cells += [_cell(row.gain[name], sign=True) for name in COMPARED]
+        cells.append(", ".join(COLUMNS[name] for name in row.beaten) or "-")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -123,11 +138,11 @@ def _cell(found: Estimate | None, sign: bool = False) -> str:
     if found is None:
         return "-"
     half = (found.high - found.low) / 2
-    digits = 3 if abs(found.value) < 3 else 1
+    digits = 4 if half < 0.01 else 3 if half < 1 else 1
     return f"{found.value:{'+' if sign else ''}.{digits}f} +- {half:.{digits}f}"
 
 
-def as_json(rows: list[Row], count: int, model: str) -> str:
+def as_json(rows: list[Row], count: int, model: str, invisible: float) -> str:
     """The same for programs."""
     listed = []
     for row in rows:
@@ -135,23 +150,30 @@ def as_json(rows: list[Row], count: int, model: str) -> str:
         del own["draws"]
         listed.append(own)
     return json.dumps(
-        {"model": model, "samples": count, "reference": REFERENCE.name, "rows": listed}, indent=1
+        {
+            "model": model,
+            "samples": count,
+            "reference": REFERENCE.name,
+            "jpeg_lpips": invisible,
+            "rows": listed,
+        },
+        indent=1,
     )
 
 
-def plot(rows: list[Row], file: Path) -> None:
+def plot(rows: list[Row], file: Path, invisible: float) -> None:
     """Quality against cost, with intervals: FD and LPIPS, all axes logarithmic (a zero is left out)."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, len(COMPARED), figsize=(13, 5.5))
+    figure, panels = plt.subplots(1, len(PLOTTED), figsize=(13, 5.5))
     groups: dict[str, list[Row]] = {}
     for row in rows:
         s = row.setting
         groups.setdefault(", ".join(["plain" if s.plain else s.schedule, *s.options]), []).append(row)
-    for panel, name in zip(panels, COMPARED, strict=True):
+    for panel, name in zip(panels, PLOTTED, strict=True):
         for label, some in groups.items():
             some = sorted((row for row in some if row.figures[name].value > 0), key=lambda row: row.cost)
             marks = [row.figures[name] for row in some]
@@ -177,6 +199,8 @@ def plot(rows: list[Row], file: Path) -> None:
         panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
         panel.tick_params(axis="x", which="minor", labelbottom=False)
         panel.grid(alpha=0.3)
+    panels[1].axhline(invisible, color="gray", ls=":", lw=1)
+    panels[1].annotate(f"JPEG of quality {JPEG_QUALITY}", (COST_TICKS[0], invisible), fontsize=7, va="bottom")
     panels[0].legend(fontsize=6)
     figure.tight_layout()
     figure.savefig(file, dpi=110)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .measure import Judge, Measures
+from .measure import Judge, Measures, as_jpeg
 from .pictures import Drawn, Studio
 from .settings import REFERENCE, Setting
 
@@ -28,7 +28,8 @@ class Store:
             return
         drawn = self.studio.draw(setting, shard)
         found = self.judge.marks(drawn, self.studio.ids[shard])
-        found |= self.judge.likeness(drawn.pictures, self._reference(shard, drawn, setting))
+        reference = self._reference(shard, drawn if setting == REFERENCE else None)
+        found |= self.judge.likeness(drawn.pictures, reference)
         found |= {"seconds": np.array([drawn.seconds]), "full_step": np.array([drawn.full_step_seconds])}
         if inception:
             found["inception"] = self.judge.inception(drawn.pictures)
@@ -46,17 +47,24 @@ class Store:
             found["inception"] = self.judge.inception(drawn.pictures)
         _save(file, found)
 
+    def measure_jpeg(self, shard: slice) -> None:
+        """What saving the reference's pictures of a shard as JPEG costs."""
+        file = self._file("jpeg", shard)
+        if not file.exists():
+            pictures = self._reference(shard)
+            _save(file, self.judge.likeness(as_jpeg(pictures), pictures))
+
     def read(self, key: str) -> Measures:
         """All shards of a setting (or "real") joined; names that not every shard has are left out."""
         parts = [_load(self._file(key, shard)) for shard in self.studio.shards]
         names = set.intersection(*(set(part) for part in parts))
         return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
 
-    def _reference(self, shard: slice, drawn: Drawn, setting: Setting) -> Tensor:
+    def _reference(self, shard: slice, drawn: Drawn | None = None) -> Tensor:
         """The reference's pictures of a shard, drawn once."""
         file = self._file("pictures", shard)
         if not file.exists():
-            pictures = drawn.pictures if setting == REFERENCE else self.studio.draw(REFERENCE, shard).pictures
+            pictures = (drawn or self.studio.draw(REFERENCE, shard)).pictures
             _save(file, {"pictures": (pictures * 255.0).round().byte().numpy()})
         return torch.from_numpy(_load(file)["pictures"]).float() / 255.0
 

@@ -12,6 +12,7 @@ import torch
 pytest.importorskip("PIL")
 
 from benchmarks.quality.ablations import ABLATIONS
+from benchmarks.quality.measure import as_jpeg
 from benchmarks.quality.networks import LPIPS_WEIGHTS, Lpips, _ArraysOnly, cached_file
 from benchmarks.quality.pictures import Drawn, Studio
 from benchmarks.quality.report import as_json, compare, make_row, markdown
@@ -213,6 +214,16 @@ def test_measured_shards_are_not_measured_again(tmp_path):
     np.testing.assert_allclose(read["lpips"], abs(51 / 255 - 5 / 255), atol=1 / 255)
     store.measure(few, studio.shards[0], inception=True)
     assert judge.calls == 3
+    for _ in range(2):
+        store.measure_jpeg(studio.shards[0])
+    assert studio.draws == 5 and len(Store(tmp_path, studio, judge)._reference(studio.shards[0])) == 64
+
+
+def test_jpeg_costs_a_little():
+    picture = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    picture = torch.nn.functional.avg_pool2d(picture, 5, 1, 2)
+    error = (as_jpeg(picture) - picture).abs().mean()
+    assert 0 < error < 0.02
 
 
 def test_gain_is_measured_against_plain_at_equal_cost():
@@ -228,11 +239,15 @@ def test_gain_is_measured_against_plain_at_equal_cost():
 
     rows = [row(REFERENCE, 50, 0.0), row(Setting("full", 8), 8, 0.4), row(Setting("full", 2), 2, 0.8)]
     ours = row(Setting("1/2 until 0.8, full", 8), 4, 0.3)
-    compare([*rows, ours])
+    worse = row(Setting("1/2 until 0.6, full", 8), 4, 0.7)
+    compare([*rows, ours, worse], invisible=0.05)
+    assert ours.beaten == () and worse.beaten == ("lpips",)
+    compare([*rows, ours, worse], invisible=0.2)
+    assert worse.beaten == ()
     assert ours.gain["lpips"].value == pytest.approx(0.3 - 0.6)
     assert rows[1].gain["lpips"] is None
     assert ours.figures["band"].value == 0.5 and ours.cost == 4
-    text = markdown([*rows, ours], 80)
+    text = markdown([*rows, ours], 80, 0.2)
     assert "-0.300" in text and "8 steps / 1/2 until 0.8, full" in text
-    listed = json.loads(as_json([*rows, ours], 80, "abc"))["rows"]
+    listed = json.loads(as_json([*rows, ours], 80, "abc", 0.2))["rows"]
     assert listed[3]["gain"]["lpips"]["value"] == pytest.approx(-0.3)
