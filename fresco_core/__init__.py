@@ -15,7 +15,7 @@ from .focus import FocusDenoiser, KeyValues, focus_look
 from .grammar import parse
 from .layout import Layout, mixed_layout
 from .look import Margin, coarse_state, look
-from .mixed import CLOCKS, MixedDenoiser, mixed_look
+from .mixed import CLOCKS, FRAMES, MixedDenoiser, mixed_look
 from .noise import check_finite, hashed_noise
 from .plan import Mix, Plan, PlannedPass, make_plan, plain_plan
 from .presets import PRESETS, preset
@@ -29,6 +29,7 @@ from .transform import expand, join, merge, split
 
 __all__ = [
     "CLOCKS",
+    "FRAMES",
     "DEFAULT_PRIOR",
     "DETAIL_PRIORS",
     "FLOW",

@@ -17,9 +17,10 @@ A schedule is one line:
     look     = ( [ "~" ] ( level | part ) | auto ) [ "until" sigma ] [ amount ] [ "min x" count ]
     amount   = "x" count | share "%"
     level    = "full" | "1/2" | "1/4" | "1/8"
-    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" ) [ order ] [ clock ]
+    part     = ( "mixed" | "focus" ) ( share "%" | floor "%.." ceiling "%" ) [ order ] [ clock ] [ frame ]
     order    = "low" | "high" | "edge" | "detail" | "attention" | "even" | "random"
     clock    = "native" | "shared"
+    frame    = "fine" | "aligned"
     auto     = "auto" [ level ] [ tolerance ]
 
 Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
@@ -32,7 +33,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from .mixed import CLOCKS
+from .mixed import CLOCKS, FRAMES
 from .promotion import FOCUS_ORDERS, ORDERS
 from .schedule import (
     AUTO_LEVEL,
@@ -58,6 +59,7 @@ _WORDS = (
     "off",
     *ORDERS,
     *CLOCKS,
+    *FRAMES,
     *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)),
 )
 _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
@@ -153,12 +155,13 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
     tokens = tokens[about:]
     kind, value = tokens[0] if tokens else ("other", "~")
     rest, fine, auto = tokens[1:], None, None
-    order, clock = None, None
+    order, clock, frame = None, None, None
     if (kind, value) in (("word", "mixed"), ("word", "focus")):
         level = MIXED_LEVEL if value == "mixed" else 0
         fine, rest = _parse_fine(value, rest, quoted), rest[1:]
         order, rest = _parse_name(rest, ORDERS if level else FOCUS_ORDERS)
         clock, rest = _parse_name(rest, CLOCKS if level else ())
+        frame, rest = _parse_name(rest, FRAMES if level else ())
     elif (kind, value) == ("word", "auto"):
         level, auto = AUTO_LEVEL, AUTO_TOLERANCE
         if rest and rest[0][0] == "level":
@@ -195,7 +198,7 @@ def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
                 f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
                 "'until SIGMA', 'xCOUNT' or 'SHARE%', then 'min xCOUNT'"
             )
-    return Look(level, until, count, share, fine, least, about, auto, order, clock)
+    return Look(level, until, count, share, fine, least, about, auto, order, clock, frame)
 
 
 def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:

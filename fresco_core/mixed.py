@@ -19,6 +19,13 @@ from .look import Margin, coarse_state
 from .transform import expand, extend, merge, padded_size
 
 CLOCKS: tuple[str, ...] = ("native", "shared")
+DEFAULT_CLOCK = "native"
+
+FRAMES: tuple[str, ...] = ("fine", "aligned")
+"""Positions of a mixed sequence: all tokens in the fine frame, coarse ones at the centres of their blocks
+(where nothing is fine, on their own grid), or each token in the frame of its own stride (phase-aligned
+attention, arXiv 2511.19778)."""
+DEFAULT_FRAME = "fine"
 
 
 @runtime_checkable
@@ -29,10 +36,10 @@ class MixedDenoiser(Protocol):
         """As `look.Denoiser`."""
 
     def mixed(
-        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout
+        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout, frame: str
     ) -> tuple[Tensor, Tensor]:
         """Clean predictions of a canvas x (B, C, ..., H, W) at sigma (B,) and of its level `state`
-        (B, C, ..., h, w) at state_sigma (B,), in their shapes.
+        (B, C, ..., h, w) at state_sigma (B,), in their shapes, with positions in one of FRAMES.
 
         H and W are whole numbers of blocks. Only what the layout's tokens cover is seen, or used of the
         result.
@@ -46,11 +53,18 @@ def check_clock(clock: str) -> str:
     return clock
 
 
+def check_frame(frame: str) -> str:
+    """`frame` as it is, if it is one of FRAMES; ValueError otherwise."""
+    if frame not in FRAMES:
+        raise ValueError(f"unknown frame {frame!r}; expected one of {', '.join(FRAMES)}")
+    return frame
+
+
 def level_state(
     x: Tensor,
     sigma: Tensor,
     level: int,
-    clock: str = "native",
+    clock: str = DEFAULT_CLOCK,
     parameterisation: Parameterisation = FLOW,
     prediction: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -81,7 +95,8 @@ def mixed_look(
     prior: str = DEFAULT_PRIOR,
     margin: Margin | None = None,
     last: Tensor | None = None,
-    clock: str = "native",
+    clock: str = DEFAULT_CLOCK,
+    frame: str = DEFAULT_FRAME,
 ) -> Tensor:
     """The canvas prediction (B, C, ..., H, W) of one mixed evaluation of x at sigma (B,).
 
@@ -91,7 +106,7 @@ def mixed_look(
     whole = extend(x, size) if margin is None else margin.around(x, sigma, size, last, parameterisation)
     before = None if last is None else extend(last, size)
     state, state_sigma = level_state(whole, sigma, layout.level, clock, parameterisation, before)
-    fine, low = denoise.mixed(whole, sigma, state, state_sigma, layout)
+    fine, low = denoise.mixed(whole, sigma, state, state_sigma, layout, frame)
     pixels = layout.fine_pixels(canvas.patch, canvas.frame_patch, x)
     prediction = blockwise(fine, low, pixels, layout.level)
     return complete_coarse(prediction, x, sigma, pixels, layout.level, parameterisation, prior)

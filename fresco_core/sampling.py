@@ -12,7 +12,7 @@ from .convergence import ConvergenceTracker
 from .detail import DEFAULT_PRIOR
 from .focus import FocusDenoiser, KeyValues, focus_look
 from .look import Denoiser, Margin, look
-from .mixed import MixedDenoiser, check_clock, mixed_look
+from .mixed import DEFAULT_CLOCK, DEFAULT_FRAME, MixedDenoiser, check_clock, check_frame, mixed_look
 from .noise import check_finite
 from .plan import Plan
 from .promotion import Promoter, Promotion, promotion_of
@@ -56,18 +56,20 @@ def sample(
     trace: Trace | None = None,
     rewind: Rewind = recompose,
     promotion: Promotion | None = None,
-    clock: str = "native",
+    clock: str = DEFAULT_CLOCK,
+    frame: str = DEFAULT_FRAME,
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
     Between passes `rewind` makes the canvas from the last prediction and the same noise. `trace`, where
-    given, records every evaluation. `promotion` (default: its own) and `clock`, one of `mixed.CLOCKS`, are
-    for mixed steps whose schedule names no other. Those need a MixedDenoiser; focus steps need a
-    FocusDenoiser, the order `attention` an AttentiveDenoiser. Raises ValueError for noise that is not finite
-    and for a denoiser that lacks what the plan needs.
+    given, records every evaluation. `promotion` (default: its own), `clock`, one of `mixed.CLOCKS`, and
+    `frame`, one of `mixed.FRAMES`, are for mixed steps whose schedule names no other. Those need a
+    MixedDenoiser; focus steps need a FocusDenoiser, the order `attention` an AttentiveDenoiser. Raises
+    ValueError for noise that is not finite and for a denoiser that lacks what the plan needs.
     """
     check_finite("noise", noise)
     clock = check_clock(plan.schedule.named("clock") or clock)
+    frame = check_frame(plan.schedule.named("frame") or frame)
     _check_denoiser(denoise, plan)
     promotion = promotion_of(plan.schedule, promotion or Promotion())
     received, memory = ReceivedAttention(), KeyValues()
@@ -103,7 +105,7 @@ def sample(
                 assert isinstance(denoise, MixedDenoiser)
                 layout = promoter.layout(mix, x.shape[0], x.device)
                 x0 = mixed_look(
-                    denoise, x, at, layout, plan.canvas, parameterisation, prior, margin, x0, clock
+                    denoise, x, at, layout, plan.canvas, parameterisation, prior, margin, x0, clock, frame
                 )
             if planned.tolerance is not None:
                 settling.observe(x0, level)

@@ -35,7 +35,7 @@ class Look:
     amount of the pass. least: it has at least that many steps, or the run is plain. about: fitted to what the
     model is trained for. auto: the tolerance of a look that is as coarse as `level` at first and becomes
     finer as the run's spectrum asks for. order, of a mixed or focus look: which blocks are fine, or tokens
-    queried, first; clock, of a mixed one: that of its coarse tokens; None for the run's own.
+    queried, first; clock and frame, of a mixed one: those of its coarse tokens; None for the run's own.
     """
 
     level: int
@@ -48,6 +48,7 @@ class Look:
     auto: float | None = None
     order: str | None = None
     clock: str | None = None
+    frame: str | None = None
 
     @property
     def depth(self) -> tuple[float, float]:
@@ -63,7 +64,7 @@ class Look:
         if self.fine is not None:
             word = "mixed" if self.level else "focus"
             words = [word, "..".join(f"{part * 100:.10g}%" for part in dict.fromkeys(self.fine))]
-            words += [name for name in (self.order, self.clock) if name]
+            words += [name for name in (self.order, self.clock, self.frame) if name]
         if self.auto is not None:
             words = ["auto"] + words * (self.level != AUTO_LEVEL)
             words += [f"{self.auto:g}"] * (self.auto != AUTO_TOLERANCE)
@@ -130,7 +131,8 @@ class Schedule:
         return max(look.level for p in self.passes for look in p.looks)
 
     def named(self, what: str, focus: bool = False) -> str | None:
-        """The `order` or the `clock` that its mixed looks name, or its focus looks; None where none does."""
+        """The `order`, `clock` or `frame` that its mixed looks name, or its focus looks; None where none
+        does."""
         looks = (look for p in self.passes for look in p.looks if look.fine and (look.level == 0) == focus)
         return next((name for name in (getattr(look, what) for look in looks) if name), None)
 
@@ -169,7 +171,7 @@ def _check(schedule: Schedule) -> None:
             f"'{schedule}' stops at sigma {last.end:g}; only passes before the last may stop early "
             "(set the sampler's end step to keep noise)"
         )
-    for what in ("order", "clock"):
+    for what in ("order", "clock", "frame"):
         looks = [look for p in schedule.passes for look in p.looks if getattr(look, what)]
         names = {(look.level, getattr(look, what)) for look in looks}
         if len(names) > len({look.level for look in looks}):

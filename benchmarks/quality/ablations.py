@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from fresco_core.mixed import CLOCKS, FRAMES
 from fresco_core.promotion import ORDERS
 
 from .settings import Setting
@@ -36,11 +37,7 @@ def clocks() -> list[Comparison]:
     for share, coarse in ((25, 6), (50, 4), (75, 2)):
         mixed = Setting(f"1/2 x2, mixed {share}% x8, full x2", 12)
         dense = Setting(f"1/2 x{2 + coarse}, full x{10 - coarse}", 12)
-        variants = [
-            replace(mixed, clock=clock, frame=frame)
-            for clock in ("native", "shared")
-            for frame in ("aligned", "fine")
-        ]
+        variants = [replace(mixed, clock=clock, frame=frame) for clock in CLOCKS for frame in FRAMES]
         comparisons.append([dense, *variants])
     return comparisons
 

@@ -20,6 +20,7 @@ from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
 from fresco_core.focus import KeyValues
 from fresco_core.grammar import parse
 from fresco_core.layout import Layout
+from fresco_core.mixed import DEFAULT_FRAME
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, Mix, Plan, make_plan
 from fresco_core.promotion import Promoter, Promotion
@@ -92,7 +93,7 @@ class Studio:
         noise = hashed_noise(NOISE_SEED, size, origin=(shard.start, 0, 0, 0))
         rewind, callback = REWINDS[setting.rewind](plan)
 
-        denoise = PromptedDenoiser.of(self.demo, ids, setting.guidance, setting.frame)
+        denoise = PromptedDenoiser.of(self.demo, ids, setting.guidance)
         promotion = Promotion(setting.order, setting.refine, setting.focus)
         start = time.perf_counter()
         latents = sample(
@@ -105,6 +106,7 @@ class Studio:
             rewind=rewind,
             promotion=promotion,
             clock=setting.clock,
+            frame=setting.frame,
         )
         seconds = time.perf_counter() - start
         start = time.perf_counter()
@@ -127,12 +129,12 @@ class Studio:
 
     @torch.no_grad()
     def step_flops(
-        self, level: int, share: float | None = None, frame: str = "aligned", guidance: float = GUIDANCE
+        self, level: int, share: float | None = None, frame: str = DEFAULT_FRAME, guidance: float = GUIDANCE
     ) -> int:
         """Floating-point operations of one guided evaluation of one picture at a level, as torch counts
         them: products and attention, a multiply-add is two. `share` of the blocks is fine, or, at level 0,
         queried."""
-        denoise = PromptedDenoiser.of(self.demo, self.ids[:1], guidance, frame)
+        denoise = PromptedDenoiser.of(self.demo, self.ids[:1], guidance)
         full, low = (
             torch.zeros(1, LATENT_CHANNELS, *level_size((self.canvas.height, self.canvas.width), k))
             for k in (0, level)
@@ -147,7 +149,7 @@ class Studio:
             elif level == 0:
                 denoise.focus(full, sigma, self._some_layout(0, share), memory)
             else:
-                denoise.mixed(full, sigma, low, sigma, self._some_layout(level, share))
+                denoise.mixed(full, sigma, low, sigma, self._some_layout(level, share), frame)
         return counter.get_total_flops()
 
     def _some_layout(self, level: int, share: float) -> Layout:

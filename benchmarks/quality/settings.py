@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from fresco_core.demo.subjects import GUIDANCE
 from fresco_core.detail import DEFAULT_PRIOR
+from fresco_core.mixed import DEFAULT_CLOCK, DEFAULT_FRAME
 from fresco_core.presets import PRESETS
 
 
@@ -17,8 +18,8 @@ class Setting:
 
     schedule: as `fresco_core.grammar.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
     name in `benchmarks.quality.rewinds.REWINDS`. order, refine, focus: as for
-    `fresco_core.promotion.Promotion`. clock, frame: of mixed looks, see `fresco_core.mixed.CLOCKS` and
-    `fresco_core.demo.attention.FRAMES`. guidance: of the prompt; 1 does without.
+    `fresco_core.promotion.Promotion`. clock, frame: of mixed looks, of `fresco_core.mixed.CLOCKS` and
+    `FRAMES`. guidance: of the prompt; 1 does without.
     """
 
     schedule: str
@@ -28,8 +29,8 @@ class Setting:
     order: str = "low"
     refine: str | None = None
     focus: str = "high"
-    clock: str = "native"
-    frame: str = "aligned"
+    clock: str = DEFAULT_CLOCK
+    frame: str = DEFAULT_FRAME
     guidance: float = GUIDANCE
 
     @property

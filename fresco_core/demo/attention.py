@@ -12,14 +12,11 @@ from torch import Tensor
 
 from ..focus import KeyValues
 from ..layout import Layout
+from ..mixed import check_frame
 
 AXES = (16, 56, 56)
 HEAD_SIZE = sum(AXES)
 THETA = 10000.0
-
-FRAMES = ("aligned", "fine")
-"""Positions of a mixed sequence: each token in the frame of its own stride, or all in the fine frame, coarse
-ones at the centres of their blocks."""
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Queries, keys and values (B, heads, L, HEAD_SIZE), not yet rotated, to what is seen (B, L, hidden)."""
@@ -105,19 +102,19 @@ class AlignedAttention:
         return attend
 
 
-def attend_mixed(layout: Layout, text: int, frame: str = "aligned") -> Attend:
-    """The attention of a mixed sequence behind `text` text tokens, in one of FRAMES."""
-    if frame not in FRAMES:
-        raise ValueError(f"unknown frame {frame!r}; expected one of {', '.join(FRAMES)}")
-    if frame == "aligned":
+def attend_mixed(layout: Layout, text: int, frame: str) -> Attend:
+    """The attention of a mixed sequence behind `text` text tokens, in one of `mixed.FRAMES`."""
+    if check_frame(frame) == "aligned":
         return AlignedAttention.of(layout, text).prepared()
     return partial(attend_dense, table=mixed_table(layout, text))
 
 
 def mixed_table(layout: Layout, text: int) -> tuple[Tensor, Tensor]:
-    """The table of `text` text tokens and a mixed sequence in the fine frame."""
+    """The table of `text` text tokens and a mixed sequence in one frame: the fine one, unless all is
+    coarse."""
     at_origin = torch.zeros(len(layout.fine), text, 3, device=layout.fine.device)
-    return per_head(rotary(torch.cat((at_origin, layout.fine_frame()), dim=1)))
+    positions = layout.fine_frame() if layout.fine_blocks else layout.coarse_frame()
+    return per_head(rotary(torch.cat((at_origin, positions), dim=1)))
 
 
 def attend_focused(

@@ -49,15 +49,14 @@ class Subject:
 class PromptedDenoiser:
     """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1.
 
-    frame: positions of mixed sequences, one of `attention.FRAMES`. received: where evaluations write what
-    received attention, if anywhere. guidance: of classifier-free guidance (arXiv 2207.12598), away from
-    `empty`, the empty prompt's context and pooled vector; both are evaluated in one batch unless it is 1.
+    received: where evaluations write what received attention, if anywhere. guidance: of classifier-free
+    guidance (arXiv 2207.12598), away from `empty`, the empty prompt's context and pooled vector; both are
+    evaluated in one batch unless it is 1.
     """
 
     transformer: DemoTransformer
     context: Tensor
     pooled: Tensor
-    frame: str = "aligned"
     received: ReceivedAttention | None = None
     guidance: float = 1.0
     empty: tuple[Tensor, Tensor] | None = None
@@ -69,11 +68,11 @@ class PromptedDenoiser:
             )
 
     @classmethod
-    def of(cls, model: DemoWeights, ids: Tensor, guidance: float, frame: str = "aligned") -> PromptedDenoiser:
+    def of(cls, model: DemoWeights, ids: Tensor, guidance: float) -> PromptedDenoiser:
         """The trained model on prompts given as ids (N, ID_COLUMNS)."""
         context, pooled = model.prompt(ids)
         empty = model.prompt(torch.zeros_like(ids[:1]))
-        return cls(model.transformer, context, pooled, frame, guidance=guidance, empty=empty)
+        return cls(model.transformer, context, pooled, guidance=guidance, empty=empty)
 
     @property
     def guided(self) -> bool:
@@ -87,7 +86,7 @@ class PromptedDenoiser:
         return _clean(x, sigma, self._guide(velocity))
 
     def mixed(
-        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout
+        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout, frame: str
     ) -> tuple[Tensor, Tensor]:
         """As `MixedDenoiser.mixed`."""
         context, pooled = self._prompts(len(x))
@@ -99,7 +98,7 @@ class PromptedDenoiser:
             layout.for_batch(len(context)),
             context,
             pooled,
-            self.frame,
+            frame,
             self.received,
         )
         return _clean(x, sigma, self._guide(fine)), _clean(state, state_sigma, self._guide(coarse))

@@ -19,6 +19,7 @@ from ..cost.families import flux
 from ..cost.transformer import Architecture
 from ..focus import KeyValues
 from ..layout import Layout, pick, place
+from ..mixed import DEFAULT_FRAME
 from ..received import ReceivedAttention
 from .attention import (
     HEAD_SIZE,
@@ -190,7 +191,7 @@ class DemoTransformer(nn.Module):
         layout: Layout,
         context: Tensor,
         y: Tensor,
-        frame: str = "aligned",
+        frame: str = DEFAULT_FRAME,
         received: ReceivedAttention | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Velocities of the tokens of a mixed sequence.
@@ -200,7 +201,7 @@ class DemoTransformer(nn.Module):
             state: their level (B, 16, H / 2^k, W / 2^k), at state_timestep (B,).
             layout: which of them are seen, and where; of the batch's size.
             context, y: as for `forward`.
-            frame: one of `attention.FRAMES`.
+            frame: one of `mixed.FRAMES`.
             received: where to write which blocks received attention, if anywhere.
 
         Returns:

@@ -147,7 +147,7 @@ class PointwiseDenoiser:
     def __call__(self, x, sigma):
         return torch.tanh(x + over_batch(sigma, x))
 
-    def mixed(self, x, sigma, state, state_sigma, layout):
+    def mixed(self, x, sigma, state, state_sigma, layout, frame):
         pixels = layout.fine_pixels(2, 1, x)
         coarse = torch.nn.functional.interpolate(
             (~layout.mask).float(), scale_factor=2, mode="nearest"

@@ -14,7 +14,7 @@ from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.grammar import parse
 from fresco_core.layout import mixed_layout
 from fresco_core.look import look
-from fresco_core.mixed import mixed_look
+from fresco_core.mixed import FRAMES, mixed_look
 from fresco_core.noise import hashed_noise
 from fresco_core.plan import make_plan
 from fresco_core.presets import preset
@@ -42,24 +42,25 @@ def layout_of(count, seed=0, batch=2):
     return mixed_layout(random_mask(batch, 1, 3, 4, count, seed), count)
 
 
+@pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("prior", ["zero", "smooth"])
-def test_all_fine_is_the_full_look_and_all_coarse_the_coarse_look(denoise, prior):
+def test_all_fine_is_the_full_look_and_all_coarse_the_coarse_look(denoise, prior, frame):
     x, sigma = torch.randn(2, 16, 12, 16), torch.tensor([0.4, 0.8])
-    fine = mixed_look(denoise, x, sigma, layout_of(12), CANVAS, prior=prior)
+    fine = mixed_look(denoise, x, sigma, layout_of(12), CANVAS, prior=prior, frame=frame)
     torch.testing.assert_close(fine, denoise(x, sigma), atol=1e-5, rtol=1e-5)
-    coarse = mixed_look(denoise, x, sigma, layout_of(0), CANVAS, prior=prior)
+    coarse = mixed_look(denoise, x, sigma, layout_of(0), CANVAS, prior=prior, frame=frame)
     torch.testing.assert_close(coarse, look(denoise, x, sigma, 1, prior=prior), atol=1e-5, rtol=1e-5)
 
 
-def test_samples_with_different_masks_do_not_touch_each_other(denoise):
+@pytest.mark.parametrize("frame", FRAMES)
+def test_samples_with_different_masks_do_not_touch_each_other(denoise, frame):
     x, sigma, layout = torch.randn(2, 16, 12, 16), torch.tensor([0.4, 0.8]), layout_of(5)
     assert not torch.equal(layout.mask[0], layout.mask[1])
-    both = mixed_look(denoise, x, sigma, layout, CANVAS)
+    both = mixed_look(denoise, x, sigma, layout, CANVAS, frame=frame)
     for i in range(2):
         one = PromptedDenoiser(denoise.transformer, denoise.context[i : i + 1], denoise.pooled[i : i + 1])
-        alone = mixed_look(
-            one, x[i : i + 1], sigma[i : i + 1], mixed_layout(layout.mask[i : i + 1], 5), CANVAS
-        )
+        own = mixed_layout(layout.mask[i : i + 1], 5)
+        alone = mixed_look(one, x[i : i + 1], sigma[i : i + 1], own, CANVAS, frame=frame)
         torch.testing.assert_close(both[i : i + 1], alone, atol=2e-5, rtol=1e-4)
 
 
@@ -107,9 +108,9 @@ def test_the_clock_tells_coarse_tokens_their_sigma(denoise, clock):
     seen = []
 
     class Listening(PromptedDenoiser):
-        def mixed(self, x, sigma, state, state_sigma, layout):
+        def mixed(self, x, sigma, state, state_sigma, layout, frame):
             seen.append((sigma, state_sigma))
-            return super().mixed(x, sigma, state, state_sigma, layout)
+            return super().mixed(x, sigma, state, state_sigma, layout, frame)
 
     model = Listening(denoise.transformer, denoise.context, denoise.pooled)
     sigma = torch.tensor([0.4, 0.8])
@@ -136,17 +137,19 @@ def test_plans_with_mixed_steps_run_and_are_traced(order):
     assert (fine[4] | ~fine[3]).all() and "2 at 1/2, 4 mixed, 2 at full" in trace.summary()
 
 
-def test_the_schedule_may_name_order_and_clock():
+def test_the_schedule_may_name_order_clock_and_frame():
     subject, noise = trained("a frog top left, a robot right, on blue dots"), hashed_noise(3, (1, 16, 24, 24))
 
     def run(words, **chosen):
         plan = make_plan(parse(f"1/2 x2, mixed 50%{words} x2, full x1"), flow_sigmas(5), subject.canvas)
         return sample(subject.denoise, noise, plan, **chosen)
 
-    named = run(" high shared")
-    assert torch.equal(named, run("", promotion=Promotion("high"), clock="shared"))
-    assert torch.equal(named, run(" high shared", promotion=Promotion("edge"), clock="native"))
-    assert not torch.equal(named, run(" high")) and not torch.equal(named, run(" shared"))
+    named = run(" edge shared aligned")
+    assert torch.equal(named, run("", promotion=Promotion("edge"), clock="shared", frame="aligned"))
+    other = {"promotion": Promotion("low"), "clock": "native", "frame": "fine"}
+    assert torch.equal(named, run(" edge shared aligned", **other))
+    for words in (" edge shared", " edge aligned", " shared aligned"):
+        assert not torch.equal(named, run(words))
 
 
 def test_the_more_is_fine_the_nearer_a_run_is_to_the_plain_one():
@@ -173,11 +176,10 @@ def test_the_fine_frame_is_dense_attention_with_coarse_tokens_at_the_centres_of_
         alone = attend_dense(q[b : b + 1], k[b : b + 1], v[b : b + 1], table)
         torch.testing.assert_close(seen[b : b + 1], alone, atol=1e-5, rtol=1e-4)
     x, sigma = torch.randn(2, 16, 12, 16), torch.tensor([0.4, 0.8])
-    fine = replace(denoise, frame="fine")
-    both = [mixed_look(model, x, sigma, layout_of(12), CANVAS) for model in (denoise, fine)]
+    both = [mixed_look(denoise, x, sigma, layout_of(12), CANVAS, frame=frame) for frame in FRAMES]
     torch.testing.assert_close(*both, atol=1e-5, rtol=1e-5)
-    with pytest.raises(ValueError, match="unknown frame 'coarse'; expected one of aligned, fine"):
-        mixed_look(replace(denoise, frame="coarse"), x, sigma, layout_of(4), CANVAS)
+    with pytest.raises(ValueError, match="unknown frame 'coarse'; expected one of fine, aligned"):
+        mixed_look(denoise, x, sigma, layout_of(4), CANVAS, frame="coarse")
 
 
 def test_received_attention_is_counted_block_by_block(denoise):
@@ -223,7 +225,7 @@ def test_guidance_goes_beyond_the_prompt_and_leaves_out_the_empty_one(denoise):
     x, sigma, layout = torch.randn(2, 16, 12, 16), torch.tensor([0.9, 0.4]), layout_of(5)
     guided = replace(denoise, guidance=2.5, empty=empty)
     without = replace(denoise, context=empty[0], pooled=empty[1])
-    for call in (lambda d: d(x, sigma), lambda d: d.mixed(x, sigma, merge(x, 1), sigma, layout)[1]):
+    for call in (lambda d: d(x, sigma), lambda d: d.mixed(x, sigma, merge(x, 1), sigma, layout, "fine")[1]):
         wanted = call(without) + 2.5 * (call(denoise) - call(without))
         torch.testing.assert_close(call(guided), wanted, atol=1e-4, rtol=1e-4)
     with pytest.raises(ValueError, match="needs the empty prompt"):

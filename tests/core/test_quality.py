@@ -86,13 +86,13 @@ def test_comparisons_cost_equally_many_tokens(name):
 
 def test_settings_are_named_by_what_differs():
     setting = Setting("draft 1/2 60%; refine 0.9 40%", 12, "wiener")
-    other = replace(setting, order="high", refine="edge", clock="shared", frame="fine", focus="detail")
+    other = replace(setting, order="high", refine="edge", clock="shared", frame="aligned", focus="detail")
     assert (
         other.key != setting.key and len({replace(other, **{n: "low"}).key for n in ("order", "focus")}) == 2
     )
     assert other.name == (
         "12 steps | draft 1/2 60%; refine 0.9 40% | wiener | high first | edge first in later passes | "
-        "focus on detail | shared clock | fine frame"
+        "focus on detail | shared clock | aligned frame"
     )
 
 
@@ -101,7 +101,7 @@ def test_flops_of_mixed_and_focus_steps_lie_between_coarse_and_full_ones():
     coarse, full = studio.step_flops(1), studio.step_flops(0)
     mixed = [studio.step_flops(1, share) for share in (0.25, 0.5, 0.75)]
     assert coarse < mixed[0] < mixed[1] < mixed[2] < full
-    assert mixed[1] < studio.step_flops(1, 0.5, "fine"), (
+    assert studio.step_flops(1, 0.5, "aligned") < mixed[1], (
         "coarse queries see fewer keys in a frame of their own"
     )
     assert coarse < studio.step_flops(0, 0.5) < full == studio.step_flops(0, 1.0)

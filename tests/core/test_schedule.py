@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fresco_core import CLOCKS, ORDERS
+from fresco_core import CLOCKS, FRAMES, ORDERS
 from fresco_core.grammar import parse
 from fresco_core.presets import PRESETS, preset
 from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
@@ -69,7 +69,7 @@ amounts = st.one_of(st.just({}), st.integers(1, 50).map(lambda n: {"count": n}))
 def schedules(draw):
     passes = []
     starts = sorted(draw(st.lists(sigmas, max_size=3, unique=True)), reverse=True)
-    order, clock = draw(st.sampled_from([None, *ORDERS])), draw(st.sampled_from([None, *CLOCKS]))
+    order, clock, frame = (draw(st.sampled_from([None, *names])) for names in (ORDERS, CLOCKS, FRAMES))
     for index, start in enumerate([None, *starts]):
         coarse = sorted(draw(st.lists(levels, max_size=2, unique=True)), reverse=True)
         last = index == len(starts)
@@ -78,7 +78,7 @@ def schedules(draw):
             use = [Look(coarse[0], auto=draw(sigmas))]
         if not (use and use[0].auto) and draw(st.booleans()):
             floor, ceiling = sorted(draw(st.lists(st.integers(1, 99), min_size=2, max_size=2)))
-            use.append(Look(1, fine=(floor / 100, ceiling / 100), order=order, clock=clock))
+            use.append(Look(1, fine=(floor / 100, ceiling / 100), order=order, clock=clock, frame=frame))
         if draw(st.booleans()):
             use.append(Look(0, fine=(draw(st.integers(1, 99)) / 100,) * 2))
         if last or draw(st.booleans()) or not use:
