@@ -1,12 +1,13 @@
 """Families whose attention joins text and image and whose positions go through one `pe_embedder`.
 
-Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). All tokens share one clock.
-Where a `post_input` patch of another pack moves image tokens, a mixed step puts them back in their places.
+Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). Coarse tokens have a clock
+of their own where the adapter says how the family's blocks take two (clocks.py). Where a `post_input` patch
+of another pack moves image tokens, a mixed step puts them back in their places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from ..mixing import MixedCall, with_options
 from .alignment import Alignment, Grid
+from .clocks import apart
 from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
@@ -33,9 +35,15 @@ def evaluate_joint(
     call: MixedCall,
     frame: Frame = in_raster,
     references: Sequence[Grid] = (),
+    two_clocks: Mapping[str, Any] | None = None,
+    both: bool = True,
 ) -> Tensor:
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
-    `call.output`."""
+    `call.output`.
+
+    two_clocks: what to replace of the network where coarse tokens have a clock of their own. both: whether
+    its forward is then given both timesteps, as a batch of twice the size.
+    """
     network, layout = executor.class_obj, call.layout
     alignment = Alignment(layout, references)
 
@@ -53,7 +61,15 @@ def evaluate_joint(
         return network.pe_embedder(fine_ids)
 
     args, kwargs = with_options(args, kwargs, alignment.around)
-    return through_strip(executor, View(network, pe_embedder=embed), args, kwargs, call)
+    replaced: dict[str, Any] = {"pe_embedder": embed}
+    timestep = args[1]
+    if apart(call):
+        replaced |= two_clocks or {}
+        timestep = torch.cat((timestep, call.timestep)) if both else timestep
+    elif not layout.fine_blocks:
+        timestep = call.timestep
+    args = (args[0], timestep, *args[2:])
+    return through_strip(executor, View(network, **replaced), args, kwargs, call)
 
 
 def joins(network: Any, forward: str, *names: str) -> bool:

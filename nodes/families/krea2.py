@@ -1,4 +1,8 @@
-"""Krea 2: one stream of text and image with FLUX's positions."""
+"""Krea 2: one stream of text and image with FLUX's positions.
+
+Its blocks know two clocks, divided at one place of the stream. Reference pictures come behind the coarse
+tokens and are with the fine ones or have a third clock, so that edits with them share one.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from torch import Tensor
 
 from .. import compat
 from ..mixing import MixedCall
+from .clocks import indexed, takes_index, tokenwise
 from .joint import evaluate_joint, joins, reference_grids
 
-NATIVE = False
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timesteps context attention_mask ref_latents"
 
@@ -22,9 +26,23 @@ def misfit(network: Any) -> str | None:
     return None
 
 
+def one_clock(network: Any, conditions: set[str]) -> str | None:
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if "ref_latents" in conditions:
+        return "Krea 2's blocks have no third range of tokens for reference pictures"
+    if not takes_index(network.blocks):
+        return "the host's Krea 2 blocks do not modulate two ranges of tokens"
+    return None
+
+
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
     network, given = executor.class_obj, compat.bound(FORWARD, args, kwargs)
     used = given.get("ref_latents_method", network.default_ref_method) is not None
     grids = reference_grids(given["ref_latents"] if used else (), compat.patch_of(network))
-    return evaluate_joint(executor, args, kwargs, call, references=grids)
+    coarse = call.layout.coarse.shape[1]
+    two_clocks = {
+        "blocks": [indexed(block, coarse) for block in network.blocks],
+        "last": tokenwise(network.last, coarse),
+    }
+    return evaluate_joint(executor, args, kwargs, call, references=grids, two_clocks=two_clocks)

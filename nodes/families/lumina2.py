@@ -14,7 +14,6 @@ from torch import Tensor
 from ..mixing import MixedCall
 from .strip import View, single_frame, takes, through_strip
 
-NATIVE = False
 CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
 
 
@@ -23,6 +22,11 @@ def misfit(network: Any) -> str | None:
     if not takes(getattr(network, "embed_all", None), "x", "cap_feats", "transformer_options"):
         return "the host's Lumina 2 makes its positions in another way than this version of Fresco knows"
     return None
+
+
+def one_clock(network: Any, conditions: set[str]) -> str | None:
+    """Why coarse tokens share the clock of fine ones."""
+    return "this version of Fresco has one timestep for all tokens of Lumina 2 and Z-Image"
 
 
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:

@@ -1,5 +1,9 @@
 """Qwen-Image and its edit models: positions count from the picture's centre, the text's from beyond its
-longer half."""
+longer half.
+
+Its blocks know two clocks, divided at one place of the image's tokens. Reference pictures come behind the
+coarse tokens and are with the fine ones or have a third clock, so that edits with them share one.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from torch import Tensor
 
 from .. import compat
 from ..mixing import MixedCall
+from .clocks import indexed, takes_index, tokenwise
 from .joint import evaluate_joint, joins, reference_grids
 
-NATIVE = False
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timestep context attention_mask ref_latents"
 
@@ -23,6 +27,15 @@ def misfit(network: Any) -> str | None:
     return None
 
 
+def one_clock(network: Any, conditions: set[str]) -> str | None:
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if "ref_latents" in conditions:
+        return "Qwen-Image's blocks have no third range of tokens for reference pictures"
+    if not takes_index(network.transformer_blocks):
+        return "the host's Qwen-Image blocks do not modulate two ranges of tokens"
+    return None
+
+
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
 
@@ -30,6 +43,11 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         half = raster.new_tensor((0, grid[0] // 2, grid[1] // 2))
         return text_ids - text_ids[:, :1] + max(grid) // 2, raster - half
 
+    network, coarse = executor.class_obj, call.layout.coarse.shape[1]
     references = compat.bound(FORWARD, args, kwargs)["ref_latents"]
-    grids = reference_grids(references, compat.patch_of(executor.class_obj))
-    return evaluate_joint(executor, args, kwargs, call, frame, grids)
+    two_clocks = {
+        "transformer_blocks": [indexed(block, coarse) for block in network.transformer_blocks],
+        "norm_out": tokenwise(network.norm_out, coarse),
+    }
+    grids = reference_grids(references, compat.patch_of(network))
+    return evaluate_joint(executor, args, kwargs, call, frame, grids, two_clocks)

@@ -2,6 +2,8 @@
 
 Nothing of the pack is used. A sample's tokens are laid out as a latent one token high, their positions are
 put in place by a hook on the host's embedder, and attention in two frames is written out as a masked matrix.
+For two clocks the host is called with the sequence twice, once at each clock; attention takes every token
+from the one of the two that has its clock, as no other layer lets tokens see each other.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import torch
 
 JOINT = ("flux", "chroma", "hunyuan_video", "qwen_image", "krea2")
 CENTRED = ("qwen_image",)
-NATIVE = ("wan",)
+PER_TOKEN = ("wan",)  # timesteps
 
 
 def conditions(model, batch):
@@ -52,27 +54,29 @@ def tokens_by_hand(x, last, mask, sigma, native):
     return fine + coarse
 
 
-def prediction_by_hand(model, x, last, mask, sigma):
+def prediction_by_hand(model, x, last, mask, sigma, native):
     """The canvas prediction of one sample (C, [T,] H, W), coarse pixels copied, without a detail prior."""
     video = x.ndim == 4
     x, last = (v if video else v.unsqueeze(1) for v in (x, last))
-    native = model.name in NATIVE
     sequence = tokens_by_hand(x, last, mask, sigma, native)
     tokens, places, slices, sigmas = zip(*sequence)
     strip = torch.cat(tokens, dim=-1)[None]
     strip = strip.unsqueeze(2) if video else strip
     options, sigmas = {}, torch.tensor(sigmas)
     network, base = model.model.diffusion_model, model.model
+    per_token = native and model.name in PER_TOKEN
+    called = torch.tensor([sigma, sigma / (2 - sigma)] if native and not per_token else [sigma])
     with torch.inference_mode(), in_frames(model, places, mask, options):
         clock = base.model_sampling.timestep(sigmas).float()[None]
         handle = network.register_forward_pre_hook(
-            lambda _, args: (args[0], clock, *args[2:]) if native else None
+            lambda _, args: (args[0], clock, *args[2:]) if per_token else None
         )
-        out = base.apply_model(
-            strip, torch.tensor([sigma]), transformer_options=options, **conditions(model, 1)
-        )
+        strip = strip.expand(len(called), *strip.shape[1:])
+        out = base.apply_model(strip, called, transformer_options=options, **conditions(model, len(called)))
         handle.remove()
-    velocity = ((strip - out) / sigma).reshape(len(x), 2, -1, 2).unbind(2)
+    velocity = (strip - out) / called.view(-1, *(1 for _ in strip.shape[1:]))
+    velocity = velocity.reshape(len(called), len(x), 2, -1, 2).unbind(3)
+    velocity = [v[int(s < sigma) % len(called)] for v, s in zip(velocity, sigmas)]
     result = torch.zeros_like(x)
     for token, v, s, at in zip(tokens, velocity, sigmas, slices):
         times = (at[1].stop - at[1].start) // 2
@@ -120,6 +124,7 @@ def in_frames(model, places, mask, options):
         if not tables or q.shape[2] != tables[0].shape[2]:
             return func(q, k, v, heads, *args, **kwargs)
         fine, low = tables
+        q, k, v = (by_clock(x, is_low) for x in (q, k, v))
         start = q.shape[2] - count
         scores = [
             (turned(turned(q, fine.mT), to) @ turned(turned(k, fine.mT), to).mT) / q.shape[-1] ** 0.5
@@ -140,6 +145,14 @@ def in_frames(model, places, mask, options):
         yield
     finally:
         handle.remove()
+
+
+def by_clock(x, is_low):
+    """x (2, heads, L, D) at two clocks, the same for both: image tokens at the end of L that are low have the
+    second. The rest has the first if anything has."""
+    rest = is_low.all().expand(x.shape[2] - len(is_low))
+    second = torch.cat((rest, is_low))[:, None]
+    return torch.where(second, x[-1:], x[:1]).expand_as(x)
 
 
 def turned(x, table):
