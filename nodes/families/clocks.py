@@ -2,8 +2,8 @@
 
 The host's forward is given both timesteps as a batch of twice the size, so that the host itself makes both
 modulations. Its blocks get both, with the ranges of tokens that they are for, in the way they know from
-reference pictures; its last layer, in which no token sees another, is called once for each range. The coarse
-tokens are the last of the sequence.
+reference pictures; a last layer that knows no ranges is called once for each, as no token in it sees another.
+The coarse tokens are the last of the sequence, but for padding.
 """
 
 from __future__ import annotations
@@ -28,8 +28,16 @@ def apart(call: MixedCall) -> bool:
     return call.native and bool(call.layout.fine.shape[1]) and bool(call.layout.coarse.shape[1])
 
 
+def timesteps(fine: Tensor, call: MixedCall) -> Tensor:
+    """The timesteps of a call, from those of fine tokens (B,): both (2 B,) where they are apart, the coarse
+    tokens' where nothing is fine."""
+    if apart(call):
+        return torch.cat((fine, call.timestep))
+    return fine if call.layout.fine.shape[1] else call.timestep
+
+
 def takes_index(blocks: Iterable[Any]) -> bool:
-    """Whether all blocks divide their tokens by a `timestep_zero_index`."""
+    """Whether all blocks divide their tokens by a `timestep_zero_index`, a place or slices."""
     return all(takes(block.forward, "timestep_zero_index") for block in blocks)
 
 
@@ -46,6 +54,17 @@ def indexed(block: Callable, coarse: int) -> Callable:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return block(*args, **{**kwargs, "timestep_zero_index": -coarse})
+
+    return call
+
+
+def sliced(block: Callable, coarse: int, padding: int) -> Callable:
+    """A block of (x, ...) with the second modulation for the `coarse` tokens before the last `padding` ones,
+    where the host's `timestep_zero_index` is a list of slices."""
+
+    def call(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        end = x.shape[1] - padding
+        return block(x, *args, **{**kwargs, "timestep_zero_index": [(end - coarse, end)]})
 
     return call
 

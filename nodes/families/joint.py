@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..mixing import MixedCall, with_options
 from .alignment import Alignment, Grid
-from .clocks import apart
+from .clocks import apart, timesteps
 from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
@@ -62,12 +62,10 @@ def evaluate_joint(
 
     args, kwargs = with_options(args, kwargs, alignment.around)
     replaced: dict[str, Any] = {"pe_embedder": embed}
-    timestep = args[1]
+    timestep = timesteps(args[1], call)
     if apart(call):
         replaced |= two_clocks or {}
-        timestep = torch.cat((timestep, call.timestep)) if both else timestep
-    elif not layout.fine_blocks:
-        timestep = call.timestep
+        timestep = timestep if both else args[1]
     args = (args[0], timestep, *args[2:])
     return through_strip(executor, View(network, **replaced), args, kwargs, call)
 

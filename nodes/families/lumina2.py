@@ -1,7 +1,8 @@
 """Lumina 2 and Z-Image: rotations made while the picture is embedded, sequences padded to whole multiples.
 
 The picture is refined alone before it is joined with the text. An attention override cannot tell the two
-sequences from the text's own, so that all tokens lie in one frame.
+sequences from the text's own, so that all tokens lie in one frame. Blocks and the last layer know two clocks
+and slices of tokens, as for reference pictures.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..mixing import MixedCall
+from .clocks import apart, sliced, takes_index, timesteps
 from .strip import View, single_frame, takes, through_strip
 
 CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
@@ -25,8 +27,12 @@ def misfit(network: Any) -> str | None:
 
 
 def one_clock(network: Any, conditions: set[str]) -> str | None:
-    """Why coarse tokens share the clock of fine ones."""
-    return "this version of Fresco has one timestep for all tokens of Lumina 2 and Z-Image"
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if getattr(network, "clip_text_pooled_proj", None) is not None:
+        return "the host joins this Lumina 2 model's pooled text with one timestep for each picture"
+    if not takes_index((*network.noise_refiner, *network.layers, network.final_layer)):
+        return "the host's Lumina 2 blocks do not modulate ranges of tokens"
+    return None
 
 
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
@@ -50,4 +56,12 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         )
         return embeds, (*others, torch.cat((own, image[:, layout.tokens :]), dim=1)), offset
 
-    return through_strip(executor, View(network, embed_all=embed_all), args, kwargs, call)
+    replaced: dict[str, Any] = {"embed_all": embed_all}
+    if apart(call):
+        coarse = layout.coarse.shape[1]
+        padding = -layout.tokens % (network.pad_tokens_multiple or 1)
+        for name in ("noise_refiner", "layers"):
+            replaced[name] = [sliced(block, coarse, padding) for block in getattr(network, name)]
+        replaced["final_layer"] = sliced(network.final_layer, coarse, padding)
+    args = (x, timesteps(args[1], call), *args[2:])
+    return through_strip(executor, View(network, **replaced), args, kwargs, call)

@@ -98,6 +98,7 @@ def in_frames(model, places, mask, options):
     single = low_places if is_low.all() else fine_places
     seen_low = is_low | ((fine_places[:, 1] % 2 == 0) & (fine_places[:, 2] % 2 == 0))
     tables = []
+    padding = -count % (getattr(network, "pad_tokens_multiple", None) or 1)
 
     def placed(ids, where, rows, columns, start):
         ids = ids.float().clone()
@@ -121,11 +122,13 @@ def in_frames(model, places, mask, options):
         return (placed(ids, single, rows, columns, start),)
 
     def attend(func, q, k, v, heads, *args, **kwargs):
-        if not tables or q.shape[2] != tables[0].shape[2]:
+        start = q.shape[2] - count - padding
+        if start < 0 or name in JOINT and (not tables or q.shape[2] != tables[0].shape[2]):
+            return func(q, k, v, heads, *args, **kwargs)
+        q, k, v = (by_clock(x, is_low, start) for x in (q, k, v))
+        if name not in JOINT:
             return func(q, k, v, heads, *args, **kwargs)
         fine, low = tables
-        q, k, v = (by_clock(x, is_low) for x in (q, k, v))
-        start = q.shape[2] - count
         scores = [
             (turned(turned(q, fine.mT), to) @ turned(turned(k, fine.mT), to).mT) / q.shape[-1] ** 0.5
             for to in (fine, low)
@@ -137,7 +140,7 @@ def in_frames(model, places, mask, options):
         weights = torch.where(low_rows[:, None], scores[1].softmax(-1), scores[0].softmax(-1))
         return (weights @ v).transpose(1, 2).flatten(2)
 
-    if name in JOINT:
+    if name not in PER_TOKEN:
         options["optimized_attention_override"] = attend
     embedder = getattr(network, "pe_embedder", None) or network.rope_embedder
     handle = embedder.register_forward_pre_hook(moved)
@@ -147,12 +150,12 @@ def in_frames(model, places, mask, options):
         handle.remove()
 
 
-def by_clock(x, is_low):
-    """x (2, heads, L, D) at two clocks, the same for both: image tokens at the end of L that are low have the
-    second. The rest has the first if anything has."""
-    rest = is_low.all().expand(x.shape[2] - len(is_low))
-    second = torch.cat((rest, is_low))[:, None]
-    return torch.where(second, x[-1:], x[:1]).expand_as(x)
+def by_clock(x, is_low, start):
+    """x (2, heads, L, D) at two clocks, the same for both: tokens from `start` on that are low have
+    the second. The rest has the first if anything has."""
+    second = is_low.all().repeat(x.shape[2])
+    second[start : start + len(is_low)] = is_low
+    return torch.where(second[:, None], x[-1:], x[:1]).expand_as(x)
 
 
 def turned(x, table):

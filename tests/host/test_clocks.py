@@ -32,6 +32,8 @@ def test_a_clock_that_was_asked_for_by_name_is_missed_aloud(apply, family, caplo
         ("krea2", "blocks.1"),
         ("chroma", "single_blocks.1"),
         ("hunyuan_video", "double_blocks.1"),
+        ("lumina2", "noise_refiner.0"),
+        ("z_image", "final_layer"),
     ],
 )
 def test_hosts_whose_blocks_know_one_clock_are_met_with_one(monkeypatch, family, part):
