@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from .. import compat
-from ..mixing import MixedCall
-from .clocks import ranged_blocks, takes_ranges, tokenwise
+from ..mixing import Conditions, MixedCall
+from .clocks import TwoClocks, ranged_blocks, takes_ranges, tokenwise
 from .joint import evaluate_joint, joins
 from .strip import View
 
@@ -28,7 +28,7 @@ def misfit(network: Any) -> str | None:
     return None
 
 
-def one_clock(network: Any, conditions: set[str]) -> str | None:
+def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones; None where they can have their own."""
     return None if takes_ranges(network) else "the host's Chroma blocks do not modulate ranges of tokens"
 
@@ -42,12 +42,12 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         second = modulations_at(network, call.timestep, given["x"], given["context"], given["guidance"])
         return torch.cat((network.distilled_guidance_layer(index), second))
 
-    two_clocks = {
+    replaced = {
         "distilled_guidance_layer": modulations,
         **ranged_blocks(network, coarse),
         "final_layer": tokenwise(network.final_layer, coarse),
     }
-    return evaluate_joint(executor, args, kwargs, call, two_clocks=two_clocks, both=False)
+    return evaluate_joint(executor, args, kwargs, call, TwoClocks(replaced, both=False))
 
 
 def modulations_at(network: Any, timestep: Tensor, x: Tensor, context: Tensor, guidance: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ The coarse tokens are the last of the sequence, but for padding.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import torch
@@ -21,6 +21,19 @@ from .strip import takes
 
 FIRST, SECOND = 0, 1
 DOUBLE, SINGLE = ("modulation_dims_img", "modulation_dims_txt"), ("modulation_dims",)
+
+
+@dataclass(frozen=True)
+class TwoClocks:
+    """How a network takes two clocks.
+
+    replaced: what stands for its attributes then. both: whether its forward is given both timesteps. ends:
+    its layers before and behind the blocks, between which references are put before the coarse tokens.
+    """
+
+    replaced: Mapping[str, Any]
+    both: bool = True
+    ends: tuple[str, str] | None = None
 
 
 def apart(call: MixedCall) -> bool:
@@ -108,6 +121,6 @@ def pair(vec: Any) -> Any:
         return pairs if compat.ranges_keep_their_dimension() else pairs.unsqueeze(2)
     if isinstance(vec, tuple):
         return tuple(pair(part) for part in vec)
-    if dataclasses.is_dataclass(vec):
+    if is_dataclass(vec):
         return type(vec)(**{name: pair(value) for name, value in vars(vec).items()})
     return vec

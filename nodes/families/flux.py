@@ -21,7 +21,7 @@ from torch import Tensor
 from ...fresco_core.layout import pick, place
 from ...fresco_core.transform import merge, pack_channels, unpack_channels
 from .. import compat
-from ..mixing import MixedCall
+from ..mixing import Conditions, MixedCall
 from .alignment import Alignment
 from .clocks import pair
 
@@ -45,7 +45,7 @@ def misfit(network: Any) -> str | None:
     return None
 
 
-def one_clock(network: Any, conditions: set[str]) -> str | None:
+def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones: they never must."""
     return None
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..mixing import MixedCall
-from .clocks import FIRST, half, ranged_blocks, takes_ranges, tokenwise
+from ..mixing import Conditions, MixedCall
+from .clocks import FIRST, TwoClocks, half, ranged_blocks, takes_ranges, tokenwise
 from .joint import evaluate_joint, joins
 
 CONDITIONS = frozenset({"y", "guidance", "txt_byt5", "clip_fea", "disable_time_r"})
@@ -29,7 +29,7 @@ def misfit(network: Any) -> str | None:
     return None
 
 
-def one_clock(network: Any, conditions: set[str]) -> str | None:
+def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones; None where they can have their own."""
     if network.time_r_in is not None:
         return "mean-flow models are told the end of the step for all tokens together"
@@ -49,14 +49,14 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     def text(tokens: Tensor, timesteps: Tensor, *others: Any, **options: Any) -> Tensor:
         return network.txt_in(tokens, half(timesteps, FIRST), *others, **options)
 
-    two_clocks = {
+    replaced = {
         "txt_in": text,
         "vector_in": twice(network.vector_in),
         "guidance_in": twice(network.guidance_in),
         **ranged_blocks(network, coarse),
         "final_layer": tokenwise(network.final_layer, coarse),
     }
-    return evaluate_joint(executor, args, kwargs, call, frame, two_clocks=two_clocks)
+    return evaluate_joint(executor, args, kwargs, call, TwoClocks(replaced), frame)
 
 
 def twice(embedder: Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor] | None:

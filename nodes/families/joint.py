@@ -7,15 +7,15 @@ of another pack moves image tokens, a mixed step puts them back in their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..mixing import MixedCall, with_options
+from ..mixing import Conditions, MixedCall, with_options
 from .alignment import Alignment, Grid
-from .clocks import apart, timesteps
+from .clocks import TwoClocks, apart, timesteps
 from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
@@ -33,17 +33,12 @@ def evaluate_joint(
     args: tuple,
     kwargs: dict,
     call: MixedCall,
+    two_clocks: TwoClocks,
     frame: Frame = in_raster,
     references: Sequence[Grid] = (),
-    two_clocks: Mapping[str, Any] | None = None,
-    both: bool = True,
 ) -> Tensor:
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
-    `call.output`.
-
-    two_clocks: what to replace of the network where coarse tokens have a clock of their own. both: whether
-    its forward is then given both timesteps, as a batch of twice the size.
-    """
+    `call.output`."""
     network, layout = executor.class_obj, call.layout
     alignment = Alignment(layout, references)
 
@@ -58,14 +53,20 @@ def evaluate_joint(
             torch.cat([part.float() for part in parts], dim=1) for parts in (fine, coarse)
         )
         alignment.align(network.pe_embedder, fine_ids, coarse_ids)
-        return network.pe_embedder(fine_ids)
+        return network.pe_embedder(alignment.ordered(fine_ids))
 
     args, kwargs = with_options(args, kwargs, alignment.around)
     replaced: dict[str, Any] = {"pe_embedder": embed}
     timestep = timesteps(args[1], call)
     if apart(call):
-        replaced |= two_clocks or {}
-        timestep = timestep if both else args[1]
+        replaced |= two_clocks.replaced
+        timestep = timestep if two_clocks.both else args[1]
+        if references and two_clocks.ends is not None:
+            alignment.coarse_last = True
+            begin, end = two_clocks.ends
+            first, last = getattr(network, begin), replaced[end]
+            replaced[begin] = lambda tokens: first(alignment.ordered(tokens))
+            replaced[end] = lambda tokens, clock: alignment.restored(last(tokens, clock))
     args = (args[0], timestep, *args[2:])
     return through_strip(executor, View(network, **replaced), args, kwargs, call)
 
@@ -83,3 +84,9 @@ def reference_grids(references: Sequence[Tensor] | None, patch: int) -> list[Gri
         (r.shape[2] if r.ndim == 5 else 1, -(-r.shape[-2] // patch), -(-r.shape[-1] // patch))
         for r in references or ()
     ]
+
+
+def references_at_zero(network: Any, conditions: Conditions) -> bool:
+    """Whether a network with a `default_ref_method` may give reference pictures timestep zero in a run."""
+    methods = (network.default_ref_method, *conditions.get("ref_latents_method", ()))
+    return "ref_latents" in conditions and "index_timestep_zero" in methods

@@ -1,7 +1,7 @@
 """Krea 2: one stream of text and image with FLUX's positions.
 
-Its blocks know two clocks, divided at one place of the stream. Reference pictures come behind the coarse
-tokens and are with the fine ones or have a third clock, so that edits with them share one.
+Its blocks know two clocks, divided at one place of the stream. Reference pictures have that of fine tokens;
+methods that give them timestep zero leave none for coarse tokens.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from .. import compat
-from ..mixing import MixedCall
-from .clocks import indexed, takes_index, tokenwise
-from .joint import evaluate_joint, joins, reference_grids
+from ..mixing import Conditions, MixedCall
+from .clocks import TwoClocks, indexed, takes_index, tokenwise
+from .joint import evaluate_joint, joins, reference_grids, references_at_zero
 
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timesteps context attention_mask ref_latents"
@@ -26,10 +26,10 @@ def misfit(network: Any) -> str | None:
     return None
 
 
-def one_clock(network: Any, conditions: set[str]) -> str | None:
+def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones; None where they can have their own."""
-    if "ref_latents" in conditions:
-        return "Krea 2's blocks have no third range of tokens for reference pictures"
+    if references_at_zero(network, conditions):
+        return "Krea 2's blocks know two clocks, and reference pictures have the second, timestep zero"
     if not takes_index(network.blocks):
         return "the host's Krea 2 blocks do not modulate two ranges of tokens"
     return None
@@ -41,8 +41,9 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     used = given.get("ref_latents_method", network.default_ref_method) is not None
     grids = reference_grids(given["ref_latents"] if used else (), compat.patch_of(network))
     coarse = call.layout.coarse.shape[1]
-    two_clocks = {
+    replaced = {
         "blocks": [indexed(block, coarse) for block in network.blocks],
         "last": tokenwise(network.last, coarse),
     }
-    return evaluate_joint(executor, args, kwargs, call, references=grids, two_clocks=two_clocks)
+    two_clocks = TwoClocks(replaced, ends=("first", "last"))
+    return evaluate_joint(executor, args, kwargs, call, two_clocks, references=grids)

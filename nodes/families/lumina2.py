@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..mixing import MixedCall
+from ..mixing import Conditions, MixedCall
 from .clocks import apart, sliced, takes_index, timesteps
 from .strip import View, single_frame, takes, through_strip
 
@@ -26,7 +26,7 @@ def misfit(network: Any) -> str | None:
     return None
 
 
-def one_clock(network: Any, conditions: set[str]) -> str | None:
+def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones; None where they can have their own."""
     if getattr(network, "clip_text_pooled_proj", None) is not None:
         return "the host joins this Lumina 2 model's pooled text with one timestep for each picture"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import compat
-from ..mixing import MixedCall
+from ..mixing import Conditions, MixedCall
 from .strip import View, single_frame, takes, through_strip
 
 CONDITIONS = frozenset({"clip_fea"})
@@ -29,7 +29,7 @@ def misfit(network: Any) -> str | None:
     return "this Wan model has tokens of several frames" if network.patch_size[0] != 1 else None
 
 
-def one_clock(network: Any, conditions: set[str]) -> str | None:
+def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones: they never must."""
     return None
 

@@ -27,8 +27,11 @@ FAMILIES = (
     "lumina2",
     "z_image",
 )
-ONE_CLOCK = ("krea2_edit", "qwen_edit")
-OWN_CLOCK = tuple(f for f in FAMILIES if f not in (*ONE_CLOCK, "flux_kontext"))  # Kontext's is not exact
+EDITS = (
+    "flux_kontext",
+    "krea2_edit",
+    "qwen_edit",
+)  # a coarse look halves their reference, coarse tokens thin it
 BY_HAND = ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video", "wan", "lumina2", "z_image")
 FROM = dict.fromkeys(  # the first host here that gives them positions as their adapters need them
     ("hunyuan_video", "hunyuan_image", "hunyuan_video15", "lumina2", "z_image"), (0, 18)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import torch
 
-JOINT = ("flux", "chroma", "hunyuan_video", "qwen_image", "krea2")
-CENTRED = ("qwen_image",)
+JOINT = ("flux", "chroma", "hunyuan_video", "qwen_image", "krea2", "flux_kontext", "qwen_edit", "krea2_edit")
+CENTRED = ("qwen_image", "qwen_edit")
 PER_TOKEN = ("wan",)  # timesteps
 
 
@@ -98,10 +98,15 @@ def in_frames(model, places, mask, options):
     single = low_places if is_low.all() else fine_places
     seen_low = is_low | ((fine_places[:, 1] % 2 == 0) & (fine_places[:, 2] % 2 == 0))
     tables = []
-    padding = -count % (getattr(network, "pad_tokens_multiple", None) or 1)
+    references = [reference_corners(x) for x in conditions(model, 1).get("ref_latents", ())]
+    seen_low = torch.cat((seen_low, *references))
+    rest = seen_low.numel() - count  # behind the image's tokens: references, or padding
+    rest += -count % (getattr(network, "pad_tokens_multiple", None) or 1)
 
     def placed(ids, where, rows, columns, start):
         ids = ids.float().clone()
+        if where is low_places:
+            ids[:, start + count :, 1:3] /= 2
         if len(mask) > 1:
             ids[:, start : start + count, 0] = where[:, 0]
         half = torch.tensor((rows // 2, columns // 2) if name in CENTRED else (0, 0))
@@ -114,7 +119,7 @@ def in_frames(model, places, mask, options):
         (ids,) = args
         if name in ("lumina2", "z_image"):  # the text's own positions and the padding stay
             return (placed(ids, single, rows, columns, 0),) if ids[0, 0, 0] == ids[0, 1, 0] else None
-        start = ids.shape[1] - count
+        start = ids.shape[1] - count - rest
         if name in JOINT:
             both = (fine_places, rows, columns), (low_places, rows // 2, columns // 2)
             tables[:] = [embedder.forward(placed(ids, *frame, start)) for frame in both]
@@ -122,7 +127,7 @@ def in_frames(model, places, mask, options):
         return (placed(ids, single, rows, columns, start),)
 
     def attend(func, q, k, v, heads, *args, **kwargs):
-        start = q.shape[2] - count - padding
+        start = q.shape[2] - count - rest
         if start < 0 or name in JOINT and (not tables or q.shape[2] != tables[0].shape[2]):
             return func(q, k, v, heads, *args, **kwargs)
         q, k, v = (by_clock(x, is_low, start) for x in (q, k, v))
@@ -135,8 +140,8 @@ def in_frames(model, places, mask, options):
         ]
         hidden = torch.cat((torch.zeros(start, dtype=torch.bool), ~seen_low))
         scores[1] = scores[1].masked_fill(hidden, -torch.inf)
-        queries = torch.cat((torch.zeros(start, dtype=torch.bool), is_low))
-        low_rows = queries if not queries[start:].all() else torch.ones_like(queries)
+        low_rows = is_low.all().repeat(q.shape[2])
+        low_rows[start : start + count] = is_low
         weights = torch.where(low_rows[:, None], scores[1].softmax(-1), scores[0].softmax(-1))
         return (weights @ v).transpose(1, 2).flatten(2)
 
@@ -148,6 +153,12 @@ def in_frames(model, places, mask, options):
         yield
     finally:
         handle.remove()
+
+
+def reference_corners(latent):
+    """Which tokens of a reference latent coarse queries see: one of every 2x2, (N,)."""
+    rows, columns = (torch.arange(n // 2) % 2 == 0 for n in latent.shape[-2:])
+    return (rows[:, None] & columns).flatten()
 
 
 def by_clock(x, is_low, start):

@@ -8,10 +8,10 @@ import tiny
 import torch
 from mixed_models import (
     BY_HAND,
+    EDITS,
     FAMILIES,
     FROM,
     HOST,
-    OWN_CLOCK,
     PADDED,
     WITHOUT,
     built,
@@ -59,7 +59,7 @@ def test_every_block_fine_is_the_hosts_own_forward(predict, family, cfg, clock):
     torch.testing.assert_close(ours, plain, atol=2e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("family", OWN_CLOCK)
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f not in EDITS])
 def test_every_block_coarse_is_the_coarse_look(predict, family):
     model = model_of(family)
     for detail in ("zero", "smooth"):
@@ -88,7 +88,7 @@ def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict,
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize(
     ("family", "clock"),
-    [(f, "shared") for f in BY_HAND] + [(f, "native") for f in BY_HAND if f in OWN_CLOCK],
+    [(family, clock) for family in (*BY_HAND, *EDITS) for clock in ("native", "shared")],
 )
 def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, clock, share):
     model = model_of(family)
