@@ -159,10 +159,18 @@ def unsupported(patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None)
     return None
 
 
+def conditions_of(conds: dict[str, list[dict]]) -> dict[str, list[Any]]:
+    """What a run's conditioning gives the network: the values of each argument, by its name."""
+    found: dict[str, list[Any]] = {}
+    for cond in (cond for group in conds.values() for cond in group):
+        for name, value in cond.get("model_conds", {}).items():
+            found.setdefault(name, []).append(getattr(value, "cond", None))
+    return found
+
+
 def unmergeable(conds: dict[str, list[dict]]) -> str | None:
     """The conditioning that no level can take along (coordinates of the full grid), if there is one."""
-    names = {name for group in conds.values() for cond in group for name in cond.get("model_conds", {})}
-    found = sorted(names & BOUND_TO_THE_GRID)
+    found = sorted(conditions_of(conds).keys() & BOUND_TO_THE_GRID)
     return f"the conditioning '{found[0]}' is bound to the full grid" if found else None
 
 
@@ -216,8 +224,7 @@ def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozense
     for name, words in (("control", "ControlNets"), ("area", "areas"), ("gligen", "GLIGEN")):
         if any(cond.get(name) is not None for group in conds.values() for cond in group):
             return f"{words} are bound to the whole grid"
-    names = {name for group in conds.values() for cond in group for name in cond.get("model_conds", {})}
-    foreign = sorted(names - known - TEXT_AND_CHANNELS)
+    foreign = sorted(conditions_of(conds).keys() - known - TEXT_AND_CHANNELS)
     return f"the conditioning '{foreign[0]}' is bound to the whole grid" if foreign else None
 
 

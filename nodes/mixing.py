@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from ..fresco_core.mixed import blockwise
 from ..fresco_core.transform import merge
 
 MIXED = "fresco_mixed"
+Conditions = Mapping[str, list[Any]]
+"""Values of the arguments that a run's conditioning gives the network, by their names."""
 
 
 @dataclass

@@ -55,8 +55,8 @@ class Settings:
 
     traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
     first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. promotion
-    and clock are for mixed steps whose schedule names no other. live: draw the convergence over the host's
-    previews.
+    and clock are for mixed steps whose schedule names no other; clock None is `native` where the family can.
+    live: draw the convergence over the host's previews.
     """
 
     schedule: Schedule
@@ -65,7 +65,7 @@ class Settings:
     tell: Callable[[str], None] | None = None
     baseline_steps: int = 0
     promotion: Promotion = Promotion()
-    clock: str = "native"
+    clock: str | None = None
     live: bool = False
 
     @property
@@ -96,6 +96,7 @@ class Run:
     spent: tuple[int, int] = (0, 0)
     controls: dict[int, Any] = field(default_factory=dict)
     adapter: Any = None
+    clock: str = "shared"
     promoter: Promoter | None = None
     layout: Layout | None = None
     margin: Margin = field(init=False)
@@ -125,6 +126,7 @@ class Run:
             reason = reason or self._unmixable(conds, model_options)
             if reason is None:
                 self.promoter = Promoter(self.promotion, plan.canvas, plan.mixed_shares)
+                self.clock = self._clock(conds)
             else:
                 log.warning("Fresco takes mixed steps at full resolution: %s", reason)
                 plan = plan.dense()
@@ -226,13 +228,6 @@ class Run:
         return self.packed(canvas), self.packed(state), state_sigma
 
     @property
-    def clock(self) -> str:
-        """The clock of coarse tokens: the one that was asked for, or `shared` where the family has only
-        that."""
-        asked = self.settings.schedule.named("clock") or self.settings.clock
-        return asked if self.adapter.NATIVE else "shared"
-
-    @property
     def promotion(self) -> Promotion:
         """The order of promotion that the schedule names, or the settings'."""
         return promotion_of(self.settings.schedule, self.settings.promotion)
@@ -327,6 +322,17 @@ class Run:
         if self.kept_mask is not None:
             return "what inpainting keeps is bound to the whole grid"
         return compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
+
+    def _clock(self, conds: dict[str, list[dict]]) -> str:
+        """The clock of coarse tokens: the one asked for, `native` where none is, or `shared` where this run
+        has only that."""
+        asked = self.settings.schedule.named("clock") or self.settings.clock
+        if asked == "shared":
+            return asked
+        reason = self.adapter.one_clock(self.model.diffusion_model, compat.conditions_of(conds))
+        if reason is not None and asked is not None:
+            log.warning("Fresco runs mixed steps with the clock 'shared' instead of 'native': %s", reason)
+        return "native" if reason is None else "shared"
 
     def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
         """The level's state with what inpainting keeps as the model sees it: clean, in its family."""

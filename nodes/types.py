@@ -21,7 +21,9 @@ SCHEDULE_HELP = (
     "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x10; refine "
     "0.95 x10' (two passes: "
     "10 steps at half resolution to the end, then 10 full steps from sigma 0.95 on the same noise), "
-    "'1/2 until 0.55, full' (one pass), 'full' (off)."
+    "'1/2 until 0.55, full' (one pass), '1/2 40%, mixed 50% high shared 40%, full' (mixed steps, half of the "
+    "blocks fine; the words say which blocks first: low, high, edge, detail, even or random, and the clock "
+    "of the coarse ones: native or shared), 'full' (off)."
 )
 
 

@@ -40,7 +40,7 @@ def apply_fresco(
     tell: Callable[[str], None] | None = None,
     baseline_steps: int = 0,
     promotion: Promotion | None = None,
-    clock: str = "native",
+    clock: str | None = None,
     live: bool = False,
 ) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
@@ -52,7 +52,7 @@ def apply_fresco(
         tell,
         baseline_steps,
         promotion or Promotion(),
-        check_clock(clock),
+        None if clock is None else check_clock(clock),
         live,
     )
     patcher.model_options["transformer_options"][KEY] = settings

@@ -26,6 +26,7 @@ class Alignment:
         self.layout = layout
         self.references = references
         self.text = 0
+        self.coarse_last = False  # behind the references, where a block's coarse tokens must be its last
         self._turn: Tensor | None = None  # of every token, from the fine to the coarse frame
         self._near: Tensor | None = None  # places of what coarse queries see
 
@@ -34,6 +35,20 @@ class Alignment:
         """Tokens of all references."""
         return sum(frames * rows * columns for frames, rows, columns in self.references)
 
+    def ordered(self, x: Tensor) -> Tensor:
+        """x (B, [text,] image and reference tokens, D) as the blocks see it."""
+        if not self.coarse_last:
+            return x
+        head, coarse, references = self._split(x, self.layout.coarse.shape[1], self.reference_tokens)
+        return torch.cat((head, references, coarse), dim=1)
+
+    def restored(self, x: Tensor) -> Tensor:
+        """Inverse of `ordered`."""
+        if not self.coarse_last:
+            return x
+        head, references, coarse = self._split(x, self.reference_tokens, self.layout.coarse.shape[1])
+        return torch.cat((head, coarse, references), dim=1)
+
     def halved(self, reference_ids: Tensor) -> Tensor:
         """Positions of references (B, R, 3) as they would have them at the layout's level."""
         halved = reference_ids.clone()
@@ -41,22 +56,28 @@ class Alignment:
         return halved
 
     def align(self, embed: Callable[[Tensor], Tensor], fine_ids: Tensor, coarse_ids: Tensor) -> None:
-        """Set both frames: positions (B, L, axes) of the whole sequence in each, and the host's table of
-        rotations for positions."""
+        """Set both frames: positions (B, L, axes) of the whole sequence in each, in the layout's order, and
+        the host's table of rotations for positions."""
         layout, device = self.layout, fine_ids.device
         self.text = fine_ids.shape[1] - layout.tokens - self.reference_tokens
-        self._turn = embed(coarse_ids - fine_ids)
+        self._turn = embed(self.ordered(coarse_ids - fine_ids))
         first = self.text + layout.tokens
         parts = [torch.arange(self.text, device=device), *self._reference_corners(first, device)]
         shared = [part.expand(len(layout.fine), -1) for part in parts]
         keys = [shared[0], layout.coarse_keys() + self.text, *shared[1:]]
-        self._near = torch.cat(keys, dim=1)[:, None, :, None]
+        places = torch.arange(fine_ids.shape[1], device=device)[None, :, None]
+        seen_at = self.ordered(places).flatten().argsort()
+        self._near = seen_at[torch.cat(keys, dim=1)][:, None, :, None]
 
     def around(self, options: dict[str, Any]) -> dict[str, Any]:
         """Transformer options whose attention is aligned, around another pack's override where there is
         one."""
         other = options.get("optimized_attention_override")
         return {**options, "optimized_attention_override": self._override(other)}
+
+    @staticmethod
+    def _split(x: Tensor, *last: int) -> tuple[Tensor, ...]:
+        return x.split((x.shape[1] - sum(last), *last), dim=1)
 
     def _reference_corners(self, first: int, device: torch.device) -> list[Tensor]:
         """A reference is seen through the first token of each of its blocks."""
@@ -79,7 +100,7 @@ class Alignment:
             mask = args[0] if args else kwargs.get("mask")
             if turn is None or near is None or mask is not None or not coarse or q.shape[2] != turn.shape[2]:
                 return plain(func, q, k, v, heads, *args, **kwargs)
-            begin = self.text + fine
+            begin = self.text + fine + (self.reference_tokens if self.coarse_last else 0)
             end = begin + coarse
             keys, values = (x.gather(2, near.expand(-1, x.shape[1], -1, x.shape[3])) for x in (k, v))
             keys = _turned(keys, turn.gather(2, near[..., None, None].expand(-1, -1, -1, *turn.shape[3:])))

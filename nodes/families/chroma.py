@@ -1,16 +1,24 @@
-"""Chroma: FLUX's sequence and positions, made inside its forward."""
+"""Chroma: FLUX's sequence, positions and blocks, made inside its forward.
+
+One layer makes the modulations of all blocks for one timestep, from an input made inside the forward. Those
+of a second clock come from a forward of one token and one word through no blocks.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..mixing import MixedCall
+from .. import compat
+from ..mixing import Conditions, MixedCall
+from .clocks import TwoClocks, ranged_blocks, takes_ranges, tokenwise
 from .joint import evaluate_joint, joins
+from .strip import View
 
-NATIVE = False
 CONDITIONS = frozenset({"guidance"})
+FORWARD = "x timestep context guidance"
 
 
 def misfit(network: Any) -> str | None:
@@ -20,6 +28,37 @@ def misfit(network: Any) -> str | None:
     return None
 
 
+def one_clock(network: Any, conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    return None if takes_ranges(network) else "the host's Chroma blocks do not modulate ranges of tokens"
+
+
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
-    return evaluate_joint(executor, args, kwargs, call)
+    network, coarse = executor.class_obj, call.layout.coarse.shape[1]
+    given = compat.bound(FORWARD, args, kwargs)
+
+    def modulations(index: Tensor) -> Tensor:
+        second = modulations_at(network, call.timestep, given["x"], given["context"], given["guidance"])
+        return torch.cat((network.distilled_guidance_layer(index), second))
+
+    replaced = {
+        "distilled_guidance_layer": modulations,
+        **ranged_blocks(network, coarse),
+        "final_layer": tokenwise(network.final_layer, coarse),
+    }
+    return evaluate_joint(executor, args, kwargs, call, TwoClocks(replaced, both=False))
+
+
+def modulations_at(network: Any, timestep: Tensor, x: Tensor, context: Tensor, guidance: Tensor) -> Tensor:
+    """The modulations (B, N, D) that the host's forward makes for `timestep` (B,)."""
+    found = []
+
+    def caught(index: Tensor) -> Tensor:
+        found.append(network.distilled_guidance_layer(index))
+        return found[0]
+
+    bare = View(network, distilled_guidance_layer=caught, double_blocks=(), single_blocks=())
+    patch = network.patch_size
+    bare._forward(x[..., :patch, :patch], timestep, context[:, :1], guidance, transformer_options={})
+    return found[0]

@@ -11,7 +11,6 @@ layer the sequence once for each.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -22,10 +21,10 @@ from torch import Tensor
 from ...fresco_core.layout import pick, place
 from ...fresco_core.transform import merge, pack_channels, unpack_channels
 from .. import compat
-from ..mixing import MixedCall
+from ..mixing import Conditions, MixedCall
 from .alignment import Alignment
+from .clocks import pair
 
-NATIVE = True
 CONDITIONS = frozenset({"y", "guidance", "ref_latents", "ref_latents_method"})
 FORWARD = ["x", "timestep", "context", "y", "guidance", "ref_latents", "control", "transformer_options"]
 
@@ -43,6 +42,11 @@ def misfit(network: Any) -> str | None:
     for block, names in wanted.items():
         if not names <= set(inspect.signature(block.forward).parameters):
             return "the host's FLUX blocks do not modulate ranges of tokens as this version of Fresco knows"
+    return None
+
+
+def one_clock(network: Any, conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones: they never must."""
     return None
 
 
@@ -153,7 +157,7 @@ class Sequence:
         """A replacement of one block; inside that of another pack, where there is one."""
 
         def modulated(args: dict[str, Any]) -> dict[str, Any]:
-            common = {"pe": args["pe"], "vec": _pair(args["vec"]), "attn_mask": args.get("attn_mask")}
+            common = {"pe": args["pe"], "vec": pair(args["vec"]), "attn_mask": args.get("attn_mask")}
             common["transformer_options"] = args["transformer_options"]
             if kind == "single_block":
                 return {"img": block(args["img"], modulation_dims=self._ranges(self.text), **common)}
@@ -175,15 +179,3 @@ class Sequence:
         index = torch.cat((self.layout.fine, self.layout.corners()), dim=1)
         full = torch.cat((img[:, : self.text], place(sequence, index, self.whole)), dim=1)
         return torch.cat((full, full)) if self.call.native else full
-
-
-def _pair(vec: Any) -> Any:
-    """Modulation of a batch of twice the size as pairs (B, 2, D), in whatever the host keeps it."""
-    if isinstance(vec, Tensor):
-        pair = vec.reshape(2, -1, vec.shape[-1]).movedim(0, 1)
-        return pair if compat.ranges_keep_their_dimension() else pair.unsqueeze(2)
-    if isinstance(vec, tuple):
-        return tuple(_pair(part) for part in vec)
-    if dataclasses.is_dataclass(vec):
-        return type(vec)(**{name: _pair(value) for name, value in vars(vec).items()})
-    return vec

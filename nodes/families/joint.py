@@ -1,7 +1,8 @@
 """Families whose attention joins text and image and whose positions go through one `pe_embedder`.
 
-Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). All tokens share one clock.
-Where a `post_input` patch of another pack moves image tokens, a mixed step puts them back in their places.
+Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). Coarse tokens have a clock
+of their own where the adapter says how the family's blocks take two (clocks.py). Where a `post_input` patch
+of another pack moves image tokens, a mixed step puts them back in their places.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..mixing import MixedCall, with_options
+from ..mixing import Conditions, MixedCall, with_options
 from .alignment import Alignment, Grid
+from .clocks import TwoClocks, apart, timesteps
 from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
@@ -31,6 +33,7 @@ def evaluate_joint(
     args: tuple,
     kwargs: dict,
     call: MixedCall,
+    two_clocks: TwoClocks,
     frame: Frame = in_raster,
     references: Sequence[Grid] = (),
 ) -> Tensor:
@@ -50,10 +53,22 @@ def evaluate_joint(
             torch.cat([part.float() for part in parts], dim=1) for parts in (fine, coarse)
         )
         alignment.align(network.pe_embedder, fine_ids, coarse_ids)
-        return network.pe_embedder(fine_ids)
+        return network.pe_embedder(alignment.ordered(fine_ids))
 
     args, kwargs = with_options(args, kwargs, alignment.around)
-    return through_strip(executor, View(network, pe_embedder=embed), args, kwargs, call)
+    replaced: dict[str, Any] = {"pe_embedder": embed}
+    timestep = timesteps(args[1], call)
+    if apart(call):
+        replaced |= two_clocks.replaced
+        timestep = timestep if two_clocks.both else args[1]
+        if references and two_clocks.ends is not None:
+            alignment.coarse_last = True
+            begin, end = two_clocks.ends
+            first, last = getattr(network, begin), replaced[end]
+            replaced[begin] = lambda tokens: first(alignment.ordered(tokens))
+            replaced[end] = lambda tokens, clock: alignment.restored(last(tokens, clock))
+    args = (args[0], timestep, *args[2:])
+    return through_strip(executor, View(network, **replaced), args, kwargs, call)
 
 
 def joins(network: Any, forward: str, *names: str) -> bool:
@@ -69,3 +84,9 @@ def reference_grids(references: Sequence[Tensor] | None, patch: int) -> list[Gri
         (r.shape[2] if r.ndim == 5 else 1, -(-r.shape[-2] // patch), -(-r.shape[-1] // patch))
         for r in references or ()
     ]
+
+
+def references_at_zero(network: Any, conditions: Conditions) -> bool:
+    """Whether a network with a `default_ref_method` may give reference pictures timestep zero in a run."""
+    methods = (network.default_ref_method, *conditions.get("ref_latents_method", ()))
+    return "ref_latents" in conditions and "index_timestep_zero" in methods

@@ -1,4 +1,8 @@
-"""Krea 2: one stream of text and image with FLUX's positions."""
+"""Krea 2: one stream of text and image with FLUX's positions.
+
+Its blocks know two clocks, divided at one place of the stream. Reference pictures have that of fine tokens;
+methods that give them timestep zero leave none for coarse tokens.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from .. import compat
-from ..mixing import MixedCall
-from .joint import evaluate_joint, joins, reference_grids
+from ..mixing import Conditions, MixedCall
+from .clocks import TwoClocks, indexed, takes_index, tokenwise
+from .joint import evaluate_joint, joins, reference_grids, references_at_zero
 
-NATIVE = False
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timesteps context attention_mask ref_latents"
 
@@ -22,9 +26,24 @@ def misfit(network: Any) -> str | None:
     return None
 
 
+def one_clock(network: Any, conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if references_at_zero(network, conditions):
+        return "Krea 2's blocks know two clocks, and reference pictures have the second, timestep zero"
+    if not takes_index(network.blocks):
+        return "the host's Krea 2 blocks do not modulate two ranges of tokens"
+    return None
+
+
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
     network, given = executor.class_obj, compat.bound(FORWARD, args, kwargs)
     used = given.get("ref_latents_method", network.default_ref_method) is not None
     grids = reference_grids(given["ref_latents"] if used else (), compat.patch_of(network))
-    return evaluate_joint(executor, args, kwargs, call, references=grids)
+    coarse = call.layout.coarse.shape[1]
+    replaced = {
+        "blocks": [indexed(block, coarse) for block in network.blocks],
+        "last": tokenwise(network.last, coarse),
+    }
+    two_clocks = TwoClocks(replaced, ends=("first", "last"))
+    return evaluate_joint(executor, args, kwargs, call, two_clocks, references=grids)

@@ -1,7 +1,8 @@
 """Lumina 2 and Z-Image: rotations made while the picture is embedded, sequences padded to whole multiples.
 
 The picture is refined alone before it is joined with the text. An attention override cannot tell the two
-sequences from the text's own, so that all tokens lie in one frame.
+sequences from the text's own, so that all tokens lie in one frame. Blocks and the last layer know two clocks
+and slices of tokens, as for reference pictures.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..mixing import MixedCall
+from ..mixing import Conditions, MixedCall
+from .clocks import apart, sliced, takes_index, timesteps
 from .strip import View, single_frame, takes, through_strip
 
-NATIVE = False
 CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
 
 
@@ -22,6 +23,15 @@ def misfit(network: Any) -> str | None:
     """What this network lacks of what the adapter uses; None if nothing."""
     if not takes(getattr(network, "embed_all", None), "x", "cap_feats", "transformer_options"):
         return "the host's Lumina 2 makes its positions in another way than this version of Fresco knows"
+    return None
+
+
+def one_clock(network: Any, conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if getattr(network, "clip_text_pooled_proj", None) is not None:
+        return "the host joins this Lumina 2 model's pooled text with one timestep for each picture"
+    if not takes_index((*network.noise_refiner, *network.layers, network.final_layer)):
+        return "the host's Lumina 2 blocks do not modulate ranges of tokens"
     return None
 
 
@@ -46,4 +56,12 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         )
         return embeds, (*others, torch.cat((own, image[:, layout.tokens :]), dim=1)), offset
 
-    return through_strip(executor, View(network, embed_all=embed_all), args, kwargs, call)
+    replaced: dict[str, Any] = {"embed_all": embed_all}
+    if apart(call):
+        coarse = layout.coarse.shape[1]
+        padding = -layout.tokens % (network.pad_tokens_multiple or 1)
+        for name in ("noise_refiner", "layers"):
+            replaced[name] = [sliced(block, coarse, padding) for block in getattr(network, name)]
+        replaced["final_layer"] = sliced(network.final_layer, coarse, padding)
+    args = (x, timesteps(args[1], call), *args[2:])
+    return through_strip(executor, View(network, **replaced), args, kwargs, call)

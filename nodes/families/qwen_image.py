@@ -1,5 +1,9 @@
 """Qwen-Image and its edit models: positions count from the picture's centre, the text's from beyond its
-longer half."""
+longer half.
+
+Its blocks know two clocks, divided at one place of the image's tokens. Reference pictures have that of fine
+tokens; methods that give them timestep zero leave none for coarse tokens.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from typing import Any
 from torch import Tensor
 
 from .. import compat
-from ..mixing import MixedCall
-from .joint import evaluate_joint, joins, reference_grids
+from ..mixing import Conditions, MixedCall
+from .clocks import TwoClocks, indexed, takes_index, tokenwise
+from .joint import evaluate_joint, joins, reference_grids, references_at_zero
 
-NATIVE = False
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timestep context attention_mask ref_latents"
 
@@ -23,6 +27,15 @@ def misfit(network: Any) -> str | None:
     return None
 
 
+def one_clock(network: Any, conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if references_at_zero(network, conditions):
+        return "Qwen-Image's blocks know two clocks, and reference pictures have the second, timestep zero"
+    if not takes_index(network.transformer_blocks):
+        return "the host's Qwen-Image blocks do not modulate two ranges of tokens"
+    return None
+
+
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
 
@@ -30,6 +43,12 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         half = raster.new_tensor((0, grid[0] // 2, grid[1] // 2))
         return text_ids - text_ids[:, :1] + max(grid) // 2, raster - half
 
+    network, coarse = executor.class_obj, call.layout.coarse.shape[1]
     references = compat.bound(FORWARD, args, kwargs)["ref_latents"]
-    grids = reference_grids(references, compat.patch_of(executor.class_obj))
-    return evaluate_joint(executor, args, kwargs, call, frame, grids)
+    replaced = {
+        "transformer_blocks": [indexed(block, coarse) for block in network.transformer_blocks],
+        "norm_out": tokenwise(network.norm_out, coarse),
+    }
+    grids = reference_grids(references, compat.patch_of(network))
+    two_clocks = TwoClocks(replaced, ends=("img_in", "norm_out"))
+    return evaluate_joint(executor, args, kwargs, call, two_clocks, frame, grids)

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from .. import compat
-from ..mixing import MixedCall
+from ..mixing import Conditions, MixedCall
 from .strip import View, single_frame, takes, through_strip
 
-NATIVE = True
 CONDITIONS = frozenset({"clip_fea"})
 FORWARD = "x timestep context clip_fea time_dim_concat transformer_options"
 
@@ -28,6 +27,11 @@ def misfit(network: Any) -> str | None:
     if not takes(encode, *wanted) or not takes(network._forward, *FORWARD.split()):
         return "the host's Wan makes its positions in another way than this version of Fresco knows"
     return "this Wan model has tokens of several frames" if network.patch_size[0] != 1 else None
+
+
+def one_clock(network: Any, conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones: they never must."""
+    return None
 
 
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:

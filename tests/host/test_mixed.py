@@ -1,79 +1,26 @@
 """Mixed sequences through the adapters of the host's families, on tiny models and on the demo model."""
 
-import functools
 import logging
-import math
 
 import comfy.samplers
-import comfyui_version
 import pytest
 import tiny
 import torch
+from mixed_models import (
+    BY_HAND,
+    EDITS,
+    FAMILIES,
+    FROM,
+    HOST,
+    PADDED,
+    WITHOUT,
+    built,
+    model_of,
+    random_canvas,
+    random_layout,
+)
 from mixed_reference import conditions, prediction_by_hand
 from tiny_families import SPECS
-
-FAMILIES = (
-    "flux",
-    "flux_kontext",
-    "flux_inpaint",
-    "flux2",
-    "chroma",
-    "krea2",
-    "krea2_edit",
-    "qwen_image",
-    "qwen_edit",
-    "hunyuan_video",
-    "hunyuan_image",
-    "hunyuan_video15",
-    "wan",
-    "wan_i2v",
-    "lumina2",
-    "z_image",
-)
-OWN_CLOCK = ("flux", "flux_inpaint", "flux2", "wan", "wan_i2v")  # of coarse tokens; Kontext's is not exact
-BY_HAND = ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video", "wan", "lumina2", "z_image")
-FROM = dict.fromkeys(  # the first host here that gives them positions as their adapters need them
-    ("hunyuan_video", "hunyuan_image", "hunyuan_video15", "lumina2", "z_image"), (0, 18)
-)
-PADDED = {"z_image": 32}  # the host pads its image sequence to multiples of it
-WITHOUT = ("sd3", "sdxl")
-HOST = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
-
-
-@functools.cache
-def built(family, batch=2, size=(16, 16)):
-    """`size` is for patches of 2 latent pixels: as many tokens for all families."""
-    size = tuple(side * SPECS[family].patch // 2 for side in size)
-    return tiny.build(family, batch=batch, size=size)
-
-
-def model_of(family, **shape):
-    """A family's tiny model; tests leave it as they found it."""
-    if family not in tiny.available() or FROM.get(family, HOST) > HOST:
-        pytest.skip(f"ComfyUI {comfyui_version.__version__} has no {family} that takes mixed sequences")
-    return built(family, **shape)
-
-
-def grid_of(model):
-    """Frames, rows and columns of blocks."""
-    shape = model.latent["samples"].shape
-    rows, columns = (-(-n // (2 * model.patch)) for n in shape[-2:])
-    return shape[2] if len(shape) == 5 else 1, rows, columns
-
-
-def random_layout(model, share, seed=0):
-    """A layout with `share` of the blocks fine, other ones in every sample and frame."""
-    from fresco_pack.fresco_core import mixed_layout
-
-    batch, grid = len(model.latent["samples"]), grid_of(model)
-    score = torch.rand(batch, math.prod(grid), generator=torch.Generator().manual_seed(seed))
-    count = round(share * score.shape[1])
-    mask = torch.zeros_like(score, dtype=torch.bool).scatter(1, score.argsort(1)[:, :count], True)
-    return mixed_layout(mask.reshape(batch, *grid), count)
-
-
-def random_canvas(model, seed=3):
-    return torch.randn(model.latent["samples"].shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -84,7 +31,7 @@ def predict(apply, monkeypatch):
     """
     from fresco_pack.fresco_core import Promoter
 
-    def call(model, look, cfg=1.0, patcher=None, clock="native", detail="zero", **options):
+    def call(model, look, cfg=1.0, patcher=None, clock=None, detail="zero", **options):
         words = look if isinstance(look, str) else "mixed 50%"
         schedule = "full" if words == "full" else f"{words} x1, full x1"
         if not isinstance(look, str):
@@ -112,7 +59,7 @@ def test_every_block_fine_is_the_hosts_own_forward(predict, family, cfg, clock):
     torch.testing.assert_close(ours, plain, atol=2e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("family", OWN_CLOCK)
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f not in EDITS])
 def test_every_block_coarse_is_the_coarse_look(predict, family):
     model = model_of(family)
     for detail in ("zero", "smooth"):
@@ -121,7 +68,7 @@ def test_every_block_coarse_is_the_coarse_look(predict, family):
         torch.testing.assert_close(ours, dense, atol=5e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("family", [f for f in BY_HAND if f not in OWN_CLOCK])
+@pytest.mark.parametrize("family", BY_HAND)
 def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict, family):
     """With one clock for all, what the host sees is no coarse look: its tokens carry the canvas's noise."""
     from fresco_pack.fresco_core import expand
@@ -129,7 +76,7 @@ def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict,
 
     model, last = model_of(family), random_canvas(model_of(family), 5)
     noise = random_canvas(model)
-    ours = predict(model, random_layout(model, 0.0), noise=noise, latent=last, detail="zero")
+    ours = predict(model, random_layout(model, 0.0), noise=noise, latent=last, detail="zero", clock="shared")
     sigma = torch.tensor([0.6, 0.6])
     last = model.model.process_latent_in(last)
     state, _ = level_state(0.4 * last + 0.6 * noise, sigma, 1, "shared", prediction=last)
@@ -139,15 +86,18 @@ def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict,
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-@pytest.mark.parametrize("family", BY_HAND)
-def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, share):
+@pytest.mark.parametrize(
+    ("family", "clock"),
+    [(family, clock) for family in (*BY_HAND, *EDITS) for clock in ("native", "shared")],
+)
+def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, clock, share):
     model = model_of(family)
     last, noise, layout = random_canvas(model, 5), random_canvas(model), random_layout(model, share)
-    clock = "native" if family == "wan" else "shared"
     ours = predict(model, layout, noise=noise, latent=last, detail="zero", clock=clock)
     last = model.model.process_latent_in(last)
     for i, mask in enumerate(layout.mask):
-        expected = prediction_by_hand(model, 0.4 * last[i] + 0.6 * noise[i], last[i], mask, 0.6)
+        canvas = 0.4 * last[i] + 0.6 * noise[i]
+        expected = prediction_by_hand(model, canvas, last[i], mask, 0.6, clock == "native")
         torch.testing.assert_close(ours[i], expected, atol=1e-4, rtol=1e-4)
 
 
