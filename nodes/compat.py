@@ -137,6 +137,14 @@ def patch_of(network: Any) -> int:
     return max(int((patch[-1] if isinstance(patch, (tuple, list)) else patch) or 1), 1)
 
 
+def whole_tokens(x: Tensor, network: Any) -> Tensor:
+    """A network's input (B, C, ..., H, W) continued to whole tokens, as the network itself does it."""
+    from comfy.ldm.common_dit import pad_to_patch_size
+
+    patch = patch_of(network)
+    return pad_to_patch_size(x, (1,) * (x.ndim - 4) + (patch, patch))
+
+
 def pixels_of(model: Any) -> int:
     """Pixels of a picture per latent pixel."""
     latent = model.latent_format

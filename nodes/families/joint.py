@@ -1,6 +1,7 @@
 """Families whose attention joins text and image and whose positions go through one `pe_embedder`.
 
-Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). All tokens share one clock.
+Their sequences are strips (strip.py) with phase-aligned attention (alignment.py), or that of a focus step
+(focus.py). All tokens share one clock.
 Where a `post_input` patch of another pack moves image tokens, a mixed step puts them back in their places.
 """
 
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ..mixing import MixedCall, with_options
-from .alignment import Alignment, Grid
+from .alignment import Grid
+from .focus import attention_of
 from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
@@ -37,7 +39,7 @@ def evaluate_joint(
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
     `call.output`."""
     network, layout = executor.class_obj, call.layout
-    alignment = Alignment(layout, references)
+    alignment = attention_of(call, references)
 
     def embed(ids: Tensor) -> Tensor:
         start = ids.shape[1] - layout.tokens - alignment.reference_tokens
