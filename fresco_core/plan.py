@@ -144,6 +144,14 @@ class Plan:
             passes.append(replace(p, levels=levels, mixes=()))
         return replace(self, passes=tuple(passes))
 
+    def without_focus(self) -> Plan:
+        """The same plan with every focus step at full resolution, where memory is short."""
+        passes = []
+        for p in self.passes:
+            mixes = tuple(mix if level else None for level, mix in zip(p.levels, p.mixes))
+            passes.append(replace(p, mixes=mixes if any(mixes) else ()))
+        return replace(self, passes=tuple(passes))
+
     def describe(self) -> str:
         """The plan in a few lines of words for the user."""
         if self.plain:

@@ -207,6 +207,21 @@ def windowed(tensor: Tensor | None, like: Tensor, transformer_options: dict) -> 
     return tensor if tensor.shape[2:] == like.shape[2:] and like.shape[0] % tensor.shape[0] == 0 else None
 
 
+def working_type(model: Any) -> torch.dtype:
+    """What the network computes in."""
+    return model.manual_cast_dtype or model.get_dtype()
+
+
+def free_bytes(model: Any, latent: Tensor) -> int:
+    """Memory of the device that `model`, which is loaded, leaves free when it evaluates a latent (B, C, ...,
+    H, W); with what the host would free for it, on hosts that move weights while they sample."""
+    from comfy.model_management import get_free_memory
+
+    patcher = model.current_patcher
+    free = getattr(patcher, "get_free_memory", get_free_memory)(patcher.load_device)
+    return int(free - model.memory_required(list(latent.shape)))
+
+
 def looks_up_sigmas(model: Any) -> bool:
     """Whether the network looks its own sigma up in `sample_sigmas` (mean-flow models of the HunyuanVideo
     class)."""

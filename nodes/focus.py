@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..fresco_core import KeyValues
+from ..fresco_core import Canvas, KeyValues
+from . import compat
 from .mixing import MIXED, MixedCall
 
 
@@ -53,7 +54,7 @@ class FocusMemory:
     def take(self, x: Tensor, transformer_options: dict) -> Kept:
         """What is kept for this evaluation's next call on x (B, C, ..., H, W); without prediction if that is
         nothing."""
-        names = (tuple(transformer_options.get(name, ())) for name in ("uuids", "cond_or_uncond"))
+        names = (tuple(transformer_options.get(name) or ()) for name in ("uuids", "cond_or_uncond"))
         call = (*names, tuple(x.shape), x.device)
         key = (*call, self._calls[call])
         self._calls[call] += 1
@@ -61,6 +62,21 @@ class FocusMemory:
             self._last = {}
         kept = self._now[key] = self._last.pop(key, None) or Kept(KeyValues())
         return kept
+
+
+def too_much(run: Any, canvas: Canvas, conds: dict[str, list[dict]]) -> str | None:
+    """Why the keys and values of a run's conditionings do not fit into the memory that is free; None if they
+    do, or if the architecture is not known."""
+    if run.architecture is None:
+        return None
+    samples = run.trace.batch * sum(len(group) for group in conds.values())
+    kept = run.architecture.key_value_bytes(
+        canvas.tokens(0), samples, compat.working_type(run.model).itemsize
+    )
+    free = compat.free_bytes(run.model, run.prediction)
+    if kept <= free:
+        return None
+    return f"they would keep {kept / 2**30:.1f} GiB of keys and values, and {free / 2**30:.1f} GiB are free"
 
 
 def focus_prediction(

@@ -43,7 +43,7 @@ from ..fresco_core.transform import (
 from . import compat
 from .architecture import with_text_of
 from .families import adapter_of
-from .focus import FocusMemory, Kept
+from .focus import FocusMemory, Kept, too_much
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +125,9 @@ class Run:
             if reason is not None:
                 log.warning("Fresco takes %s steps at full resolution: %s", " and ".join(plan.parts), reason)
                 plan = plan.dense()
+            elif plan.focus_shares and (reason := too_much(self, plan.canvas, conds)) is not None:
+                log.warning("Fresco takes focus steps at full resolution: %s", reason)
+                plan = plan.without_focus()
             if plan.mixed_shares:
                 self.promoter = Promoter(self.promotion, plan.canvas, plan.mixed_shares)
             if plan.focus_shares:

@@ -131,6 +131,8 @@ def test_a_run_that_only_focuses_is_not_off_and_dense_without_a_denoiser_for_it(
     assert plan.dense().passes[0].levels == (0,) * 8 and plan.dense().plain
     both = make_plan(parse("mixed 50%, focus 50%, full"), flow_sigmas(9), CANVAS)
     assert both.parts == ("mixed", "focus") and plan.parts == ("focus",) and both.dense().parts == ()
+    assert both.without_focus().parts == ("mixed",)
+    assert both.without_focus().passes[0].levels == (1,) * 3 + (0,) * 6
     with pytest.raises(ValueError, match="has focus steps, but function has no method 'focus'"):
         sample(lambda x, sigma: x, NOISE, plan)
 

@@ -1,5 +1,6 @@
 """Focus steps through the adapters of the host's families, on tiny models and on the demo model."""
 
+import functools
 import logging
 
 import comfy.model_management
@@ -126,12 +127,14 @@ def test_the_demo_model_focuses_as_its_own_code_does(looks):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_cond_and_uncond_together_or_apart_and_pictures_one_by_one(looks, family, monkeypatch):
     from fresco_pack.fresco_core import mixed_layout
+    from fresco_pack.nodes import compat
 
     model = model_of(family, size=SIZE)
     layouts = [focus_layout(model, share, seed) for share, seed in ((1.0, 0), (0.5, 1), (0.5, 2))]
     evaluations = [(random_canvas(model, seed), layout) for seed, layout in enumerate(layouts)]
     together = looks(model, evaluations, 3.0)[-1]
     with monkeypatch.context() as patch:
+        patch.setattr(compat, "free_bytes", lambda *_: float("inf"))
         patch.setattr(model.model, "memory_required", lambda *_, **__: float("inf"))
         with tiny.count_image_tokens(model) as seen:
             apart = looks(model, evaluations, 3.0)[-1]
@@ -143,6 +146,7 @@ def test_cond_and_uncond_together_or_apart_and_pictures_one_by_one(looks, family
 
 
 def test_where_the_host_batches_otherwise_than_before_all_tokens_are_queried(looks, monkeypatch):
+    from fresco_pack.nodes import compat
     from fresco_pack.nodes.focus import FocusMemory
 
     model, began, begun = model_of("flux", size=SIZE), FocusMemory.begin, []
@@ -153,6 +157,7 @@ def test_where_the_host_batches_otherwise_than_before_all_tokens_are_queried(loo
         return 0.0 if len(begun) < 3 else float("inf")
 
     monkeypatch.setattr(FocusMemory, "begin", lambda self: (begun.append(self), began(self)))
+    monkeypatch.setattr(compat, "free_bytes", lambda *_: float("inf"))
     monkeypatch.setattr(model.model, "memory_required", required)
     with tiny.count_image_tokens(model) as seen:
         found = looks(model, list(zip(canvases, layouts)), 3.0)
@@ -296,3 +301,22 @@ def test_an_attention_mask_of_another_pack_is_told(looks):
     looks(model, [whole], patcher=patcher)
     with pytest.raises(ValueError, match="an attention mask has come to a focus step"):
         looks(model, [whole, (x, focus_layout(model, 0.5))], patcher=patcher)
+
+
+def test_what_does_not_fit_into_the_memory_is_taken_at_full_resolution(apply, caplog, monkeypatch):
+    from fresco_pack.nodes.architecture import architecture_of
+
+    model, schedule = model_of("wan"), "1/2 x2, mixed 50% x1, focus 50% x2, full x1"
+    kept = architecture_of(model.model).key_value_bytes(3 * 64, batch=4, itemsize=4)
+    needed = model.model.memory_required(list(model.latent["samples"].shape))
+    for short in (0, 1):
+        free = functools.partial(lambda found, *_, **__: found, kept + needed - short)
+        monkeypatch.setattr(comfy.model_management, "get_free_memory", free)
+        traces = []
+        with caplog.at_level(logging.WARNING):
+            tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=6, cfg=3.0)
+        assert [e.tokens for e in traces[0].evaluations][3:] == [192, 192 if short else 96, 192]
+        assert ("at full resolution: they would keep 0.0 GiB of keys and values" in caplog.text) == bool(
+            short
+        )
+        assert [e.fine is not None for e in traces[0].evaluations] == [False] * 2 + [True] + [False] * 3
