@@ -3,8 +3,8 @@
 A block is what one coarse token covers: 2^k x 2^k fine tokens of one frame. Every sample of a batch has the
 same number of fine blocks, so the sequence is rectangular; which blocks they are may differ. The sequence
 holds the fine tokens in raster order, then the coarse ones in raster order. The host knows all counts, so
-that nothing here synchronises with the device. At level 0, of a focus look, a block is one token, and the
-"coarse" ones are those that are not queried.
+that nothing here synchronises with the device. At level 0, of a focus look, a block is one token, the fine
+ones are queried, and the sequence has no others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Layout:
 
     mask (B, T, rows, columns): True where the block is fine, `fine_blocks` times per sample. fine (B, F):
     raster indices on the grid of fine tokens. coarse (B, N - fine_blocks): raster indices on the grid of the
-    N blocks.
+    N blocks; none at level 0.
     """
 
     mask: Tensor
@@ -35,7 +35,12 @@ class Layout:
     @property
     def tokens(self) -> int:
         """Image tokens per sample that the model evaluates, L."""
-        return self.fine.shape[1] + (self.coarse.shape[1] if self.level else 0)
+        return self.fine.shape[1] + self.coarse.shape[1]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every block is fine."""
+        return self.fine_blocks == self.mask[0].numel()
 
     def for_batch(self, batch: int) -> Layout:
         """The layout of a batch that holds this one's several times, as cond and uncond together do."""
@@ -123,7 +128,8 @@ def mixed_layout(mask: Tensor, fine_blocks: int, level: int = 1) -> Layout:
     if not 0 <= fine_blocks <= blocks:
         raise ValueError(f"{fine_blocks} fine blocks of {blocks}; expected 0 to {blocks}")
     fine = _chosen(expand(mask, level).flatten(1), fine_blocks << (2 * level))
-    return Layout(mask, fine_blocks, level, fine, _chosen(~mask.flatten(1), blocks - fine_blocks))
+    coarse = _chosen(~mask.flatten(1), blocks - fine_blocks if level else 0)
+    return Layout(mask, fine_blocks, level, fine, coarse)
 
 
 def pick(tokens: Tensor, index: Tensor) -> Tensor:

@@ -125,6 +125,12 @@ class Plan:
         """The distinct shares of queried tokens of the focus steps, rising; 1 among them."""
         return self._shares(focus=True)
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The schedule's words for its steps that a model must know how to take: mixed, focus."""
+        found = (("mixed", self.mixed_shares), ("focus", self.focus_shares))
+        return tuple(word for word, shares in found if shares)
+
     def _shares(self, focus: bool) -> tuple[float, ...]:
         steps = (step for p in self.passes for step in zip(p.levels, p.mixes))
         return tuple(sorted({m.share for level, m in steps if m is not None and (level == 0) == focus}))
@@ -139,7 +145,7 @@ class Plan:
         return replace(self, passes=tuple(passes))
 
     def without_focus(self) -> Plan:
-        """The same plan with every focus step at full resolution, for models that only mix."""
+        """The same plan with every focus step at full resolution, where memory is short."""
         passes = []
         for p in self.passes:
             mixes = tuple(mix if level else None for level, mix in zip(p.levels, p.mixes))

@@ -68,11 +68,12 @@ def call_flops(run: Run, images: list[Tensor], text: Tensor | None, conds: dict[
     length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
     batch, seen = images[0].shape[0], 0 if vision is None else vision.shape[-2]
     full = sum(c.tokens(0) for c in canvases)
-    now = sum(c.tokens(run.level) for c in canvases)
+    now, kept = sum(c.tokens(run.level) for c in canvases), 0
     if run.layout is not None:
         now = full - canvases[0].tokens(0) + run.layout.tokens
-    flops, full_flops = (run.architecture.step_flops(tokens, batch, length, seen) for tokens in (now, full))
-    return flops, full_flops
+        kept = 0 if run.level else full - now
+    flops = run.architecture.step_flops(now, batch, length, seen, kept)
+    return flops, run.architecture.step_flops(full, batch, length, seen)
 
 
 def _flux(network: Any) -> Architecture:

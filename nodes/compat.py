@@ -137,6 +137,14 @@ def patch_of(network: Any) -> int:
     return max(int((patch[-1] if isinstance(patch, (tuple, list)) else patch) or 1), 1)
 
 
+def whole_tokens(x: Tensor, network: Any) -> Tensor:
+    """A network's input (B, C, ..., H, W) continued to whole tokens, as the network itself does it."""
+    from comfy.ldm.common_dit import pad_to_patch_size
+
+    patch = patch_of(network)
+    return pad_to_patch_size(x, (1,) * (x.ndim - 4) + (patch, patch))
+
+
 def pixels_of(model: Any) -> int:
     """Pixels of a picture per latent pixel."""
     latent = model.latent_format
@@ -205,6 +213,21 @@ def windowed(tensor: Tensor | None, like: Tensor, transformer_options: dict) -> 
             return None
         tensor = tensor.index_select(dim, torch.tensor(frames, device=tensor.device))
     return tensor if tensor.shape[2:] == like.shape[2:] and like.shape[0] % tensor.shape[0] == 0 else None
+
+
+def working_type(model: Any) -> torch.dtype:
+    """What the network computes in."""
+    return model.manual_cast_dtype or model.get_dtype()
+
+
+def free_bytes(model: Any, latent: Tensor) -> int:
+    """Memory of the device that `model`, which is loaded, leaves free when it evaluates a latent (B, C, ...,
+    H, W); with what the host would free for it, on hosts that move weights while they sample."""
+    from comfy.model_management import get_free_memory
+
+    patcher = model.current_patcher
+    free = getattr(patcher, "get_free_memory", get_free_memory)(patcher.load_device)
+    return int(free - model.memory_required(list(latent.shape)))
 
 
 def looks_up_sigmas(model: Any) -> bool:

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..fresco_core.focus import KeyValues
 from ..fresco_core.layout import Layout
 from ..fresco_core.mixed import blockwise
 from ..fresco_core.transform import merge
+from . import compat
 
 MIXED = "fresco_mixed"
 Conditions = Mapping[str, list[Any]]
@@ -24,7 +26,8 @@ class MixedCall:
 
     adapter: the family's module. layout: for the call's whole batch. state (B, C, ..., h, w): what coarse
     tokens are read from. timestep (B,): that of coarse tokens, in the network's unit. native: whether it may
-    differ from the fine tokens'. output: the network's output at coarse tokens, in state's shape.
+    differ from the fine tokens'. key_values: of a focus call, whose layout has level 0 and no coarse tokens.
+    output: the network's output at coarse tokens, in state's shape.
     """
 
     adapter: Any
@@ -32,6 +35,7 @@ class MixedCall:
     state: Tensor
     timestep: Tensor
     native: bool
+    key_values: KeyValues | None = None
     output: Tensor | None = None
 
 
@@ -71,7 +75,11 @@ def diffusion_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if options is None:
         return executor(*args, **kwargs)
     call: MixedCall = options[MIXED]
-    x = args[0]
+    x, *others = args
+    if call.key_values is not None:
+        call.state = compat.whole_tokens(x, executor.class_obj)
+        out = call.adapter.evaluate(executor, (call.state, *others), kwargs, call)
+        return out[..., : x.shape[-2], : x.shape[-1]]
     beside = x[:, call.state.shape[1] :]  # what the host has concatenated to the latent's channels
     call.state = torch.cat((call.state.to(x.dtype), merge(beside, call.layout.level)), dim=1)
     return call.adapter.evaluate(executor, args, kwargs, call)

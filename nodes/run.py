@@ -26,6 +26,7 @@ from ..fresco_core import (
     expand,
     make_plan,
     merge,
+    mixed_layout,
     plain_plan,
 )
 from ..fresco_core.cost import Architecture, plan_cost
@@ -42,6 +43,7 @@ from ..fresco_core.transform import (
 from . import compat
 from .architecture import with_text_of
 from .families import adapter_of
+from .focus import FocusMemory, Kept, too_much
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,9 @@ class Run:
     adapter: Any = None
     clock: str = "shared"
     promoter: Promoter | None = None
+    focus: Promoter | None = None
     layout: Layout | None = None
+    memory: FocusMemory = field(default_factory=FocusMemory)
     margin: Margin = field(init=False)
     tracker: ConvergenceTracker = field(init=False)
     settling: Settling = field(init=False)
@@ -116,20 +120,20 @@ class Run:
         reason = compat.unmergeable(conds)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
-        if plan.focus_shares:
-            log.warning(
-                "Fresco takes focus steps at full resolution: no model family has an adapter for them"
-            )
-            plan = plan.without_focus()
-        if plan.mixed_shares:
+        if plan.parts:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
-            reason = reason or self._unmixable(conds, model_options)
-            if reason is None:
+            reason = reason or self._unmixable(plan, conds, model_options)
+            if reason is not None:
+                log.warning("Fresco takes %s steps at full resolution: %s", " and ".join(plan.parts), reason)
+                plan = plan.dense()
+            elif plan.focus_shares and (reason := too_much(self, plan.canvas, conds)) is not None:
+                log.warning("Fresco takes focus steps at full resolution: %s", reason)
+                plan = plan.without_focus()
+            if plan.mixed_shares:
                 self.promoter = Promoter(self.promotion, plan.canvas, plan.mixed_shares)
                 self.clock = self._clock(conds)
-            else:
-                log.warning("Fresco takes mixed steps at full resolution: %s", reason)
-                plan = plan.dense()
+            if plan.focus_shares:
+                self.focus = Promoter(self.promotion, plan.canvas, plan.focus_shares, level=0)
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
         self.plan = self.trace.plan = plan
@@ -159,8 +163,9 @@ class Run:
         if self.plan.passes[index].tolerance is not None and self.prediction is not None:
             self.settling.reset(self.unpacked(self.prediction), self.plan.passes[index].levels[0])
         self.controls.clear()
-        if self.promoter is not None:
-            self.promoter.begin_pass(index)
+        self.memory.clear()
+        for promoter in self._promoters:
+            promoter.begin_pass(index)
         if index:
             compat.restart_step_cache(transformer_options, size_changed=False)
             compat.restart_hooks(guider)
@@ -180,10 +185,15 @@ class Run:
         if planned.tolerance is not None:
             level = self.settling.choose(level, planned.tolerance, value)
             self.settled = level == 0
-        if mix is None or self.promoter is None:
+        promoter = self.promoter if level else self.focus
+        if mix is None or promoter is None:
             self.layout = None
         else:
-            self.layout = self.promoter.layout(mix, self.trace.batch, sigma.device)
+            self.layout = promoter.layout(mix, self.trace.batch, sigma.device)
+        if level or self.layout is None:
+            self.memory.clear()
+        else:
+            self.memory.begin()
         if level != self.level:
             compat.restart_step_cache(transformer_options, size_changed=True)
         self.level = level
@@ -193,10 +203,10 @@ class Run:
         """Keep the guided prediction of an evaluation."""
         self.prediction = prediction
         convergence = None
-        if self.settings.traces is not None or self.promoter is not None or self.settings.live:
+        if self.settings.traces is not None or self._promoters or self.settings.live:
             convergence = self.tracker.update(prediction)
-        if self.promoter is not None:
-            self.promoter.observe(prediction, convergence)
+        for promoter in self._promoters:
+            promoter.observe(prediction, convergence)
         if self.plan is not None and self.plan.passes[self.pass_index].tolerance is not None:
             self.settling.observe(self.unpacked(prediction), self.level)
         self.trace.add(self.pass_index, sigma, self.level, convergence, self.layout, *self.spent)
@@ -205,6 +215,17 @@ class Run:
     def spend(self, flops: int, full_flops: int) -> None:
         """Count a call of the network towards the current evaluation."""
         self.spent = (self.spent[0] + flops, self.spent[1] + full_flops)
+
+    def kept_for(self, x: Tensor, transformer_options: dict) -> Kept | None:
+        """Where the evaluation is a focus step: what is kept for its call of the network on x (B, C, ..., H,
+        W). The evaluation queries all tokens from a call on that has nothing."""
+        if self.level or self.layout is None:
+            return None
+        kept = self.memory.take(x, transformer_options)
+        if kept.prediction is None and not self.layout.whole:
+            mask = torch.ones_like(self.layout.mask)
+            self.layout = mixed_layout(mask, mask[0].numel(), level=0)
+        return kept
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
@@ -310,14 +331,20 @@ class Run:
         """End of the run, on every way out."""
         self.controls.clear()
         self.prediction = self.kept_mask = self.latent = None
-        self.promoter = self.layout = None
+        self.promoter = self.focus = self.layout = None
+        self.memory.clear()
         self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()
 
-    def _unmixable(self, conds: dict[str, list[dict]], model_options: dict) -> str | None:
-        """Why this run cannot take the mixed steps that its model's adapter could; None if it can."""
-        if "attention" in self.promotion.orders:
+    @property
+    def _promoters(self) -> list[Promoter]:
+        return [promoter for promoter in (self.promoter, self.focus) if promoter is not None]
+
+    def _unmixable(self, plan: Plan, conds: dict[str, list[dict]], model_options: dict) -> str | None:
+        """Why this run cannot take the plan's mixed and focus steps, which its model's adapter could; None if
+        it can."""
+        if plan.mixed_shares and "attention" in self.promotion.orders:
             return "no adapter tells where attention goes; use another promotion order"
         if self.kept_mask is not None:
             return "what inpainting keeps is bound to the whole grid"

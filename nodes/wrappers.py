@@ -2,7 +2,8 @@
 
 OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
 level of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and adds the
-detail prior; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed looks to the model's family. The
+detail prior; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed and focus looks to the model's
+family. The
 sampler, the guider, masks, areas, percents, hooks, context windows, previews and caches of the host all see
 the canvas; only what is inside APPLY_MODEL sees the level.
 """
@@ -24,6 +25,7 @@ from ..fresco_core.mixed import check_clock
 from . import compat
 from .architecture import architecture_of, call_flops, trained_canvas
 from .conditioning import at_level, with_level_controls
+from .focus import focus_prediction
 from .live_view import live_view
 from .mixing import diffusion_model, mixed_prediction
 from .passes import run_passes
@@ -175,12 +177,15 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None:
         return executor(*args, **kwargs)
     images = [given["x"], *(given.get("ref_latents") or ())]
+    kept = run.kept_for(given["x"], transformer_options)
     run.spend(*call_flops(run, images, given.get("c_crossattn"), given))
-    if run.level == 0:
+    if run.level == 0 and kept is None:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
+    conds = {**given, "c_crossattn": crossattn, "control": control}
+    if kept is not None:
+        return focus_prediction(executor, run, kept, x, sigma, conds, transformer_options)
     if run.layout is not None:
-        conds = {**given, "c_crossattn": crossattn, "control": control}
         return mixed_prediction(executor, run, x, sigma, conds, transformer_options)
     state, level_sigma = run.coarse(x, sigma, transformer_options)
     conds = at_level(run, x, given)

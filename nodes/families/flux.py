@@ -22,8 +22,8 @@ from ...fresco_core.layout import pick, place
 from ...fresco_core.transform import merge, pack_channels, unpack_channels
 from .. import compat
 from ..mixing import Conditions, MixedCall
-from .alignment import Alignment
 from .clocks import pair
+from .focus import attention_of
 
 CONDITIONS = frozenset({"y", "guidance", "ref_latents", "ref_latents_method"})
 FORWARD = ["x", "timestep", "context", "y", "guidance", "ref_latents", "control", "transformer_options"]
@@ -83,7 +83,7 @@ class Sequence:
         patch = network.patch_size
         self.whole = (x.shape[-2] // patch) * (x.shape[-1] // patch)
         grids = [(1, -(-r.shape[-2] // patch), -(-r.shape[-1] // patch)) for r in references]
-        self.alignment = Alignment(self.layout, grids)
+        self.alignment = attention_of(call, grids)
         self.fine = self.layout.fine.shape[1]
         self.coarse = self.layout.coarse.shape[1]
         self.text = 0

@@ -1,8 +1,9 @@
 """Families whose attention joins text and image and whose positions go through one `pe_embedder`.
 
-Their sequences are strips (strip.py) with phase-aligned attention (alignment.py). Coarse tokens have a clock
-of their own where the adapter says how the family's blocks take two (clocks.py). Where a `post_input` patch
-of another pack moves image tokens, a mixed step puts them back in their places.
+Their sequences are strips (strip.py) with phase-aligned attention (alignment.py), or that of a focus step
+(focus.py). Coarse tokens have a clock of their own where the adapter says how the family's blocks take two
+(clocks.py). Where a `post_input` patch of another pack moves image tokens, a mixed step puts them back in
+their places.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ..mixing import Conditions, MixedCall, with_options
-from .alignment import Alignment, Grid
+from .alignment import Grid
 from .clocks import TwoClocks, apart, timesteps
+from .focus import attention_of
 from .strip import View, takes, through_strip
 
 Frame = Callable[[Tensor, Tensor, tuple[int, int]], tuple[Tensor, Tensor]]
@@ -40,7 +42,7 @@ def evaluate_joint(
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
     `call.output`."""
     network, layout = executor.class_obj, call.layout
-    alignment = Alignment(layout, references)
+    alignment = attention_of(call, references)
 
     def embed(ids: Tensor) -> Tensor:
         start = ids.shape[1] - layout.tokens - alignment.reference_tokens

@@ -1,19 +1,21 @@
 """Lumina 2 and Z-Image: rotations made while the picture is embedded, sequences padded to whole multiples.
 
-The picture is refined alone before it is joined with the text. An attention override cannot tell the two
-sequences from the text's own, so that all tokens lie in one frame. Blocks and the last layer know two clocks
-and slices of tokens, as for reference pictures.
+The picture is refined alone before it is joined with the text, which is too. Where a step mixes, all tokens
+lie in one frame. Blocks and the last layer know two clocks and slices of tokens, as for reference pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..mixing import Conditions, MixedCall
+from ..mixing import Conditions, MixedCall, with_options
 from .clocks import apart, sliced, takes_index, timesteps
+from .focus import Focus
 from .strip import View, single_frame, takes, through_strip
 
 CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
@@ -39,6 +41,11 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
     `call.output`."""
     network, layout, x = executor.class_obj, call.layout, args[0]
+    replaced: dict[str, Any] = {}
+    if call.key_values is not None:
+        attention = Padded(call, getattr(network, "pad_tokens_multiple", None) or 1)
+        args, kwargs = with_options(args, kwargs, attention.around)
+        replaced["context_refiner"] = [partial(attention.aside, layer) for layer in network.context_refiner]
     unrotated = View(network, rope_embedder=lambda ids: ids.unsqueeze(1))
 
     def embed_all(picture: Tensor, *texts: Any, **options: Any) -> Any:
@@ -56,7 +63,7 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         )
         return embeds, (*others, torch.cat((own, image[:, layout.tokens :]), dim=1)), offset
 
-    replaced: dict[str, Any] = {"embed_all": embed_all}
+    replaced["embed_all"] = embed_all
     if apart(call):
         coarse = layout.coarse.shape[1]
         padding = -layout.tokens % (network.pad_tokens_multiple or 1)
@@ -65,3 +72,30 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         replaced["final_layer"] = sliced(network.final_layer, coarse, padding)
     args = (x, timesteps(args[1], call), *args[2:])
     return through_strip(executor, View(network, **replaced), args, kwargs, call)
+
+
+class Padded(Focus):
+    """The attention of a focus step whose sequence ends with the picture, padded to a whole multiple.
+
+    Padding is seen as the whole picture has it, and as it was when all tokens were queried.
+    """
+
+    def __init__(self, call: MixedCall, multiple: int):
+        super().__init__(call)
+        self.image += -self.image % multiple
+        self.tokens += -self.tokens % multiple
+        if call.layout.whole:
+            self.index = torch.arange(self.tokens, device=self.index.device).expand(len(self.index), -1)
+        self._aside = False
+
+    def aside(self, layer: Callable, *args: Any, **kwargs: Any) -> Any:
+        """What a layer makes of the text alone."""
+        self._aside = True
+        try:
+            return layer(*args, **kwargs)
+        finally:
+            self._aside = False
+
+    def _joins(self, length: int, options: dict[str, Any]) -> bool:
+        self.text = length - self.image
+        return not self._aside

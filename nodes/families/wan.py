@@ -1,7 +1,7 @@
 """Wan 2.1 and 2.2: timesteps along the sequence, rotations made by the network's `rope_encode`.
 
-Coarse tokens have their own clock. The text is seen by cross-attention, which no override can tell from the
-picture's own, so that all tokens lie in one frame.
+Coarse tokens have their own clock. The text is seen by cross-attention. Where a step mixes, all tokens lie in
+one frame.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from .. import compat
-from ..mixing import Conditions, MixedCall
+from ..mixing import Conditions, MixedCall, with_options
+from .focus import Focus
 from .strip import View, single_frame, takes, through_strip
 
 CONDITIONS = frozenset({"clip_fea"})
@@ -38,6 +39,8 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
     `call.output`."""
     network, layout = executor.class_obj, call.layout
+    if call.key_values is not None:
+        args, kwargs = with_options(args, kwargs, FirstOfBlock(call).around)
     given = compat.bound(FORWARD, args, kwargs)
     options = given["transformer_options"]
     unrotated = View(network, rope_embedder=lambda ids: ids.unsqueeze(1))
@@ -52,6 +55,16 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     view = View(network, rope_embedder=lambda _: network.rope_embedder(ids))
     positional = tuple(given.pop(name, None) for name in FORWARD.split())
     return through_strip(executor, view, positional, given, call)
+
+
+class FirstOfBlock(Focus):
+    """The attention of a focus step where a block attends to the text apart: its first is the image's own."""
+
+    _block: int | None = None
+
+    def _joins(self, length: int, options: dict[str, Any]) -> bool:
+        last, self._block = self._block, options["block_index"]
+        return self._block != last
 
 
 def timesteps(fine: Tensor, call: MixedCall) -> Tensor:

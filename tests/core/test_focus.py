@@ -129,10 +129,10 @@ def test_a_run_that_only_focuses_is_not_off_and_dense_without_a_denoiser_for_it(
     plan = make_plan(parse("focus 50%, full"), flow_sigmas(8), CANVAS)
     assert not plan.plain and not plan.schedule.off and plan.focus_shares == (0.5, 1.0)
     assert plan.dense().passes[0].levels == (0,) * 8 and plan.dense().plain
-    both = make_plan(parse("mixed 50%, focus 50%, full"), flow_sigmas(9), CANVAS).without_focus()
-    assert (
-        both.mixed_shares == (0.5,) and not both.focus_shares and both.passes[0].levels == (1,) * 3 + (0,) * 6
-    )
+    both = make_plan(parse("mixed 50%, focus 50%, full"), flow_sigmas(9), CANVAS)
+    assert both.parts == ("mixed", "focus") and plan.parts == ("focus",) and both.dense().parts == ()
+    assert both.without_focus().parts == ("mixed",)
+    assert both.without_focus().passes[0].levels == (1,) * 3 + (0,) * 6
     with pytest.raises(ValueError, match="has focus steps, but function has no method 'focus'"):
         sample(lambda x, sigma: x, NOISE, plan)
 
@@ -164,7 +164,7 @@ def test_focus_behind_automatic_levels_begins_with_all_tokens(denoise):
     trace = Trace(2, canvas, 2, plan)
     sample(denoise, hashed_noise(1, (2, 16, 16, 16)), plan, trace=trace)
     tokens = [e.tokens for e in trace.evaluations]
-    assert plan.open and plan.without_focus().open and trace.evaluations[0].level == 2
+    assert plan.open and plan.dense().open and trace.evaluations[0].level == 2
     assert tokens[4:] == list(plan.passes[0].tokens(canvas))[4:] and tokens[4] == tokens[8] == 64
     assert len({4, 16, 64} | {canvas.mixed_tokens(0, share) for share in plan.focus_shares}) <= MAX_LENGTHS
 

@@ -23,7 +23,7 @@ def conditions(model, batch):
     text, extra = model.positive[0]
     made = base.extra_conds(noise=x, device="cpu", cross_attn=text, **extra)
     out = {name: cond.process_cond(batch_size=batch, area=None).cond for name, cond in made.items()}
-    return out | {"c_crossattn": text.expand(batch, -1, -1)}
+    return {"c_crossattn": text.expand(batch, -1, -1)} | out
 
 
 def tokens_by_hand(x, last, mask, sigma, native):

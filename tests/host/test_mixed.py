@@ -328,17 +328,3 @@ def test_areas_run_mixed_steps_at_full_resolution(apply, caplog):
             apply(model.patcher, "mixed 50%, full"), model, steps=4, positive=[*model.positive, *area]
         )
     assert torch.isfinite(out).all() and "areas are bound to the whole grid" in caplog.text
-
-
-def test_focus_steps_run_at_full_resolution_beside_mixed_ones(apply, caplog):
-    model = tiny.build("flux")
-    traces = []
-    with caplog.at_level(logging.WARNING):
-        ours = tiny.sample(
-            apply(model.patcher, "1/2 x2, mixed 50% x1, focus 50% x2, full x1", traces=traces), model, steps=6
-        )
-    assert torch.equal(
-        ours, tiny.sample(apply(model.patcher, "1/2 x2, mixed 50% x1, full x3"), model, steps=6)
-    )
-    assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 0, 0, 0]
-    assert "takes focus steps at full resolution" in caplog.text
