@@ -27,11 +27,8 @@ FAMILIES = (
     "lumina2",
     "z_image",
 )
-EDITS = (
-    "flux_kontext",
-    "krea2_edit",
-    "qwen_edit",
-)  # a coarse look halves their reference, coarse tokens thin it
+# a coarse look sees the mean of their reference's blocks, coarse tokens one token of each
+EDITS = ("flux_kontext", "krea2_edit", "qwen_edit")
 BY_HAND = ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video", "wan", "lumina2", "z_image")
 FROM = dict.fromkeys(  # the first host here that gives them positions as their adapters need them
     ("hunyuan_video", "hunyuan_image", "hunyuan_video15", "lumina2", "z_image"), (0, 18)
