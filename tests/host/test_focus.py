@@ -9,8 +9,10 @@ import pytest
 import tiny
 import torch
 from focus_reference import KeptByHand
+from meta_models import FUSED
 from test_lifecycle import state_of
 from test_mixed import FAMILIES, PADDED, WITHOUT, model_of, random_canvas
+from torch.utils.flop_counter import FlopCounterMode
 
 SIGMA = 0.6
 SIZE = (14, 22)  # 7 x 11 tokens: no whole number of blocks, and padding where the host pads
@@ -320,3 +322,23 @@ def test_what_does_not_fit_into_the_memory_is_taken_at_full_resolution(apply, ca
             short
         )
         assert [e.fine is not None for e in traces[0].evaluations] == [False] * 2 + [True] + [False] * 3
+
+
+@pytest.mark.parametrize("family", ["flux", "qwen_image", "wan", "hunyuan_video", "z_image"])
+def test_the_cost_is_what_the_host_spends(apply, family):
+    """In what a focus step costs less than one that queries all tokens. FLUX's first and last layer, small in
+    a large model, see the whole canvas in both."""
+    model, traces, counted = model_of(family), [], []
+
+    def evaluate(denoise, x, sigmas, extra_args, **_):
+        for sigma in sigmas[:2]:
+            with FlopCounterMode(display=False, custom_mapping=FUSED) as counter:
+                denoise(x, sigma.expand(x.shape[0]), **extra_args)
+            counted.append(counter.get_total_flops())
+        return x
+
+    patched = apply(model.patcher, "focus 50% x2, full x1", traces=traces)
+    sampler, sigmas = comfy.samplers.KSAMPLER(evaluate), torch.tensor([0.9, 0.6, 0.3, 0.0])
+    tiny.sample(patched, model, sampler=sampler, sigmas=sigmas)
+    told = [e.flops for e in traces[0].evaluations]
+    assert told[0] - told[1] == pytest.approx(counted[0] - counted[1], rel=0.06 if family == "flux" else 0.01)
