@@ -3,9 +3,8 @@
 OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
 level of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and adds the
 detail prior; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed and focus looks to the model's
-family. The
-sampler, the guider, masks, areas, percents, hooks, context windows, previews and caches of the host all see
-the canvas; only what is inside APPLY_MODEL sees the level.
+family. The sampler, the guider, masks, areas, percents, hooks, context windows, previews and caches of the
+host all see the canvas; only what is inside APPLY_MODEL sees the level.
 """
 
 from __future__ import annotations

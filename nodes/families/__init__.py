@@ -1,11 +1,11 @@
-"""Mixed sequences, one adapter file per model family.
+"""Mixed and focus steps, one adapter file per model family.
 
 An adapter is a module with two functions: `misfit(network)` says why this host's network is not what the
 adapter was written for, or None; `evaluate(executor, args, kwargs, call)` stands for the network's own call,
 as a DIFFUSION_MODEL wrapper does, and leaves the coarse tokens' output in `call.output`. NATIVE tells whether
 it can give coarse tokens a clock of their own, CONDITIONS which arguments of the network it knows beside the
 text. Adapters work through the host's own forward, with its patches; they copy nothing of it. Families
-without one see mixed steps at full resolution.
+without one see mixed and focus steps at full resolution.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Families whose attention joins text and image and whose positions go through one `pe_embedder`.
 
 Their sequences are strips (strip.py) with phase-aligned attention (alignment.py), or that of a focus step
-(focus.py). All tokens share one clock.
-Where a `post_input` patch of another pack moves image tokens, a mixed step puts them back in their places.
+(focus.py). All tokens share one clock. Where a `post_input` patch of another pack moves image tokens, a mixed
+step puts them back in their places.
 """
 
 from __future__ import annotations
