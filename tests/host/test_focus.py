@@ -105,9 +105,10 @@ def test_of_a_canvas_that_has_changed_the_queried_see_the_others_as_they_were(lo
         torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_demo_model_focuses_as_its_own_code_does(looks):
+@pytest.fixture(scope="module")
+def demo():
+    """The demo model on the host with one prompt, and its own code with it."""
     import comfy.sd
-    from fresco_pack.fresco_core import Canvas, KeyValues, focus_look
     from fresco_pack.fresco_core.demo.subjects import PromptedDenoiser
     from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
 
@@ -117,9 +118,16 @@ def test_the_demo_model_focuses_as_its_own_code_does(looks):
     latent = {"samples": torch.zeros(2, 16, 24, 24)}
     model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
     model.negative = model.positive
+    return model, PromptedDenoiser(demo.transformer, context, pooled)
+
+
+def test_the_demo_model_focuses_as_its_own_code_does(looks, demo):
+    from fresco_pack.fresco_core import Canvas, KeyValues, focus_look
+
+    model, denoise = demo
     layouts = [focus_layout(model, share, seed) for share, seed in ((1.0, 0), (0.5, 1), (0.2, 2))]
     canvases = [random_canvas(model, seed) for seed in range(3)]
-    denoise, memory = PromptedDenoiser(demo.transformer, context, pooled), KeyValues()
+    memory = KeyValues()
     expected, sigma = torch.zeros(2, 16, 24, 24), torch.full((2,), SIGMA)
     for ours, x, layout in zip(looks(model, list(zip(canvases, layouts))), canvases, layouts):
         expected = focus_look(denoise, x, sigma, layout, Canvas(24, 24), memory, expected)
@@ -342,3 +350,17 @@ def test_the_cost_is_what_the_host_spends(apply, family):
     tiny.sample(patched, model, sampler=sampler, sigmas=sigmas)
     told = [e.flops for e in traces[0].evaluations]
     assert told[0] - told[1] == pytest.approx(counted[0] - counted[1], rel=0.06 if family == "flux" else 0.01)
+
+
+def test_a_whole_run_of_the_demo_model_is_that_of_the_core(apply, demo):
+    from fresco_pack.fresco_core import Canvas, flow_sigmas, make_plan, parse
+    from fresco_pack.fresco_core.sampling import sample
+
+    model, denoise = demo
+    sigmas, noise = flow_sigmas(20), random_canvas(model)
+    plan = make_plan(parse(TWO_PASS), sigmas, Canvas(24, 24))
+    expected = sample(denoise, noise, plan, prior="zero")
+    ours = tiny.sample(
+        apply(model.patcher, TWO_PASS), model, sigmas=torch.tensor(sigmas), noise=noise, sampler="euler"
+    )
+    torch.testing.assert_close(model.model.process_latent_in(ours), expected, atol=2e-3, rtol=1e-3)
