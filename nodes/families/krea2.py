@@ -27,4 +27,6 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     network, given = executor.class_obj, compat.bound(FORWARD, args, kwargs)
     used = given.get("ref_latents_method", network.default_ref_method) is not None
     grids = reference_grids(given["ref_latents"] if used else (), compat.patch_of(network))
-    return evaluate_joint(executor, args, kwargs, call, references=grids)
+    attention = network.blocks[0].attn
+    shared = attention.heads // attention.kvheads
+    return evaluate_joint(executor, args, kwargs, call, references=grids, shared=shared)

@@ -213,7 +213,9 @@ def memories(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("family", ["flux", "flux_kontext", "wan", "hunyuan_video", "z_image"])
+@pytest.mark.parametrize(
+    "family", ["flux", "flux_kontext", "wan", "hunyuan_video", "z_image", "lumina2", "krea2"]
+)
 def test_a_run_counts_its_tokens_and_keeps_what_was_told(apply, family, memories):
     from fresco_pack.nodes.architecture import architecture_of
 
