@@ -25,6 +25,9 @@ ADAPTERS: dict[str, ModuleType] = {
     "comfy.ldm.wan.model.WanModel": wan,
 }
 
+ATTENTIVE = (chroma, flux, hunyuan_video, krea2, qwen_image)
+"""Families whose last block joins the prompt and, behind it, the picture: see watching.py."""
+
 
 def adapter_of(network: Any) -> tuple[ModuleType | None, str | None]:
     """The adapter of a network, or None and the reason why there is none."""
