@@ -14,6 +14,7 @@ from ..fresco_core.layout import Layout
 from ..fresco_core.mixed import blockwise
 from ..fresco_core.transform import merge
 from . import compat
+from .watching import Watch
 
 MIXED = "fresco_mixed"
 Conditions = Mapping[str, list[Any]]
@@ -27,7 +28,8 @@ class MixedCall:
     adapter: the family's module. layout: for the call's whole batch. state (B, C, ..., h, w): what coarse
     tokens are read from. timestep (B,): that of coarse tokens, in the network's unit. native: whether it may
     differ from the fine tokens'. key_values: of a focus call, whose layout has level 0 and no coarse tokens.
-    output: the network's output at coarse tokens, in state's shape.
+    watch: who wants to know what the prompt pays attention to. output: the network's output at coarse tokens,
+    in state's shape.
     """
 
     adapter: Any
@@ -36,6 +38,7 @@ class MixedCall:
     timestep: Tensor
     native: bool
     key_values: KeyValues | None = None
+    watch: Watch | None = None
     output: Tensor | None = None
 
 
@@ -54,6 +57,7 @@ def mixed_prediction(
         sampling.calculate_input(state_sigma, state),
         sampling.timestep(state_sigma).float(),
         run.clock == "native",
+        watch=run.watch,
     )
     concat = run.whole(conds.pop("c_concat", None), x)
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)

@@ -45,19 +45,21 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a plan is worked out for: canvas, falling sigmas, and (image tokens, FLOPs) of some steps, where
-    the model is known.
+    """What a plan is worked out for: canvas, falling sigmas, and what some steps cost (see `step_flops`),
+    where the model is known.
 
-    `assumed` names what had to be guessed because the node has not run with a model and a latent.
+    `assumed` names what had to be guessed because the node has not run with a model and a latent. parts:
+    whether the model takes mixed and focus steps; else they are drawn at full resolution.
     """
 
     canvas: Canvas
     sigmas: tuple[float, ...]
     parameterisation: Parameterisation
     sigma_max: float | None
-    flops: tuple[tuple[int, int], ...] | None
+    flops: tuple[tuple[int, int, int], ...] | None
     model: str | None
     assumed: tuple[str, ...]
+    parts: bool = True
 
 
 def known_setting(
@@ -66,6 +68,7 @@ def known_setting(
     parameterisation: Parameterisation,
     sigma_max: float,
     architecture: Architecture | None,
+    parts: bool = True,
 ) -> dict:
     """What a run of the node knows, for its ui output: the browser sends it back with every request."""
     return {
@@ -76,25 +79,29 @@ def known_setting(
         "sigma_max": sigma_max,
         "model": None if architecture is None else architecture.name,
         "flops": None if architecture is None else step_flops(architecture, canvas),
+        "parts": parts,
     }
 
 
 def step_flops(architecture: Architecture, canvas: Canvas) -> list[list[int]]:
-    """[image tokens, FLOPs] of steps with all of a canvas's tokens, half and a quarter of them."""
-    full = canvas.tokens(0)
-    return [[n, architecture.step_flops(n)] for n in sorted({full, -(-full // 2), -(-full // 4)})]
+    """[image tokens, FLOPs, FLOPs for each token that is only seen] of steps with all of a canvas's tokens,
+    half and a quarter of them."""
+    full, cost = canvas.tokens(0), architecture.step_flops
+    counts = sorted({full, -(-full // 2), -(-full // 4)})
+    return [[n, cost(n), cost(n, kept_tokens=1) - cost(n)] for n in counts]
 
 
-def flops_at(points: tuple[tuple[int, int], ...], tokens: int) -> int:
-    """FLOPs of a step with `tokens` image tokens, given those of some others.
+def flops_at(points: tuple[tuple[int, int, int], ...], tokens: int, kept: int = 0) -> int:
+    """FLOPs of a step with `tokens` image tokens, and `kept` ones that are only seen, given those of some
+    others.
 
     Projections cost in proportion to the tokens and attention to their square, so that the parabola through
     three points is exact but for padding (Lagrange's form, in whole numbers).
     """
     total = Fraction(0)
-    for n, flops in points:
-        weights = (Fraction(tokens - m, n - m) for m, _ in points if m != n)
-        total += flops * math.prod(weights, start=Fraction(1))
+    for n, flops, seen in points:
+        weights = (Fraction(tokens - m, n - m) for m, *_ in points if m != n)
+        total += (flops + kept * seen) * math.prod(weights, start=Fraction(1))
     return max(round(total), 0)
 
 
@@ -151,6 +158,7 @@ def _edited(schedule: Schedule, setting: Setting, edit: Any) -> Schedule:
 
 def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
     share = setting.parameterisation.share
+    done = plan if setting.parts else plan.dense()
     steps = [
         {
             "pass": index,
@@ -159,11 +167,12 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
             "sigma": round(share(p.sigmas[step]), 4),
             "tokens": tokens,
         }
-        for index, p in enumerate(plan.passes)
+        for index, p in enumerate(done.passes)
         for step, (level, tokens) in enumerate(zip(p.levels, p.tokens(plan.canvas)))
     ]
     tokens = [step["tokens"] for step in steps]
-    flops = None if setting.flops is None else [flops_at(setting.flops, n) for n in tokens]
+    kept = [n for p in done.passes for n in p.kept_tokens(plan.canvas)]
+    flops = None if setting.flops is None else [flops_at(setting.flops, *n) for n in zip(tokens, kept)]
     full = plan.canvas.tokens(0) if setting.flops is None else flops_at(setting.flops, plan.canvas.tokens(0))
     spent = sum(tokens if flops is None else flops)
     return {
@@ -200,7 +209,7 @@ def _setting(request: dict, steps: int) -> Setting:
         model = MODELS[ASSUMED_MODEL]
         width, height = _numbers(request, "size", 2, 16, 65536, [1024, 1024])
         canvas = model.canvas(int(width), int(height))
-        flops = tuple((n, f) for n, f in step_flops(model.architecture, canvas))
+        flops = tuple((n, f, seen) for n, f, seen in step_flops(model.architecture, canvas))
         assumed = ("model", "sigmas") if "size" in request else ("model", "size", "sigmas")
         return Setting(canvas, tuple(flow_sigmas(steps)), FLOW, None, flops, ASSUMED_MODEL, assumed)
     if not isinstance(known, dict):
@@ -212,18 +221,19 @@ def _setting(request: dict, steps: int) -> Setting:
     sigma_max = float(_number(known, "sigma_max", 0.0, math.inf))
     flops = None
     if known.get("flops") is not None:
-        pairs = known["flops"] if isinstance(known["flops"], list) else []
-        if not 1 <= len(pairs) <= 3:
-            raise RequestError(f"flops: found {known['flops']!r:.40}; expected one to three pairs of numbers")
-        points = [_numbers({"flops": pair}, "flops", 2, 1, 1e30) for pair in pairs]
-        flops = tuple((int(n), int(f)) for n, f in points)
-        if len({n for n, _ in flops}) != len(flops):
+        found = known["flops"] if isinstance(known["flops"], list) else []
+        if not 1 <= len(found) <= 3:
+            raise RequestError(f"flops: found {known['flops']!r:.40}; expected one to three lists of numbers")
+        points = [_numbers({"flops": item}, "flops", 3, 0, 1e30) for item in found]
+        flops = tuple((int(n), int(f), int(seen)) for n, f, seen in points)
+        if len({n for n, *_ in flops}) != len(flops):
             raise RequestError("flops: found a number of tokens twice; expected it once")
     name = None if known.get("model") is None else _text(known, "model", "")
+    parts = known.get("parts") is not False
     if len(grid) == steps + 1:
-        return Setting(canvas, tuple(grid), KINDS[kind], sigma_max, flops, name, ())
+        return Setting(canvas, tuple(grid), KINDS[kind], sigma_max, flops, name, (), parts)
     even = [s * (sigma_max if kind == "exploding" else 1.0) for s in flow_sigmas(steps)]
-    return Setting(canvas, tuple(even), KINDS[kind], sigma_max, flops, name, ("sigmas",))
+    return Setting(canvas, tuple(even), KINDS[kind], sigma_max, flops, name, ("sigmas",), parts)
 
 
 def _text(fields: dict, name: str, default: str) -> str:

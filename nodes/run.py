@@ -42,8 +42,9 @@ from ..fresco_core.transform import (
 )
 from . import compat
 from .architecture import with_text_of
-from .families import adapter_of
+from .families import ATTENTIVE, adapter_of
 from .focus import FocusMemory, Kept, too_much
+from .watching import Watch, watch_of
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Run:
     promoter: Promoter | None = None
     focus: Promoter | None = None
     layout: Layout | None = None
+    watch: Watch | None = None
     memory: FocusMemory = field(default_factory=FocusMemory)
     margin: Margin = field(init=False)
     tracker: ConvergenceTracker = field(init=False)
@@ -190,6 +192,7 @@ class Run:
             self.layout = None
         else:
             self.layout = promoter.layout(mix, self.trace.batch, sigma.device)
+        self.watch = None if self.promoter is None else watch_of(self.promotion, self.trace.canvas, level)
         if level or self.layout is None:
             self.memory.clear()
         else:
@@ -206,7 +209,7 @@ class Run:
         if self.settings.traces is not None or self._promoters or self.settings.live:
             convergence = self.tracker.update(prediction)
         for promoter in self._promoters:
-            promoter.observe(prediction, convergence)
+            promoter.observe(prediction, convergence, None if self.watch is None else self.watch.shares)
         if self.plan is not None and self.plan.passes[self.pass_index].tolerance is not None:
             self.settling.observe(self.unpacked(prediction), self.level)
         self.trace.add(self.pass_index, sigma, self.level, convergence, self.layout, *self.spent)
@@ -331,7 +334,7 @@ class Run:
         """End of the run, on every way out."""
         self.controls.clear()
         self.prediction = self.kept_mask = self.latent = None
-        self.promoter = self.focus = self.layout = None
+        self.promoter = self.focus = self.layout = self.watch = None
         self.memory.clear()
         self.margin = Margin()
         self.tracker.reset()
@@ -345,7 +348,10 @@ class Run:
         """Why this run cannot take the plan's mixed and focus steps, which its model's adapter could; None if
         it can."""
         if plan.mixed_shares and "attention" in self.promotion.orders:
-            return "no adapter tells where attention goes; use another promotion order"
+            if self.adapter not in ATTENTIVE:
+                return "this family does not tell where attention goes; use another promotion order"
+            if any("ref_latents" in c.get("model_conds", {}) for group in conds.values() for c in group):
+                return "where attention goes is not told beside references; use another promotion order"
         if self.kept_mask is not None:
             return "what inpainting keeps is bound to the whole grid"
         return compat.unmixable(conds, model_options, self.adapter.CONDITIONS)

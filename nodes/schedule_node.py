@@ -12,6 +12,7 @@ from ..fresco_core import Schedule, ScheduleError, flow_sigmas, make_plan, prese
 from ..fresco_core.cost import MODELS
 from . import compat
 from .architecture import architecture_of, trained_canvas
+from .families import adapter_of
 from .plan_preview import known_setting
 from .run import describe_plan
 from .schedule_source import FROM_NUMBERS, FROM_TEXT, LEVELS, build
@@ -148,6 +149,7 @@ def describe(
     A schedule that does not fit this node's steps is described as such; the sampler may have others.
     """
     shape = (1, 16, 128, 128) if latent is None else tuple(latent["samples"].shape)
+    notes = ""
     try:
         if model is None:
             assumed_model = MODELS["flux.1-dev"]
@@ -164,14 +166,17 @@ def describe(
             parameterisation = compat.parameterisation_of(sampling)
             assert parameterisation is not None
             plan = make_plan(schedule, sigmas.tolist(), canvas, parameterisation, float(sampling.sigma_max))
+            reason = adapter_of(model.model.diffusion_model)[1] if plan.parts else None
+            if reason is not None:
+                notes = f"\n({' and '.join(plan.parts)} steps at full resolution: {reason})"
+                plan = plan.dense()
     except ScheduleError as error:
         return f"for the {steps} steps of this node: {error}"
     missing = [name for name, value in (("model", model), ("latent", latent)) if value is None]
-    assumed = ""
     if missing:
         of = "FLUX.1-dev, " if model is None else ""
-        assumed = f"\n({of}a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
-    return describe_plan(plan, architecture, baseline_steps) + assumed
+        notes += f"\n({of}a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
+    return describe_plan(plan, architecture, baseline_steps) + notes
 
 
 def setting_of(sigmas: list[float], model: Any, shape: tuple[int, ...]) -> dict | None:
@@ -187,4 +192,5 @@ def setting_of(sigmas: list[float], model: Any, shape: tuple[int, ...]) -> dict 
         parameterisation,
         float(sampling.sigma_max),
         architecture_of(model.model),
+        adapter_of(model.model.diffusion_model)[1] is None,
     )

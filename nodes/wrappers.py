@@ -1,11 +1,10 @@
 """How a run goes through Fresco: six wrappers of the host's sampling, outermost first.
 
 OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
-level of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and adds the
-detail prior; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed and focus looks to the model's
-family. The
-sampler, the guider, masks, areas, percents, hooks, context windows, previews and caches of the host all see
-the canvas; only what is inside APPLY_MODEL sees the level.
+level of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level, adds the
+detail prior and watches where attention goes; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed and
+focus looks to the model's family. The sampler, the guider, masks, areas, percents, hooks, context windows,
+previews and caches of the host all see the canvas; only what is inside APPLY_MODEL sees the level.
 """
 
 from __future__ import annotations
@@ -154,14 +153,19 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """At a coarse level: ControlNets see the level, and every prediction gets the detail prior."""
+    """Dense evaluations are watched, if wanted. At a coarse level: ControlNets see the level, and every
+    prediction gets the detail prior."""
     given = compat.bound("model conds x_in timestep model_options", args, kwargs)
     run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
-    if run is None or run.level == 0:
+    if run is None or (run.level == 0 and run.watch is None):
         return executor(*args, **kwargs)
     model, conds, x, timestep, options = (
         given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options")
     )
+    if run.watch is not None and run.layout is None:
+        options = {**options, "transformer_options": run.watch.over(options["transformer_options"])}
+    if run.level == 0:
+        return executor(model, conds, x, timestep, options, **given)
     predictions = executor(model, with_level_controls(run, conds), x, timestep, options, **given)
     return [
         prediction if cond is None else run.with_detail(prediction, x, timestep)

@@ -1,4 +1,4 @@
-"""Mixed sequences, one adapter file per model family.
+"""Mixed and focus steps, one adapter file per model family.
 
 An adapter is a module with three functions: `misfit(network)` says why this host's network is not what the
 adapter was written for, or None; `one_clock(network, conditions)` why coarse tokens share the clock of fine
@@ -6,7 +6,8 @@ ones in a run whose conditioning gives the network these arguments, or None wher
 `evaluate(executor, args, kwargs, call)` stands for the network's own call, as a DIFFUSION_MODEL wrapper does,
 and leaves the coarse tokens' output in `call.output`. CONDITIONS tells which arguments of the network it
 knows beside the text. Adapters work through the host's own forward, with its patches; they copy nothing of
-it. Families without one see mixed steps at full resolution.
+it. Families without one see mixed and focus steps at full
+resolution.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ ADAPTERS: dict[str, ModuleType] = {
     "comfy.ldm.qwen_image.model.QwenImageTransformer2DModel": qwen_image,
     "comfy.ldm.wan.model.WanModel": wan,
 }
+
+ATTENTIVE = (chroma, flux, hunyuan_video, krea2, qwen_image)
+"""Families whose last block joins the prompt and, behind it, the picture: see watching.py."""
 
 
 def adapter_of(network: Any) -> tuple[ModuleType | None, str | None]:

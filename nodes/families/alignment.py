@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...fresco_core.layout import Layout
+from ..watching import Watch
 
 Grid = tuple[int, int, int]
 """Frames, rows and columns of tokens."""
@@ -22,8 +23,9 @@ Grid = tuple[int, int, int]
 class Alignment:
     """The two frames of one call of a network whose sequence is text, fine, coarse and reference tokens."""
 
-    def __init__(self, layout: Layout, references: Sequence[Grid] = ()):
+    def __init__(self, layout: Layout, references: Sequence[Grid] = (), watch: Watch | None = None):
         self.layout = layout
+        self.watch = watch
         self.references = references
         self.text = 0
         self.coarse_last = False  # behind the references, where a block's coarse tokens must be its last
@@ -97,6 +99,8 @@ class Alignment:
         ) -> Tensor:
             turn, near, layout = self._turn, self._near, self.layout
             fine, coarse = layout.fine.shape[1], layout.coarse.shape[1]
+            if self.watch is not None:
+                self.watch.read(q, k, kwargs.get("transformer_options") or {}, layout)
             mask = args[0] if args else kwargs.get("mask")
             if turn is None or near is None or mask is not None or not coarse or q.shape[2] != turn.shape[2]:
                 return plain(func, q, k, v, heads, *args, **kwargs)

@@ -35,6 +35,8 @@ def misfit(network: Any) -> str | None:
         return "the host's FLUX forward takes other arguments than this version of Fresco knows"
     if not len(network.double_blocks) or not len(network.single_blocks):
         return "this FLUX model lacks double or single blocks"
+    if getattr(network.params, "default_ref_method", "") == "index_timestep_zero":
+        return "this FLUX model has its references at timestep zero, in places counted on the whole grid"
     wanted = {
         network.double_blocks[0]: {"img", "txt", "vec", "pe", "modulation_dims_img", "modulation_dims_txt"},
         network.single_blocks[0]: {"x", "vec", "pe", "modulation_dims"},

@@ -15,9 +15,12 @@ from ..mixing import MixedCall
 from .alignment import Alignment, Grid
 
 
-def attention_of(call: MixedCall, references: Sequence[Grid] = ()) -> Alignment:
-    """The attention of one call of a network: of its focus step, or else of its mixed one."""
-    return Alignment(call.layout, references) if call.key_values is None else Focus(call, references)
+def attention_of(call: MixedCall, references: Sequence[Grid] = (), shared: int = 1) -> Alignment:
+    """The attention of one call of a network: of its focus step, or else of its mixed one. shared: how many
+    heads share keys and values."""
+    if call.key_values is None:
+        return Alignment(call.layout, references, call.watch)
+    return Focus(call, references, shared)
 
 
 class Focus(Alignment):
@@ -25,16 +28,17 @@ class Focus(Alignment):
 
     Attention over sequences of any other length is left alone. index (B, K): where the first K image tokens
     of the sequence belong among `tokens` kept ones. image: image tokens of the sequence; those beyond the
-    first K are seen by none.
+    first K are seen by none. shared: how many heads in a row share keys and values, which are kept once.
     """
 
-    def __init__(self, call: MixedCall, references: Sequence[Grid] = ()):
+    def __init__(self, call: MixedCall, references: Sequence[Grid] = (), shared: int = 1):
         super().__init__(call.layout, references)
         assert call.key_values is not None
         self.key_values = call.key_values
         self.index = call.layout.fine
         self.tokens = call.layout.mask[0].numel()
         self.image = call.layout.tokens
+        self.shared = shared
         self._length = 0
         self._blocks = 0
 
@@ -67,7 +71,7 @@ class Focus(Alignment):
 
     def _joined(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of the sequence with those of all image tokens in the place of the queried."""
-        keys, values = (x if x.ndim == 4 else x.unsqueeze(1) for x in (k, v))
+        keys, values = (x[:, :: self.shared] if x.ndim == 4 else x.unsqueeze(1) for x in (k, v))
         begin = self.text
         end, rest = begin + self.index.shape[1], begin + self.image
         queried = keys[:, :, begin:end], values[:, :, begin:end]
@@ -77,5 +81,7 @@ class Focus(Alignment):
             return k, v
         both = zip((keys, values), image)
         joined = (torch.cat((x[:, :, :begin], part, x[:, :, rest:]), dim=2) for x, part in both)
-        keys, values = (x if k.ndim == 4 else x.squeeze(1) for x in joined)
+        keys, values = (
+            x.repeat_interleave(self.shared, dim=1) if k.ndim == 4 else x.squeeze(1) for x in joined
+        )
         return keys, values

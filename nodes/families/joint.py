@@ -38,11 +38,12 @@ def evaluate_joint(
     two_clocks: TwoClocks,
     frame: Frame = in_raster,
     references: Sequence[Grid] = (),
+    shared: int = 1,
 ) -> Tensor:
-    """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
-    `call.output`."""
+    """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to `call.output`.
+    shared: how many heads share keys and values."""
     network, layout = executor.class_obj, call.layout
-    alignment = attention_of(call, references)
+    alignment = attention_of(call, references, shared)
 
     def embed(ids: Tensor) -> Tensor:
         start = ids.shape[1] - layout.tokens - alignment.reference_tokens

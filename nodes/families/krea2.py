@@ -46,4 +46,6 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         "last": tokenwise(network.last, coarse),
     }
     two_clocks = TwoClocks(replaced, ends=("first", "last"))
-    return evaluate_joint(executor, args, kwargs, call, two_clocks, references=grids)
+    attention = network.blocks[0].attn
+    shared = attention.heads // attention.kvheads
+    return evaluate_joint(executor, args, kwargs, call, two_clocks, references=grids, shared=shared)

@@ -43,7 +43,7 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     network, layout, x = executor.class_obj, call.layout, args[0]
     replaced: dict[str, Any] = {}
     if call.key_values is not None:
-        attention = Padded(call, getattr(network, "pad_tokens_multiple", None) or 1)
+        attention = Padded(call, network)
         args, kwargs = with_options(args, kwargs, attention.around)
         replaced["context_refiner"] = [partial(attention.aside, layer) for layer in network.context_refiner]
     unrotated = View(network, rope_embedder=lambda ids: ids.unsqueeze(1))
@@ -80,8 +80,9 @@ class Padded(Focus):
     Padding is seen as the whole picture has it, and as it was when all tokens were queried.
     """
 
-    def __init__(self, call: MixedCall, multiple: int):
-        super().__init__(call)
+    def __init__(self, call: MixedCall, network: Any):
+        super().__init__(call, shared=network.layers[0].attention.n_rep)
+        multiple = network.pad_tokens_multiple or 1
         self.image += -self.image % multiple
         self.tokens += -self.tokens % multiple
         if call.layout.whole:

@@ -9,8 +9,10 @@ import pytest
 import tiny
 import torch
 from focus_reference import KeptByHand
+from meta_models import FUSED
 from test_lifecycle import state_of
 from test_mixed import FAMILIES, PADDED, WITHOUT, model_of, random_canvas
+from torch.utils.flop_counter import FlopCounterMode
 
 SIGMA = 0.6
 SIZE = (14, 22)  # 7 x 11 tokens: no whole number of blocks, and padding where the host pads
@@ -103,9 +105,10 @@ def test_of_a_canvas_that_has_changed_the_queried_see_the_others_as_they_were(lo
         torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_demo_model_focuses_as_its_own_code_does(looks):
+@pytest.fixture(scope="module")
+def demo():
+    """The demo model on the host with one prompt, and its own code with it."""
     import comfy.sd
-    from fresco_pack.fresco_core import Canvas, KeyValues, focus_look
     from fresco_pack.fresco_core.demo.subjects import PromptedDenoiser
     from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
 
@@ -115,9 +118,16 @@ def test_the_demo_model_focuses_as_its_own_code_does(looks):
     latent = {"samples": torch.zeros(2, 16, 24, 24)}
     model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
     model.negative = model.positive
+    return model, PromptedDenoiser(demo.transformer, context, pooled)
+
+
+def test_the_demo_model_focuses_as_its_own_code_does(looks, demo):
+    from fresco_pack.fresco_core import Canvas, KeyValues, focus_look
+
+    model, denoise = demo
     layouts = [focus_layout(model, share, seed) for share, seed in ((1.0, 0), (0.5, 1), (0.2, 2))]
     canvases = [random_canvas(model, seed) for seed in range(3)]
-    denoise, memory = PromptedDenoiser(demo.transformer, context, pooled), KeyValues()
+    memory = KeyValues()
     expected, sigma = torch.zeros(2, 16, 24, 24), torch.full((2,), SIGMA)
     for ours, x, layout in zip(looks(model, list(zip(canvases, layouts))), canvases, layouts):
         expected = focus_look(denoise, x, sigma, layout, Canvas(24, 24), memory, expected)
@@ -203,7 +213,9 @@ def memories(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("family", ["flux", "flux_kontext", "wan", "hunyuan_video", "z_image"])
+@pytest.mark.parametrize(
+    "family", ["flux", "flux_kontext", "wan", "hunyuan_video", "z_image", "lumina2", "krea2"]
+)
 def test_a_run_counts_its_tokens_and_keeps_what_was_told(apply, family, memories):
     from fresco_pack.nodes.architecture import architecture_of
 
@@ -320,3 +332,37 @@ def test_what_does_not_fit_into_the_memory_is_taken_at_full_resolution(apply, ca
             short
         )
         assert [e.fine is not None for e in traces[0].evaluations] == [False] * 2 + [True] + [False] * 3
+
+
+@pytest.mark.parametrize("family", ["flux", "qwen_image", "wan", "hunyuan_video", "z_image"])
+def test_the_cost_is_what_the_host_spends(apply, family):
+    """In what a focus step costs less than one that queries all tokens. FLUX's first and last layer, small in
+    a large model, see the whole canvas in both."""
+    model, traces, counted = model_of(family), [], []
+
+    def evaluate(denoise, x, sigmas, extra_args, **_):
+        for sigma in sigmas[:2]:
+            with FlopCounterMode(display=False, custom_mapping=FUSED) as counter:
+                denoise(x, sigma.expand(x.shape[0]), **extra_args)
+            counted.append(counter.get_total_flops())
+        return x
+
+    patched = apply(model.patcher, "focus 50% x2, full x1", traces=traces)
+    sampler, sigmas = comfy.samplers.KSAMPLER(evaluate), torch.tensor([0.9, 0.6, 0.3, 0.0])
+    tiny.sample(patched, model, sampler=sampler, sigmas=sigmas)
+    told = [e.flops for e in traces[0].evaluations]
+    assert told[0] - told[1] == pytest.approx(counted[0] - counted[1], rel=0.06 if family == "flux" else 0.01)
+
+
+def test_a_whole_run_of_the_demo_model_is_that_of_the_core(apply, demo):
+    from fresco_pack.fresco_core import Canvas, flow_sigmas, make_plan, parse
+    from fresco_pack.fresco_core.sampling import sample
+
+    model, denoise = demo
+    sigmas, noise = flow_sigmas(20), random_canvas(model)
+    plan = make_plan(parse(TWO_PASS), sigmas, Canvas(24, 24))
+    expected = sample(denoise, noise, plan, prior="zero")
+    ours = tiny.sample(
+        apply(model.patcher, TWO_PASS), model, sigmas=torch.tensor(sigmas), noise=noise, sampler="euler"
+    )
+    torch.testing.assert_close(model.model.process_latent_in(ours), expected, atol=2e-3, rtol=1e-3)

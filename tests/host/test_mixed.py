@@ -293,6 +293,14 @@ def test_a_host_that_has_changed_is_met_with_full_steps(monkeypatch, family):
     assert adapter_of(network)[1] is None
 
 
+def test_references_at_timestep_zero_run_full_steps(monkeypatch):
+    from fresco_pack.nodes.families import adapter_of
+
+    network = model_of("flux2").model.diffusion_model
+    monkeypatch.setattr(network.params, "default_ref_method", "index_timestep_zero", raising=False)
+    assert "references at timestep zero" in adapter_of(network)[1]
+
+
 @pytest.mark.parametrize("family", [family for family, since in FROM.items() if since > HOST])
 def test_hosts_that_make_positions_otherwise_run_full_steps(apply, family, caplog):
     model = built(family)

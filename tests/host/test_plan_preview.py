@@ -103,9 +103,10 @@ def test_costs_between_the_known_ones_are_exact(name, share):
 
     model = MODELS[name]
     canvas = model.canvas(1024, 768)
-    points = tuple((n, f) for n, f in step_flops(model.architecture, canvas))
+    points = tuple(map(tuple, step_flops(model.architecture, canvas)))
     tokens = max(int(canvas.tokens(0) * share), 1)
     assert flops_at(points, tokens) == model.architecture.step_flops(tokens)
+    assert flops_at(points, tokens, 100) == model.architecture.step_flops(tokens, kept_tokens=100)
 
 
 def test_presets_are_drawn_by_name(ask):
@@ -163,3 +164,21 @@ def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
     assert f"{drawn['tokens']} image tokens instead of {drawn['full_tokens']}" in output.args[2]
     other = ask(known=output.ui["fresco_known"][0], steps=12)
     assert other["assumed"] == ["sigmas"] and len(other["steps"]) == 12
+
+
+@pytest.mark.parametrize("family", ["flux", "sdxl"])
+def test_mixed_and_focus_steps_are_drawn_and_told_as_the_model_takes_them(ask, family):
+    from fresco_pack.nodes.schedule_node import FrescoSchedule
+
+    model, text = tiny.build(family, size=(32, 32)), "1/2 x8, mixed 50% x4, focus 50% x4, full x4"
+    inputs = ("from text", text, "1/2", 0.6, 0.75, 20, "simple")
+    output = FrescoSchedule.execute(*inputs, model=model.patcher, latent=model.latent)
+    drawn, words = ask(text=text, known=output.ui["fresco_known"][0]), output.args[2]
+    full = drawn["full_tokens"] // 20
+    parted = [s["tokens"] < full for s in drawn["steps"]]
+    told = "(mixed and focus steps at full resolution: UNetModel takes no mixed sequences yet)" in words
+    if family == "flux":
+        assert parted == [True] * 12 + [False] + [True] * 3 + [False] * 4 and not told
+        assert f": {drawn['gain']:.2f}x less than 20 full steps; focus keeps" in words
+    else:
+        assert parted == [True] * 8 + [False] * 12 and told
