@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..fresco_core.focus import KeyValues
 from ..fresco_core.layout import Layout
-from ..fresco_core.mixed import blockwise
+from ..fresco_core.mixed import DEFAULT_FRAME, blockwise
 from ..fresco_core.transform import merge
 from . import compat
 from .watching import Watch
@@ -28,8 +28,8 @@ class MixedCall:
     adapter: the family's module. layout: for the call's whole batch. state (B, C, ..., h, w): what coarse
     tokens are read from. timestep (B,): that of coarse tokens, in the network's unit. native: whether it may
     differ from the fine tokens'. key_values: of a focus call, whose layout has level 0 and no coarse tokens.
-    watch: who wants to know what the prompt pays attention to. output: the network's output at coarse tokens,
-    in state's shape.
+    frame: of positions, one of `fresco_core.mixed.FRAMES`. watch: who wants to know what the prompt pays
+    attention to. output: the network's output at coarse tokens, in state's shape.
     """
 
     adapter: Any
@@ -38,6 +38,7 @@ class MixedCall:
     timestep: Tensor
     native: bool
     key_values: KeyValues | None = None
+    frame: str = DEFAULT_FRAME
     watch: Watch | None = None
     output: Tensor | None = None
 
@@ -57,6 +58,7 @@ def mixed_prediction(
         sampling.calculate_input(state_sigma, state),
         sampling.timestep(state_sigma).float(),
         run.clock == "native",
+        frame=run.frame,
         watch=run.watch,
     )
     concat = run.whole(conds.pop("c_concat", None), x)

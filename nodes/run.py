@@ -30,7 +30,7 @@ from ..fresco_core import (
     plain_plan,
 )
 from ..fresco_core.cost import Architecture, plan_cost
-from ..fresco_core.mixed import complete_coarse, level_state
+from ..fresco_core.mixed import DEFAULT_FRAME, complete_coarse, level_state
 from ..fresco_core.promotion import promotion_of
 from ..fresco_core.transform import (
     extend,
@@ -42,7 +42,7 @@ from ..fresco_core.transform import (
 )
 from . import compat
 from .architecture import with_text_of
-from .families import ATTENTIVE, adapter_of
+from .families import JOINT, adapter_of, clock_of, frame_of
 from .focus import FocusMemory, Kept, too_much
 from .watching import Watch, watch_of
 
@@ -57,9 +57,9 @@ class Settings:
     """What FrescoApply was asked for.
 
     traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
-    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. promotion
-    and clock are for mixed steps whose schedule names no other; clock None is `native` where the family can.
-    live: draw the convergence over the host's previews.
+    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. promotion,
+    clock and frame are for mixed steps whose schedule names no other; clock None is `native` where the family
+    can. live: draw the convergence over the host's previews.
     """
 
     schedule: Schedule
@@ -69,6 +69,7 @@ class Settings:
     baseline_steps: int = 0
     promotion: Promotion = Promotion()
     clock: str | None = None
+    frame: str = DEFAULT_FRAME
     live: bool = False
 
     @property
@@ -100,6 +101,7 @@ class Run:
     controls: dict[int, Any] = field(default_factory=dict)
     adapter: Any = None
     clock: str = "shared"
+    frame: str = DEFAULT_FRAME
     promoter: Promoter | None = None
     focus: Promoter | None = None
     layout: Layout | None = None
@@ -133,7 +135,10 @@ class Run:
                 plan = plan.without_focus()
             if plan.mixed_shares:
                 self.promoter = Promoter(self.promotion, plan.canvas, plan.mixed_shares)
-                self.clock = self._clock(conds)
+                named, asked = self.settings.schedule.named, self.settings
+                network, given = self.model.diffusion_model, compat.conditions_of(conds)
+                self.clock = clock_of(self.adapter, network, given, named("clock") or asked.clock)
+                self.frame = frame_of(self.adapter, named("frame") or asked.frame)
             if plan.focus_shares:
                 self.focus = Promoter(self.promotion, plan.canvas, plan.focus_shares, level=0)
         if plan.reason:
@@ -348,24 +353,13 @@ class Run:
         """Why this run cannot take the plan's mixed and focus steps, which its model's adapter could; None if
         it can."""
         if plan.mixed_shares and "attention" in self.promotion.orders:
-            if self.adapter not in ATTENTIVE:
+            if self.adapter not in JOINT:
                 return "this family does not tell where attention goes; use another promotion order"
             if any("ref_latents" in c.get("model_conds", {}) for group in conds.values() for c in group):
                 return "where attention goes is not told beside references; use another promotion order"
         if self.kept_mask is not None:
             return "what inpainting keeps is bound to the whole grid"
         return compat.unmixable(conds, model_options, self.adapter.CONDITIONS)
-
-    def _clock(self, conds: dict[str, list[dict]]) -> str:
-        """The clock of coarse tokens: the one asked for, `native` where none is, or `shared` where this run
-        has only that."""
-        asked = self.settings.schedule.named("clock") or self.settings.clock
-        if asked == "shared":
-            return asked
-        reason = self.adapter.one_clock(self.model.diffusion_model, compat.conditions_of(conds))
-        if reason is not None and asked is not None:
-            log.warning("Fresco runs mixed steps with the clock 'shared' instead of 'native': %s", reason)
-        return "native" if reason is None else "shared"
 
     def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
         """The level's state with what inpainting keeps as the model sees it: clean, in its family."""

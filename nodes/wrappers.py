@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..fresco_core import Canvas, Promotion, Schedule, Trace, check_finite
 from ..fresco_core.detail import check_prior
-from ..fresco_core.mixed import check_clock
+from ..fresco_core.mixed import DEFAULT_FRAME, check_clock, check_frame
 from . import compat
 from .architecture import architecture_of, call_flops, trained_canvas
 from .conditioning import at_level, with_level_controls
@@ -42,6 +42,7 @@ def apply_fresco(
     baseline_steps: int = 0,
     promotion: Promotion | None = None,
     clock: str | None = None,
+    frame: str = DEFAULT_FRAME,
     live: bool = False,
 ) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
@@ -54,6 +55,7 @@ def apply_fresco(
         baseline_steps,
         promotion or Promotion(),
         None if clock is None else check_clock(clock),
+        check_frame(frame),
         live,
     )
     patcher.model_options["transformer_options"][KEY] = settings

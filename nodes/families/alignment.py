@@ -1,8 +1,9 @@
-"""Phase-aligned attention of a mixed sequence, around the host's own attention.
+"""The attention of a mixed sequence, around the host's own, in one frame or phase-aligned in two.
 
-Fine and text queries attend to everything in the fine frame, coarse queries to one token of every block in
-the coarse frame. Queries and keys come rotated to the fine frame; rotations add up, so that those of the
-coarse frame are turned on. Where nothing is fine, all queries are in the coarse frame.
+In the frame `fine` it is the host's own. Aligned, fine and text queries attend to everything in the fine
+frame, coarse queries to one token of every block in the coarse frame. Queries and keys come rotated to the
+fine frame; rotations add up, so that those of the coarse frame are turned on. Where nothing is fine, all
+queries are in the coarse frame.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...fresco_core.layout import Layout
+from ...fresco_core.mixed import DEFAULT_FRAME
 from ..watching import Watch
 
 Grid = tuple[int, int, int]
@@ -23,9 +25,16 @@ Grid = tuple[int, int, int]
 class Alignment:
     """The two frames of one call of a network whose sequence is text, fine, coarse and reference tokens."""
 
-    def __init__(self, layout: Layout, references: Sequence[Grid] = (), watch: Watch | None = None):
+    def __init__(
+        self,
+        layout: Layout,
+        references: Sequence[Grid] = (),
+        watch: Watch | None = None,
+        frame: str = DEFAULT_FRAME,
+    ):
         self.layout = layout
         self.watch = watch
+        self.frame = frame
         self.references = references
         self.text = 0
         self.coarse_last = False  # behind the references, where a block's coarse tokens must be its last
@@ -102,7 +111,8 @@ class Alignment:
             if self.watch is not None:
                 self.watch.read(q, k, kwargs.get("transformer_options") or {}, layout)
             mask = args[0] if args else kwargs.get("mask")
-            if turn is None or near is None or mask is not None or not coarse or q.shape[2] != turn.shape[2]:
+            ours = turn is not None and near is not None and coarse and q.shape[2] == turn.shape[2]
+            if not ours or mask is not None or (fine and self.frame == "fine"):
                 return plain(func, q, k, v, heads, *args, **kwargs)
             begin = self.text + fine + (self.reference_tokens if self.coarse_last else 0)
             end = begin + coarse

@@ -19,7 +19,7 @@ def attention_of(call: MixedCall, references: Sequence[Grid] = (), shared: int =
     """The attention of one call of a network: of its focus step, or else of its mixed one. shared: how many
     heads share keys and values."""
     if call.key_values is None:
-        return Alignment(call.layout, references, call.watch)
+        return Alignment(call.layout, references, call.watch, call.frame)
     return Focus(call, references, shared)
 
 

@@ -54,7 +54,7 @@ def tokens_by_hand(x, last, mask, sigma, native):
     return fine + coarse
 
 
-def prediction_by_hand(model, x, last, mask, sigma, native):
+def prediction_by_hand(model, x, last, mask, sigma, native, aligned):
     """The canvas prediction of one sample (C, [T,] H, W), coarse pixels copied, without a detail prior."""
     video = x.ndim == 4
     x, last = (v if video else v.unsqueeze(1) for v in (x, last))
@@ -66,7 +66,7 @@ def prediction_by_hand(model, x, last, mask, sigma, native):
     network, base = model.model.diffusion_model, model.model
     per_token = native and model.name in PER_TOKEN
     called = torch.tensor([sigma, sigma / (2 - sigma)] if native and not per_token else [sigma])
-    with torch.inference_mode(), in_frames(model, places, mask, options):
+    with torch.inference_mode(), in_frames(model, places, mask, aligned, options):
         clock = base.model_sampling.timestep(sigmas).float()[None]
         handle = network.register_forward_pre_hook(
             lambda _, args: (args[0], clock, *args[2:]) if per_token else None
@@ -87,8 +87,9 @@ def prediction_by_hand(model, x, last, mask, sigma, native):
 
 
 @contextmanager
-def in_frames(model, places, mask, options):
-    """The host's network with its image tokens at `places`, and attention in two frames where it is joint."""
+def in_frames(model, places, mask, aligned, options):
+    """The host's network with its image tokens at `places`, and attention in two frames where it is joint and
+    should be aligned."""
     network, name = model.model.diffusion_model, model.name
     count, rows, columns = len(places), 2 * mask.shape[1], 2 * mask.shape[2]
     fine_places = torch.tensor(places, dtype=torch.float32)
@@ -141,7 +142,7 @@ def in_frames(model, places, mask, options):
         hidden = torch.cat((torch.zeros(start, dtype=torch.bool), ~seen_low))
         scores[1] = scores[1].masked_fill(hidden, -torch.inf)
         low_rows = is_low.all().repeat(q.shape[2])
-        low_rows[start : start + count] = is_low
+        low_rows[start : start + count] = is_low & (aligned | is_low.all())
         weights = torch.where(low_rows[:, None], scores[1].softmax(-1), scores[0].softmax(-1))
         return (weights @ v).transpose(1, 2).flatten(2)
 

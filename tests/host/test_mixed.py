@@ -22,6 +22,8 @@ from mixed_models import (
 from mixed_reference import conditions, prediction_by_hand
 from tiny_families import SPECS
 
+CLOCKS_AND_FRAMES = [("native", "fine"), ("native", "aligned"), ("shared", "aligned")]
+
 
 @pytest.fixture
 def predict(apply, monkeypatch):
@@ -31,7 +33,7 @@ def predict(apply, monkeypatch):
     """
     from fresco_pack.fresco_core import Promoter
 
-    def call(model, look, cfg=1.0, patcher=None, clock=None, detail="zero", **options):
+    def call(model, look, cfg=1.0, patcher=None, clock=None, frame="fine", detail="zero", **options):
         words = look if isinstance(look, str) else "mixed 50%"
         schedule = "full" if words == "full" else f"{words} x1, full x1"
         if not isinstance(look, str):
@@ -42,7 +44,7 @@ def predict(apply, monkeypatch):
             found.append(denoise(x, sigmas[0].expand(x.shape[0]), **extra_args))
             return x
 
-        patched = apply(patcher or model.patcher, schedule, detail, clock=clock)
+        patched = apply(patcher or model.patcher, schedule, detail, clock=clock, frame=frame)
         sampler, sigmas = comfy.samplers.KSAMPLER(one), torch.tensor([0.6, 0.3, 0.0])
         tiny.sample(patched, model, sampler=sampler, sigmas=sigmas, cfg=cfg, **options)
         return found[0].clone()
@@ -86,18 +88,17 @@ def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict,
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-@pytest.mark.parametrize(
-    ("family", "clock"),
-    [(family, clock) for family in (*BY_HAND, *EDITS) for clock in ("native", "shared")],
-)
-def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, clock, share):
+@pytest.mark.parametrize(("clock", "frame"), CLOCKS_AND_FRAMES)
+@pytest.mark.parametrize("family", (*BY_HAND, *EDITS))
+def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, clock, frame, share):
     model = model_of(family)
     last, noise, layout = random_canvas(model, 5), random_canvas(model), random_layout(model, share)
-    ours = predict(model, layout, noise=noise, latent=last, detail="zero", clock=clock)
+    ours = predict(model, layout, noise=noise, latent=last, detail="zero", clock=clock, frame=frame)
     last = model.model.process_latent_in(last)
     for i, mask in enumerate(layout.mask):
         canvas = 0.4 * last[i] + 0.6 * noise[i]
-        expected = prediction_by_hand(model, canvas, last[i], mask, 0.6, clock == "native")
+        chosen = clock == "native", frame == "aligned"
+        expected = prediction_by_hand(model, canvas, last[i], mask, 0.6, *chosen)
         torch.testing.assert_close(ours[i], expected, atol=1e-4, rtol=1e-4)
 
 
@@ -120,9 +121,9 @@ def test_cond_and_uncond_together_or_apart_and_pictures_one_by_one(predict, fami
     torch.testing.assert_close(positive[1:], alone, atol=2e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("clock", ["native", "shared"])
+@pytest.mark.parametrize(("clock", "frame"), CLOCKS_AND_FRAMES)
 @pytest.mark.parametrize("share", [0.03, 0.25, 0.8])
-def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, share):
+def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, frame, share):
     """A random mask through the adapter against the same model in plain torch, whose attention and
     modulation are written out token by token."""
     import comfy.sd
@@ -138,7 +139,7 @@ def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, share):
     model.negative = model.positive
     layout = random_layout(model, share)
     noise = torch.randn(2, 16, 24, 24, generator=torch.Generator().manual_seed(3))
-    ours = predict(model, layout, clock=clock, noise=noise)
+    ours = predict(model, layout, clock=clock, frame=frame, noise=noise)
     denoise = PromptedDenoiser(demo.transformer, context, pooled)
     expected = mixed_look(
         denoise,
@@ -149,6 +150,7 @@ def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, share):
         margin=Margin(),
         last=torch.zeros(2, 16, 24, 24),
         clock=clock,
+        frame=frame,
     )
     torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
 
@@ -172,7 +174,7 @@ def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
     assert torch.equal(ours, tiny.sample(patched, model, steps=6))
 
 
-def test_the_schedule_names_order_and_clock(apply):
+def test_the_schedule_names_order_clock_and_frame(apply):
     from fresco_pack.fresco_core import Promotion
 
     model = model_of("flux")
@@ -180,9 +182,24 @@ def test_the_schedule_names_order_and_clock(apply):
     def run(words, **chosen):
         return tiny.sample(apply(model.patcher, f"1/2 x2, mixed 50%{words} x1, full x1", **chosen), model)
 
-    named = run(" high shared")
-    assert torch.equal(named, run("", promotion=Promotion("high"), clock="shared"))
-    assert not torch.equal(named, run(" high")) and not torch.equal(named, run(" shared"))
+    named = run(" edge shared aligned")
+    assert torch.equal(named, run("", promotion=Promotion("edge"), clock="shared", frame="aligned"))
+    for words in (" edge shared", " edge aligned", " shared aligned"):
+        assert not torch.equal(named, run(words))
+
+
+@pytest.mark.parametrize("family", ["wan", "z_image"])
+def test_frames_that_were_asked_for_by_name_are_missed_aloud(apply, family, caplog):
+    model = model_of(family)
+
+    def run(words):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            out = tiny.sample(apply(model.patcher, f"mixed 50%{words} x1, full x1"), model, steps=2)
+        return out, [r.message for r in caplog.records if "the frame 'fine'" in r.message]
+
+    (plain, silent), (ours, told) = run(""), run(" aligned")
+    assert torch.equal(ours, plain) and not silent and len(told) == 1
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "lcm", "dpm_fast"])
