@@ -32,7 +32,7 @@ _TINY = 1e-30
 class Promotion:
     """How blocks are promoted.
 
-    order: `low` variance of the prediction first (Fresco, Eq. 7), `high` first, `edge`s of the prediction
+    order: `high` variance of the prediction first, `low` first (Fresco, Eq. 7), `edge`s of the prediction
     first, what has `detail` to gain first, what the prompt pays `attention` to first, or `even`ly spread or
     at `random` for comparison. refine: the order in later passes, if another one. focus: the order in which
     focus looks query tokens. tau: where given, as many blocks are fine as have a variance below it (queried:
@@ -41,7 +41,7 @@ class Promotion:
     choose blocks of their own; else a block is promoted in all frames by its mean score. seed: of `random`.
     """
 
-    order: str = "low"
+    order: str = "high"
     refine: str | None = None
     focus: str = "high"
     tau: float | None = None

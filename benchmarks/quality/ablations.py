@@ -79,7 +79,7 @@ def progressive() -> list[Comparison]:
     two_passes.append(
         Setting("draft 1/2 x8, mixed 25%..75% x4; refine 0.9 mixed 25%..75% x4, full x4", 20, refine="detail")
     )
-    for order, focus in (("low", "high"), ("detail", "detail")):
+    for order, focus in (("high", "high"), ("detail", "detail")):
         for schedule, steps in (
             ("draft 1/2 x10; refine 0.9 {} x4, full x6", 20),
             ("draft 1/2 x8, {} x4; refine 0.9 {} x4, full x4", 20),

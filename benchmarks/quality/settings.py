@@ -10,6 +10,7 @@ from fresco_core.demo.subjects import GUIDANCE
 from fresco_core.detail import DEFAULT_PRIOR
 from fresco_core.mixed import DEFAULT_CLOCK, DEFAULT_FRAME
 from fresco_core.presets import PRESETS
+from fresco_core.promotion import Promotion
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Setting:
     steps: int
     prior: str = DEFAULT_PRIOR
     rewind: str = "shared"
-    order: str = "low"
+    order: str = Promotion.order
     refine: str | None = None
-    focus: str = "high"
+    focus: str = Promotion.focus
     clock: str = DEFAULT_CLOCK
     frame: str = DEFAULT_FRAME
     guidance: float = GUIDANCE

@@ -209,8 +209,8 @@ def test_an_order_by_attention_needs_a_denoiser_that_tells_it(denoise):
     noise = hashed_noise(0, (2, 16, 12, 16))
     with pytest.raises(ValueError, match="'attention' needs a denoiser .* Silent has no method 'watched'"):
         sample(Silent(), noise, plan, promotion=Promotion("attention"))
-    low, attention = (sample(denoise, noise, plan, promotion=Promotion(o)) for o in ("low", "attention"))
-    assert torch.equal(low, sample(Silent(), noise, plan)) and not torch.equal(low, attention)
+    high, attention = (sample(denoise, noise, plan, promotion=Promotion(o)) for o in ("high", "attention"))
+    assert torch.equal(high, sample(Silent(), noise, plan)) and not torch.equal(high, attention)
 
 
 def test_a_denoiser_of_whole_canvases_refuses_mixed_steps():

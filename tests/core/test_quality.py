@@ -86,12 +86,12 @@ def test_comparisons_cost_equally_many_tokens(name):
 
 def test_settings_are_named_by_what_differs():
     setting = Setting("draft 1/2 60%; refine 0.9 40%", 12, "wiener")
-    other = replace(setting, order="high", refine="edge", clock="shared", frame="aligned", focus="detail")
+    other = replace(setting, order="low", refine="edge", clock="shared", frame="aligned", focus="detail")
     assert (
-        other.key != setting.key and len({replace(other, **{n: "low"}).key for n in ("order", "focus")}) == 2
+        other.key != setting.key and len({replace(other, **{n: "even"}).key for n in ("order", "focus")}) == 2
     )
     assert other.name == (
-        "12 steps | draft 1/2 60%; refine 0.9 40% | wiener | high first | edge first in later passes | "
+        "12 steps | draft 1/2 60%; refine 0.9 40% | wiener | low first | edge first in later passes | "
         "focus on detail | shared clock | aligned frame"
     )
 
