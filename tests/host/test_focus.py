@@ -11,7 +11,7 @@ import torch
 from focus_reference import KeptByHand
 from meta_models import FUSED
 from test_lifecycle import state_of
-from test_mixed import FAMILIES, PADDED, WITHOUT, model_of, random_canvas
+from test_mixed import FAMILIES, FROM, HOST, PADDED, WITHOUT, model_of, random_canvas
 from torch.utils.flop_counter import FlopCounterMode
 
 SIGMA = 0.6
@@ -240,6 +240,24 @@ def test_a_run_counts_its_tokens_and_keeps_what_was_told(apply, family, memories
     assert flops[0] == flops[-1] == trace.evaluations[-1].full_flops
     assert flops[1] == architecture.step_flops(references + half, 4, text, kept_tokens=tokens - half)
     assert torch.equal(ours, tiny.sample(patched, model, steps=30, cfg=3.0))
+
+
+@pytest.mark.parametrize("family", ["flux", "wan", "z_image"])
+def test_in_half_precision_half_as_much_is_kept(apply, family, memories):
+    if family not in tiny.available() or FROM.get(family, HOST) > HOST:
+        pytest.skip("this host has no such family")
+    model, most = tiny.build(family), []
+    network, patched = model.model.diffusion_model, apply(model.patcher, "focus 50% x3, full x1")
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        network.to(dtype)
+        network.dtype = dtype
+        if hasattr(network, "patch_embedding"):
+            network.patch_embedding.float()  # as Wan's class makes it
+        kept = []
+        ours = tiny.sample(patched, model, callback=lambda *_, kept=kept: kept.append(memories[-1].nbytes))
+        assert torch.isfinite(ours).all()
+        most.append(max(kept))
+    assert most[0] == 2 * most[1] == 2 * most[2] > 0
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "res_multistep", "dpm_fast"])
