@@ -337,14 +337,15 @@ def test_what_does_not_fit_into_the_memory_is_taken_at_full_resolution(apply, ca
     from fresco_pack.nodes.architecture import architecture_of
 
     model, schedule = model_of("wan"), "1/2 x2, mixed 50% x1, focus 50% x2, full x1"
-    kept = architecture_of(model.model).key_value_bytes(3 * 64, batch=4, itemsize=4)
+    one = architecture_of(model.model).key_value_bytes(3 * 64, itemsize=4)
     needed = model.model.memory_required(list(model.latent["samples"].shape))
-    for short in (0, 1):
+    for cfg, short in ((3.0, 0), (1.0, 0), (3.0, 1), (1.0, 1)):
+        kept = one * (2 if cfg == 1.0 else 4)
         free = functools.partial(lambda found, *_, **__: found, kept + needed - short)
         monkeypatch.setattr(comfy.model_management, "get_free_memory", free)
         traces = []
         with caplog.at_level(logging.WARNING):
-            tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=6, cfg=3.0)
+            tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=6, cfg=cfg)
         assert [e.tokens for e in traces[0].evaluations][3:] == [192, 192 if short else 96, 192]
         assert ("at full resolution: they would keep 0.0 GiB of keys and values" in caplog.text) == bool(
             short
