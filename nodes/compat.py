@@ -215,6 +215,16 @@ def windowed(tensor: Tensor | None, like: Tensor, transformer_options: dict) -> 
     return tensor if tensor.shape[2:] == like.shape[2:] and like.shape[0] % tensor.shape[0] == 0 else None
 
 
+def evaluated_conds(guider: Any, model_options: dict) -> dict[str, list[dict]]:
+    """The conditionings that a guider evaluates: the host leaves the negative ones out at a CFG of 1."""
+    from comfy.samplers import CFGGuider
+
+    skips = type(guider).predict_noise is CFGGuider.predict_noise and abs(guider.cfg - 1.0) < 1e-9
+    if not skips or model_options.get("disable_cfg1_optimization", False):
+        return guider.conds
+    return {name: conds for name, conds in guider.conds.items() if name != "negative"}
+
+
 def working_type(model: Any) -> torch.dtype:
     """What the network computes in."""
     return model.manual_cast_dtype or model.get_dtype()

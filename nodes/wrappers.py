@@ -134,7 +134,9 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run.prediction = run.latent = given["latent_image"]
     if given.get("denoise_mask") is not None and compat.shows_kept_clean(run.model):
         run.kept_mask = given["denoise_mask"]
-    plan = run.prepare(given["sigmas"], given["guider"].conds, given["extra_args"]["model_options"])
+    model_options = given["extra_args"]["model_options"]
+    conds = compat.evaluated_conds(given["guider"], model_options)
+    plan = run.prepare(given["sigmas"], conds, model_options)
     if len(plan.passes) == 1:
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)

@@ -11,7 +11,7 @@ import torch
 from focus_reference import KeptByHand
 from meta_models import FUSED
 from test_lifecycle import state_of
-from test_mixed import FAMILIES, PADDED, WITHOUT, model_of, random_canvas
+from test_mixed import FAMILIES, FROM, HOST, PADDED, WITHOUT, model_of, random_canvas
 from torch.utils.flop_counter import FlopCounterMode
 
 SIGMA = 0.6
@@ -242,6 +242,24 @@ def test_a_run_counts_its_tokens_and_keeps_what_was_told(apply, family, memories
     assert torch.equal(ours, tiny.sample(patched, model, steps=30, cfg=3.0))
 
 
+@pytest.mark.parametrize("family", ["flux", "wan", "z_image"])
+def test_in_half_precision_half_as_much_is_kept(apply, family, memories):
+    if family not in tiny.available() or FROM.get(family, HOST) > HOST:
+        pytest.skip("this host has no such family")
+    model, most = tiny.build(family), []
+    network, patched = model.model.diffusion_model, apply(model.patcher, "focus 50% x3, full x1")
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        network.to(dtype)
+        network.dtype = dtype
+        if hasattr(network, "patch_embedding"):
+            network.patch_embedding.float()  # as Wan's class makes it
+        kept = []
+        ours = tiny.sample(patched, model, callback=lambda *_, kept=kept: kept.append(memories[-1].nbytes))
+        assert torch.isfinite(ours).all()
+        most.append(max(kept))
+    assert most[0] == 2 * most[1] == 2 * most[2] > 0
+
+
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "res_multistep", "dpm_fast"])
 def test_other_samplers(apply, sampler):
     model, traces = model_of("flux"), []
@@ -319,14 +337,15 @@ def test_what_does_not_fit_into_the_memory_is_taken_at_full_resolution(apply, ca
     from fresco_pack.nodes.architecture import architecture_of
 
     model, schedule = model_of("wan"), "1/2 x2, mixed 50% x1, focus 50% x2, full x1"
-    kept = architecture_of(model.model).key_value_bytes(3 * 64, batch=4, itemsize=4)
+    one = architecture_of(model.model).key_value_bytes(3 * 64, itemsize=4)
     needed = model.model.memory_required(list(model.latent["samples"].shape))
-    for short in (0, 1):
+    for cfg, short in ((3.0, 0), (1.0, 0), (3.0, 1), (1.0, 1)):
+        kept = one * (2 if cfg == 1.0 else 4)
         free = functools.partial(lambda found, *_, **__: found, kept + needed - short)
         monkeypatch.setattr(comfy.model_management, "get_free_memory", free)
         traces = []
         with caplog.at_level(logging.WARNING):
-            tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=6, cfg=3.0)
+            tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=6, cfg=cfg)
         assert [e.tokens for e in traces[0].evaluations][3:] == [192, 192 if short else 96, 192]
         assert ("at full resolution: they would keep 0.0 GiB of keys and values" in caplog.text) == bool(
             short
