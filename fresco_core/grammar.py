@@ -6,6 +6,7 @@ A schedule is one line:
     1/2 until 0.55, full                  one pass; half resolution while sigma is above 0.55
     1/2 60%, full 40%                     one pass; by share of the steps
     draft 1/2 x10; refine 0.95 x10         two passes; the second starts again at sigma 0.95
+    draft 1/2 x10; refine x10             the second has the draft for the prediction of its first step
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
     1/2 x6, focus 50% x8, full x6         at full resolution, but the model works on half of the tokens only
@@ -13,7 +14,7 @@ A schedule is one line:
     auto 80%, full 20%                    as coarse as the noise allows, step by step
 
     schedule = pass { ";" pass }
-    pass     = [ "draft" | "refine" sigma ] [ look { "," look } ] [ "to" sigma ]
+    pass     = [ "draft" | "refine" [ sigma ] ] [ look { "," look } ] [ "to" sigma ]
     look     = ( [ "~" ] ( level | part ) | auto ) [ "until" sigma ] [ amount ] [ "min x" count ]
     amount   = "x" count | share "%"
     level    = "full" | "1/2" | "1/4" | "1/8"
@@ -38,6 +39,7 @@ from .promotion import FOCUS_ORDERS, ORDERS
 from .schedule import (
     AUTO_LEVEL,
     AUTO_TOLERANCE,
+    FIRST_STEP,
     MAX_LEVEL,
     MIXED_LEVEL,
     Look,
@@ -111,22 +113,19 @@ def _parse_pass(text: str, index: int) -> Pass:
     start = None
     if tokens and tokens[0] == ("word", "draft"):
         if index:
-            raise ScheduleError(f"{quoted}: only the first pass is a draft; later passes are 'refine SIGMA'")
+            raise ScheduleError(f"{quoted}: only the first pass is a draft; later passes are 'refine'")
         tokens = tokens[1:]
     elif tokens and tokens[0] == ("word", "refine"):
         if index == 0:
             raise ScheduleError(
                 f"{quoted}: the first pass has nothing to refine; begin with 'draft 1/2; ...'"
             )
-        if len(tokens) < 2 or tokens[1][0] != "number":
-            raise ScheduleError(
-                f"{quoted}: 'refine' needs the sigma that it starts from, for example 'refine 0.95'"
-            )
-        start = float(tokens[1][1])
-        tokens = tokens[2:]
+        start, tokens = FIRST_STEP, tokens[1:]
+        if tokens and tokens[0][0] == "number":
+            start, tokens = float(tokens[0][1]), tokens[1:]
     elif index:
         raise ScheduleError(
-            f"{quoted}: a later pass begins with 'refine SIGMA', for example 'refine 0.95 x8'"
+            f"{quoted}: a later pass begins with 'refine', for example 'refine x8' or 'refine 0.95 x8'"
         )
     end = 0.0
     if len(tokens) >= 2 and tokens[-2] == ("word", "to"):

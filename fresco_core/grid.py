@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .clock import Flow, Parameterisation
-from .schedule import Pass, ScheduleError
+from .schedule import FIRST_STEP, Pass, ScheduleError
 
 
 def check_sigmas(sigmas: Sequence[float]) -> None:
@@ -31,9 +31,9 @@ def _short(sigmas: Sequence[float]) -> str:
 
 
 def pass_range(
-    p: Pass, sigmas: Sequence[float], parameterisation: Parameterisation, sigma_max: float | None
+    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation, sigma_max: float | None
 ) -> tuple[float, float]:
-    """First and last sigma of a pass of several.
+    """First and last sigma of a pass of several, which has `steps` steps.
 
     A run that starts clearly lower than pure noise (image to image) has its rewinds and early ends scaled to
     the noise share that it starts from; schedulers that merely begin a little below it have not.
@@ -41,10 +41,13 @@ def pass_range(
     first, last = float(sigmas[0]), float(sigmas[-1])
     part = parameterisation.share(first) / parameterisation.share(first if sigma_max is None else sigma_max)
     part = 1.0 if part > 0.95 else part
-    start = first if p.start is None else min(parameterisation.from_share(p.start * part), first)
     is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
     end = last if is_last else parameterisation.from_share(p.end * part)
-    return start, end
+    if p.start is None:
+        return first, end
+    if p.start == FIRST_STEP:
+        return subgrid(sigmas, first, end, steps + 1, parameterisation)[1], end
+    return min(parameterisation.from_share(p.start * part), first), end
 
 
 def subgrid(

@@ -243,7 +243,7 @@ def make_plan(
     for p, parts in zip(schedule.passes, counts):
         grid = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
-            start, end = pass_range(p, sigmas, parameterisation, sigma_max)
+            start, end = pass_range(p, sigmas, sum(parts), parameterisation, sigma_max)
             if start <= end:
                 words = p.describe(alone=False)
                 return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")

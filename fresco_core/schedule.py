@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 MAX_LEVEL = 3
 MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
+FIRST_STEP = 1.0  # the start of a pass that takes the draft for the prediction of its first step
+
 AUTO_LEVEL = 2  # the coarsest that `auto` begins with unless it names another
 AUTO_TOLERANCE = 0.01  # of `auto`: power of predicted detail over that of noise, up to which it hides
 
@@ -84,8 +86,9 @@ def _amount(count: int | None, share: float | None) -> list[str]:
 class Pass:
     """One run of the sampler over the canvas.
 
-    looks: coarse to fine. start: the noise share that the canvas is rewound to, None for the first pass. end:
-    the noise share at which the pass stops; a later pass refines its last prediction.
+    looks: coarse to fine. start: the noise share that the canvas is rewound to, None for the first pass;
+    FIRST_STEP goes to where the sampler would be with one step more and the draft as that step's prediction.
+    end: the noise share at which the pass stops; a later pass refines its last prediction.
     """
 
     looks: tuple[Look, ...]
@@ -99,7 +102,8 @@ class Pass:
 
     def describe(self, alone: bool) -> str:
         """The pass in the schedule's own words; `alone` for a schedule of one pass."""
-        words = [] if alone else ["draft"] if self.start is None else ["refine", f"{self.start:g}"]
+        words = [] if alone else ["draft"] if self.start is None else ["refine"]
+        words += [] if self.start in (None, FIRST_STEP) else [f"{self.start:g}"]
         looks = ", ".join(map(str, self.looks))
         if self.start is not None and len(self.looks) == 1 and self.looks[0].level == 0:
             looks = looks.removeprefix("full").strip()
@@ -153,7 +157,7 @@ def _check(schedule: Schedule) -> None:
                     else "a later pass needs the sigma it starts from"
                 )
             )
-        if p.start is not None:
+        if p.start not in (None, FIRST_STEP):
             starts.append(p.start)
     if any(late >= early for early, late in zip(starts, starts[1:])):
         raise ScheduleError(
@@ -231,7 +235,7 @@ def _check_pass(p: Pass, where: str) -> None:
     twice = len({(look.level, look.fine) for look in p.looks}) < len(p.looks)
     if twice or any(b[0] > a[1] or b[1] > a[1] for a, b in zip(depths, depths[1:])):
         raise ScheduleError(f"{where}: looks must go from coarse to fine within a pass, each once")
-    if p.start is not None and not 0.0 < p.start < 1.0:
+    if p.start is not None and not 0.0 < p.start <= FIRST_STEP:
         raise ScheduleError(f"{where}: starts at sigma {p.start:g}; expected between 0 and 1")
     if not 0.0 <= p.end < 1.0 or (p.start is not None and p.end >= p.start):
         raise ScheduleError(f"{where}: ends at sigma {p.end:g}; expected from 0 up to below its start")

@@ -74,6 +74,18 @@ def test_a_pass_is_spread_as_the_grid_is(total, steps, shift):
     assert p.passes[0].sigmas == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("draft,refine", [(4, 4), (1, 9), (7, 1)])
+def test_a_refine_pass_without_sigma_goes_on_after_the_first_of_one_step_more(draft, refine):
+    p = plan(f"draft 1/2 x{draft}; refine x{refine}", draft + refine)
+    assert p.passes[1].sigmas == pytest.approx(flow_sigmas(refine + 1)[1:], abs=1e-6)
+    half = flow_sigmas(40)[-21:]  # denoise 0.5
+    p = make_plan(parse("draft 1/2 x16; refine x4"), half, CANVAS, sigma_max=1.0)
+    assert p.passes[1].sigmas == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.0], abs=1e-6)
+    exploding = [*np.geomspace(16.0, 0.0625, 20), 0.0]
+    p = make_plan(parse("draft 1/2 x16; refine x4"), exploding, CANVAS, VE, 16.0)
+    assert p.passes[1].sigmas == pytest.approx([4.0, 1.0, 0.25, 0.0625, 0.0], rel=1e-5)
+
+
 def test_exploding_grids_are_spread_in_log_sigma_and_keep_the_last_jump():
     karras = [*np.exp(np.linspace(np.log(14.6), np.log(0.03), 20)), 0.0]
     p = make_plan(parse("draft 1/2 x12; refine 0.75 x8"), karras, CANVAS, VE, 14.6)

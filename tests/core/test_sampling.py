@@ -10,6 +10,7 @@ from fresco_core.noise import hashed_noise
 from fresco_core.plan import Canvas, make_plan
 from fresco_core.sampling import flow_sigmas, sample, sample_euler
 from fresco_core.trace import Trace
+from fresco_core.transform import expand, merge
 
 CANVAS = Canvas(32, 32)
 
@@ -181,3 +182,23 @@ def test_the_demo_command_explains_bad_input(options, words, tmp_path, caplog):
 
     assert main(["demo", "--out", str(tmp_path), *options]) == 2
     assert words in caplog.text
+
+
+def test_a_refine_pass_without_sigma_takes_the_draft_for_its_first_prediction():
+    """Where the draft predicts what the full model would, the rest is a plain run of one step more."""
+    p = process()
+    noise = hashed_noise(5, (2, 2, 32, 32))
+    first = expand(merge(p.denoise(noise, torch.ones(2)), 1), 1)
+
+    def denoise(x, sigma):
+        if x.shape[-1] < 32:
+            return merge(first, 1)
+        return torch.where(sigma[0] > 0.999, first, p.denoise(x, sigma))
+
+    states = []
+    ours = sample(
+        denoise, noise, plan("draft 1/2 x4; refine x4", 8), callback=lambda step, x0, x: states.append(x)
+    )
+    plain = sample(denoise, noise, plan("full", 5))
+    torch.testing.assert_close(states[4], 0.2 * first + 0.8 * noise, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-4)

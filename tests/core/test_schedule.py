@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fresco_core import CLOCKS, FRAMES, ORDERS
 from fresco_core.grammar import parse
 from fresco_core.presets import PRESETS, preset
-from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
+from fresco_core.schedule import FIRST_STEP, Look, Pass, Schedule, ScheduleError
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ from fresco_core.schedule import Look, Pass, Schedule, ScheduleError
         ("1/2 60%, full 40%", "1/2 60%, full 40%"),
         ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x12; refine 0.75 x8"),
         ("draft 1/2; refine 0.75 full;", "draft 1/2; refine 0.75"),
+        ("draft 1/2 60%; refine 1 40%", "draft 1/2 60%; refine 40%"),
+        ("draft 1/2; refine;", "draft 1/2; refine"),
+        ("draft 1/4; refine 1/2; refine full x3", "draft 1/4; refine 1/2; refine x3"),
         ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
         ("draft ~ 1/2; refine 0.9 40% MIN x3", "draft ~1/2; refine 0.9 40% min x3"),
         ("draft ~1/4, 1/2; refine 0.9 min x2", "draft ~1/4, 1/2; refine 0.9 min x2"),
@@ -93,6 +96,8 @@ def schedules(draw):
         else:
             looks = [replace(look, **draw(amounts)) for look in use]
             looks = [look if look.count else replace(look, least=draw(st.integers(1, 5))) for look in looks]
+        if start is not None and draw(st.booleans()):
+            start = FIRST_STEP
         passes.append(Pass(tuple(looks), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
     return Schedule(tuple(passes))
 
@@ -176,9 +181,8 @@ def test_presets_are_valid_and_named():
         ("1/2 60%, full 60%", r"add up to 120%; expected 100%"),
         ("1/2 30%, full 60%", r"add up to 90%; expected 100%"),
         ("refine 0.75", "nothing to refine"),
-        ("draft 1/2; full", "a later pass begins with 'refine SIGMA'"),
+        ("draft 1/2; full", "a later pass begins with 'refine'"),
         ("draft 1/2; draft 1/2", "only the first pass is a draft"),
-        ("draft 1/2; refine", "'refine' needs the sigma"),
         ("draft 1/2; refine 1.5", "expected between 0 and 1"),
         ("draft 1/4; refine 0.7 1/2; refine 0.8", "each below the one before"),
         ("draft 1/2; refine 0.7 to 0.2", "stops at sigma 0.2"),

@@ -155,7 +155,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
                 "class_type": "FrescoApply",
                 "inputs": {
                     "model": ["1", 0],
-                    "schedule": "draft ~1/4 50%; refine 0.96 50% min x3",
+                    "schedule": "draft ~1/4 50%; refine 50% min x3",
                     "detail": "zero",
                 },
             },

@@ -197,7 +197,7 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
         return output.args
 
     schedule, sigmas, text = words(model=model.patcher, latent=model.latent)
-    assert str(schedule) == "draft ~1/4 50%; refine 0.96 50% min x3" and len(sigmas) == 21
+    assert str(schedule) == "draft ~1/4 50%; refine 50% min x3" and len(sigmas) == 21
     assert "5 at 1/2 resolution (64 tokens)" in text and "connect" not in text
     assert "connect model and latent for yours" in words()[2]
     assert str(words("from numbers")[0]) == "draft 1/4 50%; refine 0.8 50%"
