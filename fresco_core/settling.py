@@ -6,10 +6,10 @@ detail band that it hides is noise on the canvas. Here that is
     a(sigma)^2 P / b(sigma)^2  <=  tolerance,
 
 P the power that the model, looking finer, would predict in that band: the power of the finest band that the
-current prediction shows, times its ratio to the next coarser one. A band of clean power S is predicted with
-P = S s / (1 + s), s = a^2 S / b^2 (the posterior mean of a Gaussian), so that the level changes where s is
-near the root of the tolerance. Levels only become finer, by one an evaluation at the most, and the schedule
-bounds them on both sides.
+current prediction shows, times its ratio to the next coarser one for each band up to it. A band of clean
+power S is predicted with P = S s / (1 + s), s = a^2 S / b^2 (the posterior mean of a Gaussian), so that the
+level changes where s is near the root of the tolerance. Levels only become finer, and the schedule bounds
+them on both sides.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Settling:
         self._finest_yet: int | None = None
         self._seen_at = 0
         self._power: Tensor | None = None
-        self._known = 0.0
+        self._known: list[float] = []
         if picture is not None:
             self.observe(picture, level)
 
@@ -42,14 +42,13 @@ class Settling:
         """Take the clean prediction (B, C, ..., H, W) of an evaluation at `level`. Does not synchronise with
         the device. Of a batch the picture with most detail counts."""
         if level:
-            self._power, self._seen_at = hidden_power(merge(prediction, level), level), level
+            self._power, self._seen_at = hidden_powers(merge(prediction, level), level), level
 
     def read(self, sigma: Tensor) -> float:
         """The sigma of the next evaluation, read from the device together with what was observed."""
         if self._power is None:
             return float(sigma.flatten()[0])
-        both = torch.stack((sigma.flatten()[0].to(self._power), self._power))
-        value, self._known = both.tolist()
+        value, *self._known = torch.cat((sigma.flatten()[:1].to(self._power), self._power)).tolist()
         return value
 
     def choose(self, level: int, tolerance: float, sigma: float) -> int:
@@ -58,23 +57,26 @@ class Settling:
             level = min(level, self._finest_yet)
         if self._power is not None and level == self._seen_at > 0:
             signal, noise = self._parameterisation.signal(sigma), self._parameterisation.noise(sigma)
-            if signal * signal * self._known > tolerance * noise * noise:
-                level -= 1
+            enough = [signal * signal * power <= tolerance * noise * noise for power in self._known]
+            level -= (*enough, True).index(True)
         self._finest_yet = level
         return level
 
 
-def hidden_power(low: Tensor, level: int) -> Tensor:
-    """P of the band that `level` hides, for the prediction low (B, C, ..., h, w) made there: a scalar.
+def hidden_powers(low: Tensor, level: int) -> Tensor:
+    """P of the bands that the levels from `level` to 1 hide, for the prediction low (B, C, ..., h, w) made at
+    `level`: (level,).
 
     In units of the canvas's orthonormal bands. Power never rises towards finer bands; where low is too small
     to show two, it is taken to stay.
     """
     fine = _detail_power(low)
+    ratio = torch.ones_like(fine)
     if min(low.shape[-2:]) >= 4:
         coarse = 4.0 * _detail_power(merge(pad_to_even(low), 1))
-        fine = fine * (fine / coarse.clamp_min(1e-30)).clamp(max=1.0)
-    return fine.max() * 4.0**level
+        ratio = (fine / coarse.clamp_min(1e-30)).clamp(max=1.0)
+    bands = torch.arange(1, level + 1, device=low.device)
+    return (fine * ratio ** bands.unsqueeze(1)).amax(dim=1) * 4.0**level
 
 
 def _detail_power(z: Tensor) -> Tensor:
