@@ -198,7 +198,7 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
 
     schedule, sigmas, text = words(model=model.patcher, latent=model.latent)
     assert str(schedule) == "draft ~1/4 50%; refine 50% min x3" and len(sigmas) == 21
-    assert "5 at 1/2 resolution (64 tokens)" in text and "connect" not in text
+    assert "10 at 1/4 resolution (16 tokens)" in text and "connect" not in text
     assert "connect model and latent for yours" in words()[2]
     assert str(words("from numbers")[0]) == "draft 1/4 50%; refine 0.8 50%"
     assert "sets 30 steps, but the sampler has 20" in words("from text", "draft 1/2 x18; refine 0.75 x12")[2]

@@ -132,7 +132,7 @@ def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
     small, seen = levels(512, "balanced")
     assert seen == {0} and "trained for" in small["reason"] and small["text"].startswith("draft ~1/4")
     edited, _ = levels(1024, "turbo", {"kind": "boundary", "stage": 0, "step": 10})
-    assert edited["text"] == "draft 1/2 50%; refine 0.92 50%"
+    assert edited["text"] == "draft 1/2 50%; refine 50%"
 
 
 def test_levels_that_the_run_settles_are_drawn_as_bounds(ask):
