@@ -40,6 +40,9 @@ def test_the_table_follows_the_presets():
     alike = [r for r in rows if (r.model, r.nfe, r.resolution) == ("flux.1-dev", 18, 1024)]
     line = "flux.1-dev 1024, 18 evaluations: the paper's 4.72x is reached by none"
     assert [r.reaches for r in alike] == [False] and line in as_markdown(alike)
+    assert "our goal of 5.5x by none" in as_markdown(alike)
+    short = [r for r in table({"half": "draft 1/2 90%; refine"}) if r.goal == 5.5]
+    assert short[0].gain_total > 5.5 and "our goal of 5.5x by half" in as_markdown(short)
     assert rows[0].gain_total < compute(ROWS[0], "more", "1/2 x20, full").gain_total
     plain = compute(ROWS[0], "off", "full")
     assert plain.gain_equal_steps == 1.0 and plain.gain_total == pytest.approx(50 / 30)
