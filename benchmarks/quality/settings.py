@@ -90,6 +90,13 @@ def presets() -> list[Setting]:
     return [Setting(line, n) for line in PRESETS.values() if line != "full" for n in (4, 6, 8, 12, 20)]
 
 
+def half_drafts() -> list[Setting]:
+    """The presets where what a model is trained for keeps their drafts at half resolution, at the paper's
+    evaluations for FLUX.1."""
+    names = [(name, n) for name in ("quality", "balanced", "fast", "turbo") for n in (9, 18, 30)]
+    return [Setting(PRESETS[name].replace("~1/4", "1/2"), n) for name, n in [("distilled", 4), *names]]
+
+
 def passes() -> list[Setting]:
     """One pass, a draft that ends where the refine pass begins, a draft that is rewound, and three passes."""
     one = [Setting(f"1/2 until {s}, full", 12) for s in (0.9, 0.8, 0.6)]
@@ -143,5 +150,6 @@ def rewinds() -> list[Setting]:
 
 
 SUITES = {
-    f.__name__: f for f in (baselines, presets, passes, divisions, priors, tolerances, rewinds, guidance)
+    f.__name__: f
+    for f in (baselines, presets, half_drafts, passes, divisions, priors, tolerances, rewinds, guidance)
 }
