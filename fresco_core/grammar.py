@@ -6,7 +6,7 @@ A schedule is one line:
     1/2 until 0.55, full                  one pass; half resolution while sigma is above 0.55
     1/2 60%, full 40%                     one pass; by share of the steps
     draft 1/2 x10; refine 0.95 x10         two passes; the second starts again at sigma 0.95
-    draft 1/2 x10; refine x10             the second has the draft for the prediction of its first step
+    draft 1/2 x10; refine x10             the second has the draft for the prediction of a first step
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing share of the blocks is fine
     1/2 x6, focus 50% x8, full x6         at full resolution, but the model works on half of the tokens only

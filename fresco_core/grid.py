@@ -10,6 +10,8 @@ import numpy as np
 from .clock import Flow, Parameterisation
 from .schedule import FIRST_STEP, Pass, ScheduleError
 
+DRAFT_THIRDS = 2  # thirds of a step that a draft stands for; the best on the trained demo model
+
 
 def check_sigmas(sigmas: Sequence[float]) -> None:
     """Raises ScheduleError where the grid is not finite, positive and falling."""
@@ -46,7 +48,7 @@ def pass_range(
     if p.start is None:
         return first, end
     if p.start == FIRST_STEP:
-        return subgrid(sigmas, first, end, steps + 1, parameterisation)[1], end
+        return subgrid(sigmas, first, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS], end
     return min(parameterisation.from_share(p.start * part), first), end
 
 

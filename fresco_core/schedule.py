@@ -87,7 +87,8 @@ class Pass:
     """One run of the sampler over the canvas.
 
     looks: coarse to fine. start: the noise share that the canvas is rewound to, None for the first pass;
-    FIRST_STEP goes to where the sampler would be with one step more and the draft as that step's prediction.
+    FIRST_STEP goes to where a step of the pass, somewhat shorter than the others, would lead from pure noise
+    with the draft for its prediction (grid.DRAFT_THIRDS).
     end: the noise share at which the pass stops; a later pass refines its last prediction.
     """
 

@@ -75,15 +75,17 @@ def test_a_pass_is_spread_as_the_grid_is(total, steps, shift):
 
 
 @pytest.mark.parametrize("draft,refine", [(4, 4), (1, 9), (7, 1)])
-def test_a_refine_pass_without_sigma_goes_on_after_the_first_of_one_step_more(draft, refine):
+def test_a_refine_pass_without_sigma_goes_on_after_two_thirds_of_a_step(draft, refine):
     p = plan(f"draft 1/2 x{draft}; refine x{refine}", draft + refine)
-    assert p.passes[1].sigmas == pytest.approx(flow_sigmas(refine + 1)[1:], abs=1e-6)
+    assert p.passes[1].sigmas == pytest.approx(flow_sigmas(3 * refine + 2)[2::3], abs=1e-6)
     half = flow_sigmas(40)[-21:]  # denoise 0.5
-    p = make_plan(parse("draft 1/2 x16; refine x4"), half, CANVAS, sigma_max=1.0)
-    assert p.passes[1].sigmas == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.0], abs=1e-6)
+    p = make_plan(parse("draft 1/2 x14; refine x6"), half, CANVAS, sigma_max=1.0)
+    assert p.passes[1].sigmas == pytest.approx([0.5 * s for s in flow_sigmas(20)[2::3]], abs=1e-6)
     exploding = [*np.geomspace(16.0, 0.0625, 20), 0.0]
     p = make_plan(parse("draft 1/2 x16; refine x4"), exploding, CANVAS, VE, 16.0)
-    assert p.passes[1].sigmas == pytest.approx([4.0, 1.0, 0.25, 0.0625, 0.0], rel=1e-5)
+    sigmas = p.passes[1].sigmas
+    assert sigmas[0] == pytest.approx(16.0 * 256 ** (-2 / 13), rel=1e-5) and sigmas[-1] == 0.0
+    assert sigmas[-2] == pytest.approx(0.0625)
 
 
 def test_exploding_grids_are_spread_in_log_sigma_and_keep_the_last_jump():
