@@ -31,9 +31,9 @@ from fresco_core import (
     coarse_state,
 )
 from fresco_core.cost import model
-from fresco_core.demo.attention import AlignedAttention
+from fresco_core.demo.attention import attend_mixed
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
-from fresco_core.mixed import blockwise, complete_coarse, level_state
+from fresco_core.mixed import DEFAULT_FRAME, blockwise, complete_coarse, level_state
 
 FLUX = model("flux.1-dev")
 SHAPE = TransformerShape(hidden=3072, double_blocks=19, single_blocks=38, context_size=4096, pooled_size=768)
@@ -112,7 +112,7 @@ def own_parts(
         "look": lambda: level_state(x, SIGMA, 1),
         "gather": lambda: layout.gather(fine, coarse),
         "scatter": lambda: layout.scatter(sequence),
-        "positions": lambda: AlignedAttention.of(layout, TEXT).prepared(),
+        "positions": lambda: attend_mixed(layout, TEXT, DEFAULT_FRAME),
         "prediction": bring_back,
     }
 
