@@ -97,6 +97,19 @@ def half_drafts() -> list[Setting]:
     return [Setting(PRESETS[name].replace("~1/4", "1/2"), n) for name, n in [("distilled", 4), *names]]
 
 
+def starts() -> list[Setting]:
+    """Where to refine from, for 2, 3, 6, 10 and 15 full steps."""
+    cases: dict[tuple[str, int], tuple[float, ...]] = {
+        ("draft 1/2 50%; refine {} 50% min x2", 4): (0.8, 0.85, 0.9),
+        ("draft ~1/4 60%; refine {} 40% min x3", 8): (0.857, 0.9, 0.93, 0.95, 0.97),
+        ("draft ~1/4 50%; refine {} 50% min x3", 12): (0.923, 0.95, 0.96),
+        ("draft ~1/4 50%; refine {} 50% min x3", 20): (0.95, 0.96),
+        ("draft ~1/4 25%; refine {} 75% min x3", 20): (0.95, 0.96, 0.97),
+    }
+    lines = ((line.format(sigma), n) for (line, n), some in cases.items() for sigma in (*some, ""))
+    return [Setting(line.replace("  ", " "), n) for line, n in lines]
+
+
 def passes() -> list[Setting]:
     """One pass, a draft that ends where the refine pass begins, a draft that is rewound, and three passes."""
     one = [Setting(f"1/2 until {s}, full", 12) for s in (0.9, 0.8, 0.6)]
@@ -151,5 +164,16 @@ def rewinds() -> list[Setting]:
 
 SUITES = {
     f.__name__: f
-    for f in (baselines, presets, half_drafts, passes, divisions, priors, tolerances, rewinds, guidance)
+    for f in (
+        baselines,
+        presets,
+        half_drafts,
+        starts,
+        passes,
+        divisions,
+        priors,
+        tolerances,
+        rewinds,
+        guidance,
+    )
 }
