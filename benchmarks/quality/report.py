@@ -16,6 +16,7 @@ from .statistics import Estimate, FeatureSpace, bootstrap, estimate, frechet_ove
 COMPARED = ("objects", "fd", "lpips")
 """Columns that are compared with the plain sampler at equal cost."""
 PLOTTED = ("fd", "lpips")
+ROUNDING = 1e-6
 
 COST_TICKS = (2, 3, 4, 6, 9, 12, 20, 30, 50)
 
@@ -106,8 +107,8 @@ def compare(rows: list[Row], invisible: float) -> None:
 
 def _worse(name: str, gain: Estimate, invisible: float) -> bool:
     if name == "objects":
-        return gain.high < 0
-    return gain.low > (invisible if name == "lpips" else 0)
+        return gain.high < -ROUNDING
+    return gain.low > (invisible if name == "lpips" else ROUNDING)
 
 
 def markdown(rows: list[Row], count: int, invisible: float) -> str:
