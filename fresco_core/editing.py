@@ -115,10 +115,11 @@ def set_start(schedule: Schedule, pass_index: int, share: float) -> Schedule:
     """The schedule with a later pass that starts at another noise share."""
     if not 0 < pass_index < len(schedule.passes):
         raise ScheduleError(f"pass {pass_index + 1} does not start at a sigma of its own")
-    if not 0.0 < share < 1.0:
-        raise ScheduleError(f"pass {pass_index + 1} starts at sigma {share:g}; expected between 0 and 1")
+    start = round(share, 2)
+    if not 0.0 < start < 1.0:
+        raise ScheduleError(f"pass {pass_index + 1} starts at sigma {start:g}; expected between 0 and 1")
     passes = list(schedule.passes)
-    passes[pass_index] = replace(passes[pass_index], start=round(share, 2))
+    passes[pass_index] = replace(passes[pass_index], start=start)
     return Schedule(tuple(passes))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 MAX_LEVEL = 3
 MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
-FIRST_STEP = 1.0  # the start of a pass that takes the draft for the prediction of its first step
+FIRST_STEP = 1.0  # the start of a pass that takes the draft for the prediction of a first, shorter step
 
 AUTO_LEVEL = 2  # the coarsest that `auto` begins with unless it names another
 AUTO_TOLERANCE = 0.01  # of `auto`: power of predicted detail over that of noise, up to which it hides
@@ -87,9 +87,9 @@ class Pass:
     """One run of the sampler over the canvas.
 
     looks: coarse to fine. start: the noise share that the canvas is rewound to, None for the first pass;
-    FIRST_STEP goes to where a step of the pass, somewhat shorter than the others, would lead from pure noise
-    with the draft for its prediction (grid.DRAFT_THIRDS).
-    end: the noise share at which the pass stops; a later pass refines its last prediction.
+    FIRST_STEP goes to where a step of the pass, shorter than the others (grid.DRAFT_THIRDS), would lead from
+    pure noise with the draft for its prediction. end: the noise share at which the pass stops; a later pass
+    refines its last prediction.
     """
 
     looks: tuple[Look, ...]

@@ -68,9 +68,11 @@ class Alignment:
 
     def align(self, embed: Callable[[Tensor], Tensor], fine_ids: Tensor, coarse_ids: Tensor) -> None:
         """Set both frames: positions (B, L, axes) of the whole sequence in each, in the layout's order, and
-        the host's table of rotations for positions."""
+        the host's table of rotations for positions. Nothing to prepare where all see all in the fine one."""
         layout, device = self.layout, fine_ids.device
         self.text = fine_ids.shape[1] - layout.tokens - self.reference_tokens
+        if self.frame == "fine" and layout.fine_blocks:
+            return
         self._turn = embed(self.ordered(coarse_ids - fine_ids))
         first = self.text + layout.tokens
         parts = [torch.arange(self.text, device=device), *self._reference_corners(first, device)]
@@ -111,8 +113,7 @@ class Alignment:
             if self.watch is not None:
                 self.watch.read(q, k, kwargs.get("transformer_options") or {}, layout)
             mask = args[0] if args else kwargs.get("mask")
-            ours = turn is not None and near is not None and coarse and q.shape[2] == turn.shape[2]
-            if not ours or mask is not None or (fine and self.frame == "fine"):
+            if turn is None or near is None or mask is not None or not coarse or q.shape[2] != turn.shape[2]:
                 return plain(func, q, k, v, heads, *args, **kwargs)
             begin = self.text + fine + (self.reference_tokens if self.coarse_last else 0)
             end = begin + coarse

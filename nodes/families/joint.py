@@ -8,7 +8,7 @@ their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..mixing import Conditions, MixedCall, with_options
 from .alignment import Grid
-from .clocks import TwoClocks, apart, timesteps
+from .clocks import TwoClocks, apart, takes_index, timesteps
 from .focus import attention_of
 from .strip import View, takes, through_strip
 
@@ -89,7 +89,12 @@ def reference_grids(references: Sequence[Tensor] | None, patch: int) -> list[Gri
     ]
 
 
-def references_at_zero(network: Any, conditions: Conditions) -> bool:
-    """Whether a network with a `default_ref_method` may give reference pictures timestep zero in a run."""
+def one_of_two_clocks(name: str, network: Any, blocks: Iterable[Any], conditions: Conditions) -> str | None:
+    """Why coarse tokens share the clock of fine ones in a network that has a `default_ref_method` and whose
+    blocks know two clocks at the most; None where they can have their own."""
     methods = (network.default_ref_method, *conditions.get("ref_latents_method", ()))
-    return "ref_latents" in conditions and "index_timestep_zero" in methods
+    if "ref_latents" in conditions and "index_timestep_zero" in methods:
+        return f"{name}'s blocks know two clocks, and reference pictures have the second, timestep zero"
+    if not takes_index(blocks):
+        return f"the host's {name} blocks do not modulate two ranges of tokens"
+    return None

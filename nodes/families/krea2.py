@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .. import compat
 from ..mixing import Conditions, MixedCall
-from .clocks import TwoClocks, indexed, takes_index, tokenwise
-from .joint import evaluate_joint, joins, reference_grids, references_at_zero
+from .clocks import TwoClocks, indexed, tokenwise
+from .joint import evaluate_joint, joins, one_of_two_clocks, reference_grids
 
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timesteps context attention_mask ref_latents"
@@ -28,11 +28,7 @@ def misfit(network: Any) -> str | None:
 
 def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones; None where they can have their own."""
-    if references_at_zero(network, conditions):
-        return "Krea 2's blocks know two clocks, and reference pictures have the second, timestep zero"
-    if not takes_index(network.blocks):
-        return "the host's Krea 2 blocks do not modulate two ranges of tokens"
-    return None
+    return one_of_two_clocks("Krea 2", network, network.blocks, conditions)
 
 
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from .. import compat
 from ..mixing import Conditions, MixedCall
-from .clocks import TwoClocks, indexed, takes_index, tokenwise
-from .joint import evaluate_joint, joins, reference_grids, references_at_zero
+from .clocks import TwoClocks, indexed, tokenwise
+from .joint import evaluate_joint, joins, one_of_two_clocks, reference_grids
 
 CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timestep context attention_mask ref_latents"
@@ -29,11 +29,7 @@ def misfit(network: Any) -> str | None:
 
 def one_clock(network: Any, conditions: Conditions) -> str | None:
     """Why coarse tokens share the clock of fine ones; None where they can have their own."""
-    if references_at_zero(network, conditions):
-        return "Qwen-Image's blocks know two clocks, and reference pictures have the second, timestep zero"
-    if not takes_index(network.transformer_blocks):
-        return "the host's Qwen-Image blocks do not modulate two ranges of tokens"
-    return None
+    return one_of_two_clocks("Qwen-Image", network, network.transformer_blocks, conditions)
 
 
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:

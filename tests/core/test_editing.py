@@ -76,5 +76,7 @@ def test_levels_and_rewinds():
         set_level(schedule, 2, 1)
     with pytest.raises(ScheduleError, match="does not start at a sigma"):
         set_start(schedule, 0, 0.5)
+    with pytest.raises(ScheduleError, match="starts at sigma 1; expected between 0 and 1"):
+        set_start(schedule, 1, 0.996)
     with pytest.raises(ScheduleError, match="expected between 0 and 1"):
         set_start(schedule, 1, 1.0)

@@ -52,6 +52,21 @@ def model_of(family, **shape):
     return built(family, **shape)
 
 
+def demo_model():
+    """The demo model on the host with one prompt, and its own code with it."""
+    import comfy.sd
+    from fresco_pack.fresco_core.demo.subjects import PromptedDenoiser
+    from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
+
+    demo = load_demo()
+    context, pooled = demo.prompt.encode(["a frog top left, a robot right, on blue dots"])
+    patcher = comfy.sd.load_diffusion_model(str(FOLDER / TRANSFORMER), {"dtype": torch.float32})
+    latent = {"samples": torch.zeros(2, 16, 24, 24)}
+    model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
+    model.negative = model.positive
+    return model, PromptedDenoiser(demo.transformer, context, pooled)
+
+
 def grid_of(model):
     """Frames, rows and columns of blocks."""
     shape = model.latent["samples"].shape

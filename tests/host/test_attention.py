@@ -5,8 +5,8 @@ import logging
 import pytest
 import tiny
 import torch
+from mixed_models import model_of, random_canvas
 from test_focus import demo  # noqa: F401 - a fixture
-from test_mixed import model_of, random_canvas
 
 FAMILIES = ("flux", "flux2", "chroma", "krea2", "qwen_image", "hunyuan_video", "hunyuan_image")
 SCHEDULE = "1/2 x2, mixed 50% attention x2, full x1"

@@ -10,8 +10,8 @@ import tiny
 import torch
 from focus_reference import KeptByHand
 from meta_models import FUSED
+from mixed_models import FAMILIES, FROM, HOST, PADDED, WITHOUT, demo_model, model_of, random_canvas
 from test_lifecycle import state_of
-from test_mixed import FAMILIES, FROM, HOST, PADDED, WITHOUT, model_of, random_canvas
 from torch.utils.flop_counter import FlopCounterMode
 
 SIGMA = 0.6
@@ -107,18 +107,7 @@ def test_of_a_canvas_that_has_changed_the_queried_see_the_others_as_they_were(lo
 
 @pytest.fixture(scope="module")
 def demo():
-    """The demo model on the host with one prompt, and its own code with it."""
-    import comfy.sd
-    from fresco_pack.fresco_core.demo.subjects import PromptedDenoiser
-    from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
-
-    demo = load_demo()
-    context, pooled = demo.prompt.encode(["a frog top left, a robot right, on blue dots"])
-    patcher = comfy.sd.load_diffusion_model(str(FOLDER / TRANSFORMER), {"dtype": torch.float32})
-    latent = {"samples": torch.zeros(2, 16, 24, 24)}
-    model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
-    model.negative = model.positive
-    return model, PromptedDenoiser(demo.transformer, context, pooled)
+    return demo_model()
 
 
 def test_the_demo_model_focuses_as_its_own_code_does(looks, demo):

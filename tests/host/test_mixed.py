@@ -15,6 +15,7 @@ from mixed_models import (
     PADDED,
     WITHOUT,
     built,
+    demo_model,
     model_of,
     random_canvas,
     random_layout,
@@ -126,21 +127,12 @@ def test_cond_and_uncond_together_or_apart_and_pictures_one_by_one(predict, fami
 def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, frame, share):
     """A random mask through the adapter against the same model in plain torch, whose attention and
     modulation are written out token by token."""
-    import comfy.sd
     from fresco_pack.fresco_core import Canvas, Margin, mixed_look
-    from fresco_pack.fresco_core.demo.subjects import PromptedDenoiser
-    from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
 
-    demo = load_demo()
-    context, pooled = demo.prompt.encode(["a frog top left, a robot right, on blue dots"])
-    patcher = comfy.sd.load_diffusion_model(str(FOLDER / TRANSFORMER), {"dtype": torch.float32})
-    latent = {"samples": torch.zeros(2, 16, 24, 24)}
-    model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
-    model.negative = model.positive
+    model, denoise = demo_model()
     layout = random_layout(model, share)
     noise = torch.randn(2, 16, 24, 24, generator=torch.Generator().manual_seed(3))
     ours = predict(model, layout, clock=clock, frame=frame, noise=noise)
-    denoise = PromptedDenoiser(demo.transformer, context, pooled)
     expected = mixed_look(
         denoise,
         0.6 * noise,

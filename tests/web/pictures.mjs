@@ -9,7 +9,7 @@ const STEP = '2'
 const WIDTH = 640 // of thumbnails, at most
 const JPEG = { type: 'jpeg', quality: 82 }
 
-/** Have the graph's last step shown by its viewer. */
+/** Have the viewer show STEP. */
 async function showStep(page) {
   const slider = page.locator('.fresco-viewer input').first()
   await slider.fill(STEP)
