@@ -229,6 +229,24 @@ def test_the_demo_model_keeps_the_sizes_that_it_was_trained_for():
     ).suits(2)
 
 
+@pytest.mark.parametrize("side,levels", [(1024, {1, 0}), (896, {0})])
+def test_the_editor_draws_what_a_model_of_an_unknown_class_is_held_to(side, levels):
+    import json
+
+    from fresco_pack.fresco_core import FLOW, flow_sigmas
+    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.plan_preview import answer, known_setting
+    from strangers import Spatial, stranger
+
+    model = stranger(Spatial, 8, 4, side_pixels=side)
+    canvas = trained_canvas(model.model, tuple(model.latent["samples"].shape))
+    known = json.loads(json.dumps(known_setting(canvas, flow_sigmas(20), FLOW, 1.0, None)))
+    drawn = answer({"preset": "from text", "text": "draft 1/4; refine 0.9", "steps": 20, "known": known})
+    assert {step["level"] for step in drawn["steps"]} == levels
+    if levels == {0}:
+        assert drawn["reason"] == canvas.too_small() and f"half of {side}x{side}" in drawn["reason"]
+
+
 def test_other_networks_are_not_guessed_at():
     from types import SimpleNamespace
 
