@@ -102,7 +102,6 @@ DERIVED = {  # classes of the host's models: the family that they are derived fr
     "AuraFlow": None,
     "LTXV": None,
     "HiDream": None,
-    "GenmoMochi": None,
     "Omnigen2": None,
     "CosmosT2IPredict2": None,
 }
