@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .canvas import Canvas
-from .schedule import Look, Pass, Schedule, pass_amounts
+from .schedule import AUTO_TOLERANCE, Look, Pass, Schedule, pass_amounts
 
 COARSEST = 2  # that a `~` look becomes by itself
 
@@ -37,6 +37,24 @@ def shortened(schedule: Schedule, steps: int) -> Schedule:
 def least_steps(schedule: Schedule) -> int:
     """Steps that a run has at least, or it is plain."""
     return sum(look.least for p in schedule.passes for look in pass_amounts(p))
+
+
+def counted(schedule: Schedule) -> bool:
+    """Whether any look has a number of steps of its own, so that the schedule is no rule for other runs."""
+    return any(look.count is not None for p in schedule.passes for look in p.looks)
+
+
+def suits_stage(schedule: Schedule) -> bool:
+    """Whether a stage that ends above sigma 0 can take the schedule as it is: one pass, not bound to end
+    full."""
+    return len(schedule.passes) == 1 and not (schedule.passes[0].looks[0].auto and schedule.ends_full)
+
+
+def for_stage(schedule: Schedule) -> Schedule:
+    """A rule for a run that ends above sigma 0: every step as coarse as the noise allows, from the level of
+    the schedule's first look on."""
+    first = schedule.passes[0].looks[0]
+    return Schedule((Pass((Look(first.level, auto=first.auto or AUTO_TOLERANCE),)),))
 
 
 def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:

@@ -65,7 +65,7 @@ def subgrid(
         return tuple(float(s) for s in grid)
     exploding = not isinstance(parameterisation, Flow)
     positive = grid[grid > 0.0]
-    if exploding and start < positive[-1]:  # below all that the grid shows of its spread
+    if exploding and start <= positive[-1]:  # below all that the grid shows of its spread
         return _exactly(np.linspace(start, end, steps + 1), start, end)
     body = np.log(positive) if exploding else grid
     lowest = math.log(end) if exploding and end > 0.0 else end

@@ -9,10 +9,10 @@ from itertools import zip_longest
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Parameterisation
-from .fitting import fitted, least_steps, shortened
+from .fitting import counted, fitted, for_stage, least_steps, shortened, suits_stage
 from .focus import REFRESH
 from .grid import check_sigmas, pass_range, subgrid
-from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
+from .schedule import MAX_LEVEL, Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
 from .shares import few_shares, nearest, wanted_share
 
 
@@ -32,13 +32,15 @@ class PlannedPass:
 
     mixes: where any step is mixed, a Mix per step, None for dense ones; a mixed step's level is that of its
     coarse tokens, and 0 makes it a focus step. tolerance: of a pass whose coarse steps are `auto`: each has
-    its level or a finer one, as settling.py finds in the run.
+    its level or a finer one, as settling.py finds in the run. least_sigma: what no level's own sigma may fall
+    below, the end of a stage whose model is not to be asked about less noise; 0 elsewhere.
     """
 
     sigmas: tuple[float, ...]
     levels: tuple[int, ...]
     mixes: tuple[Mix | None, ...] = ()
     tolerance: float | None = None
+    least_sigma: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -47,8 +49,9 @@ class PlannedPass:
 
     @property
     def uniform(self) -> bool:
-        """Whether all steps have one look, known beforehand."""
-        return self.tolerance is None and len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
+        """Whether all evaluations have one look, known beforehand."""
+        open_levels = self.tolerance is not None or (self.least_sigma > 0.0 and any(self.levels))
+        return not open_levels and len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
 
     def mix_at(self, step: int) -> Mix | None:
         """The mix of a step (negative: from the end), None if it is dense."""
@@ -84,13 +87,14 @@ class Plan:
     """Passes to run.
 
     schedule: fitted to the canvas, unless the run is plain. reason: where given, says why the run is plain
-    against its schedule.
+    against its schedule. note: where given, says how the run keeps from its schedule.
     """
 
     schedule: Schedule
     canvas: Canvas
     passes: tuple[PlannedPass, ...]
     reason: str | None = None
+    note: str | None = None
 
     @property
     def plain(self) -> bool:
@@ -160,6 +164,7 @@ class Plan:
         for index, p in enumerate(self.passes):
             looks = ", ".join(self._describe_looks(p))
             lines.append(f"pass {index + 1}: sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {looks}")
+        lines += [self.note] if self.note else []
         least, up_to = ("at least ", "up to ") if self.open else ("", "")
         lines.append(
             f"{least}{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
@@ -197,14 +202,23 @@ def make_plan(
     canvas: Canvas,
     parameterisation: Parameterisation = FLOW,
     sigma_max: float | None = None,
+    coarsest: int = MAX_LEVEL,
+    pass_steps: int = 1,
 ) -> Plan:
     """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
 
     A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid
     spreads them. A rewind to s goes to noise share s of a run that starts from `sigma_max` (default:
     sigmas[0]), and to the same part of the starting share of a run that starts lower. Looks marked `~` are
-    fitted to the canvas. Runs that cannot gain come back plain with a reason. Raises ScheduleError where the
-    schedule does not fit the steps, the sigmas or the canvas.
+    fitted to the canvas. coarsest: the coarsest level that the run may begin with, by what its latent holds
+    (spectrum.py). pass_steps: the fewest steps that the sampler makes a pass of.
+
+    A run that ends above sigma 0 is a stage of a longer one: no level's own sigma falls below its end. A
+    schedule of several passes becomes one that is as coarse as the noise allows, as a draft would have to
+    leave the stage's range.
+
+    Runs that cannot gain come back plain with a reason. Raises ScheduleError where the schedule does not fit
+    the steps, the sigmas or the canvas.
     """
     steps = max(len(sigmas) - 1, 0)
     asked = schedule
@@ -220,6 +234,15 @@ def make_plan(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
             f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
         )
+    end, note = float(sigmas[-1]), None
+    if end > 0.0 and not suits_stage(schedule):
+        if counted(schedule):
+            return plain(
+                f"this run is a stage that ends at sigma {end:.4g}, where a draft cannot run to its end; "
+                "write for example 'auto', or one pass such as '1/2 x4, full x2'"
+            )
+        schedule = for_stage(schedule)
+        note = f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
     schedule = fitted(shortened(schedule, steps), canvas)
     if asked.deepest and not schedule.deepest:
         return plain(
@@ -239,23 +262,65 @@ def make_plan(
     if steps < max(needed, 2):
         return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     counts = _divide(schedule, steps)
+    share = parameterisation.share(float(sigmas[0]))
+    if coarsest == 0:
+        return plain(
+            f"the run starts at sigma {share:.4g}, where the picture that it starts from still shows through "
+            "the noise: a coarse look would lose its detail"
+        )
     planned = []
     for p, parts in zip(schedule.passes, counts):
         grid = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
-            start, end = pass_range(p, sigmas, sum(parts), parameterisation, sigma_max)
-            if start <= end:
-                words = p.describe(alone=False)
-                return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
-            grid = subgrid(sigmas, start, end, sum(parts), parameterisation)
+            if sum(parts) < pass_steps:
+                return plain(
+                    f"this sampler needs {pass_steps} steps in every pass, and "
+                    f"'{p.describe(alone=False)}' has {sum(parts)} of {steps}"
+                )
+            start, last = pass_range(p, sigmas, sum(parts), parameterisation, sigma_max)
+            falls = start > last
+            if falls:
+                grid = subgrid(sigmas, start, last, sum(parts), parameterisation)
+                falls = all(early > late for early, late in zip(grid, grid[1:]))
+            if not falls:
+                return plain(
+                    f"'{p.describe(alone=False)}' would go from sigma {start:.4g} to {last:.4g} in "
+                    f"{sum(parts)} steps of this run, which do not fall"
+                )
         planned.append((grid, _looks(p, parts, grid, parameterisation)))
     tolerances = [p.looks[0].auto for p in schedule.passes]
-    passes = zip(_planned(planned, canvas), tolerances)
-    plan = Plan(schedule, canvas, tuple(replace(p, tolerance=auto) for p, auto in passes))
+    passes = [replace(p, tolerance=auto) for p, auto in zip(_planned(planned, canvas), tolerances)]
+    passes[0], held = _held(passes[0], coarsest, end, parameterisation)
+    plan = Plan(schedule, canvas, tuple(passes), note=note or held)
     if not any(level or mix for p in plan.passes for level, mix in zip_longest(p.levels, p.mixes)):
-        first = parameterisation.share(plan.passes[0].sigmas[0])
-        return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
+        return plain(held or f"the run starts at sigma {share:.4g}, where '{plan.schedule}' is already full")
     return plan
+
+
+def _held(
+    p: PlannedPass, coarsest: int, end: float, parameterisation: Parameterisation
+) -> tuple[PlannedPass, str | None]:
+    """The first pass with no look coarser than `coarsest`, and none whose own sigma is below `end`, where the
+    stage ends; and why any look became finer."""
+    levels, mixes, why = [], [], None
+    for sigma, level, mix in zip(p.sigmas, p.levels, p.mixes or (None,) * p.steps):
+        held = min(level, coarsest)
+        if held < level:
+            why = f"no look is coarser than {level_name(coarsest)}: it would hide the given picture's detail"
+        within = level_within(sigma, held, end, parameterisation)
+        if within < held:
+            why = f"no look leaves the stage, which ends at sigma {end:.4g}"
+        levels.append(within)
+        mixes.append(mix if within == level else None)
+    mixes = mixes if any(mixes) else []
+    return replace(p, levels=tuple(levels), mixes=tuple(mixes), least_sigma=end), why
+
+
+def level_within(sigma: float, level: int, end: float, parameterisation: Parameterisation) -> int:
+    """The coarsest level, `level` at the most, whose own sigma at the canvas's `sigma` is not below `end`."""
+    while level and parameterisation.level_sigma(sigma, level) < end * (1.0 - 1e-6):
+        level -= 1
+    return level
 
 
 def _divide(schedule: Schedule, steps: int) -> list[list[int]]:

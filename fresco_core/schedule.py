@@ -131,6 +131,12 @@ class Schedule:
         return len(self.passes) == 1 and not partly and self.passes[0].end == 0.0
 
     @property
+    def ends_full(self) -> bool:
+        """Whether its last step is full, as a run must that ends at sigma 0."""
+        last = self.passes[-1].looks[-1]
+        return last.level == 0 and last.fine is None
+
+    @property
     def deepest(self) -> int:
         """The coarsest level used."""
         return max(look.level for p in self.passes for look in p.looks)
@@ -166,11 +172,6 @@ def _check(schedule: Schedule) -> None:
             "before it, or a later pass would undo an earlier one"
         )
     last = schedule.passes[-1]
-    if last.looks[-1].level != 0 or last.looks[-1].fine is not None:
-        raise ScheduleError(
-            f"'{schedule}' never becomes full: the last look of the last pass must be 'full'; add "
-            "', full' to it or a pass such as '; refine 0.95'"
-        )
     if last.end:
         raise ScheduleError(
             f"'{schedule}' stops at sigma {last.end:g}; only passes before the last may stop early "

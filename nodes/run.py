@@ -24,14 +24,16 @@ from ..fresco_core import (
     coarse_state,
     complete,
     expand,
-    make_plan,
     merge,
     mixed_layout,
     plain_plan,
 )
 from ..fresco_core.cost import Architecture, plan_cost
 from ..fresco_core.mixed import DEFAULT_FRAME, complete_coarse, level_state
+from ..fresco_core.plan import level_within
 from ..fresco_core.promotion import promotion_of
+from ..fresco_core.schedule import MAX_LEVEL
+from ..fresco_core.spectrum import coarsest_level
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -84,13 +86,16 @@ class Run:
 
     settings: Settings
     model: Any
+    sampling: Any
     parameterisation: Parameterisation
     trace: Trace
     seed: int
     packing: int = 1
     architecture: Architecture | None = None
+    grid: list[float] = field(default_factory=list)
     plan: Plan | None = None
     pass_index: int = 0
+    coarsest: int = MAX_LEVEL
     level: int = 0
     settled: bool = False
     full_below: float = 0.0
@@ -116,14 +121,13 @@ class Run:
         self.tracker = ConvergenceTracker(self.trace.block_level)
         self.settling = Settling(self.parameterisation)
 
-    def prepare(self, sigmas: Tensor, conds: dict[str, list[dict]], model_options: dict) -> Plan:
-        """Work the schedule out for this run's sigmas, before the first step. Raises ScheduleError."""
-        grid = sigmas.tolist()
-        sigma_max = float(self.model.model_sampling.sigma_max)
-        plan = make_plan(self.settings.schedule, grid, self.trace.canvas, self.parameterisation, sigma_max)
+    def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
+        """Hold the plan against this run's conditioning, and tell it, before the first step."""
+        plan = self.plan
+        assert plan is not None
         reason = compat.unmergeable(conds)
         if reason is not None and not plan.plain:
-            plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+            plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
         if plan.parts:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
             reason = reason or self._unmixable(plan, conds, model_options)
@@ -167,6 +171,9 @@ class Run:
         self.pass_index = index
         self.settled = False
         self.tracker.reset()
+        self.coarsest = MAX_LEVEL
+        if index and any(self.plan.passes[index].levels) and self.prediction is not None:
+            self.coarsest = self._coarsest_after(self.prediction, sigmas[0])
         if self.plan.passes[index].tolerance is not None and self.prediction is not None:
             self.settling.reset(self.unpacked(self.prediction), self.plan.passes[index].levels[0])
         self.controls.clear()
@@ -174,8 +181,9 @@ class Run:
         for promoter in self._promoters:
             promoter.begin_pass(index)
         if index:
-            compat.restart_step_cache(transformer_options, size_changed=False)
+            compat.restart_step_cache(transformer_options)
             compat.restart_hooks(guider)
+        compat.end_step_cache_at(transformer_options, sigmas[-2])
 
     def choose_level(self, sigma: Tensor, transformer_options: dict) -> int:
         """The level of the evaluation at `sigma`. Reads from the device only in passes that change their
@@ -189,9 +197,14 @@ class Run:
             last = planned.levels[-1], planned.mix_at(-1)
             self.settled = (planned.levels[step], planned.mix_at(step)) == last
         level, mix = planned.levels[step], planned.mix_at(step)
+        if level > self.coarsest:
+            level, mix = self.coarsest, None
         if planned.tolerance is not None:
             level = self.settling.choose(level, planned.tolerance, value)
             self.settled = level == 0
+        if level and planned.least_sigma:
+            within = level_within(value, level, planned.least_sigma, self.parameterisation)
+            level, mix = within, mix if within == level else None
         promoter = self.promoter if level else self.focus
         if mix is None or promoter is None:
             self.layout = None
@@ -203,7 +216,7 @@ class Run:
         else:
             self.memory.begin()
         if level != self.level:
-            compat.restart_step_cache(transformer_options, size_changed=True)
+            compat.restart_step_cache(transformer_options)
         self.level = level
         return level
 
@@ -344,6 +357,18 @@ class Run:
         self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()
+
+    def _coarsest_after(self, picture: Tensor, sigma: float) -> int:
+        """The coarsest level that hides nothing of the clean picture that a later pass starts from."""
+        coarsest = coarsest_level(self.unpacked(picture), sigma, MAX_LEVEL, self.parameterisation)
+        if coarsest == 0:
+            log.warning(
+                "Fresco takes pass %d at full resolution: it starts at sigma %.4g, where a coarse look would "
+                "lose detail that the picture already has",
+                self.pass_index + 1,
+                sigma,
+            )
+        return coarsest
 
     @property
     def _promoters(self) -> list[Promoter]:
