@@ -243,7 +243,11 @@ def make_plan(
             )
         schedule = for_stage(schedule)
         note = f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
-    schedule = fitted(shortened(schedule, steps), canvas)
+    schedule = shortened(schedule, steps)
+    needed = max(least_steps(schedule), 2)
+    if steps < needed:
+        return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
+    schedule = fitted(schedule, canvas)
     if asked.deepest and not schedule.deepest:
         return plain(
             f"half resolution of a latent of {canvas.height}x{canvas.width} has {canvas.pixels(1)} latent "
@@ -258,9 +262,6 @@ def make_plan(
             f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
             f"use {level_name(possible)} at the most, or a larger picture"
         )
-    needed = least_steps(schedule)
-    if steps < max(needed, 2):
-        return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     counts = _divide(schedule, steps)
     share = parameterisation.share(float(sigmas[0]))
     if coarsest == 0:

@@ -22,7 +22,10 @@ from torch.nn.functional import max_pool2d
 from .clock import FLOW, Parameterisation
 from .transform import extend, merge, pad_to_even, padded_size, split
 
-TOLERANCE = 0.01  # power of hidden detail over that of the noise in its band
+TOLERANCE = 0.0025
+"""Power of a given picture's hidden detail over that of the noise in its band. On the trained demo model
+(denoise 0.7 to 0.97) a run that starts at a ratio of 0.0024 is no further from the plain one than a run from
+pure noise is; at 0.0096 it is 14 dB further."""
 
 
 def hides_noise_only(

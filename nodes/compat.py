@@ -324,6 +324,13 @@ def latent_in(model: Any, latent: Tensor) -> Tensor:
     return model.process_latent_in(latent) if latent.any() else latent
 
 
+def one_tensor(samples: Any) -> Tensor:
+    """A latent's values as one tensor; those of several streams (audio and video) one after another."""
+    if not getattr(samples, "is_nested", False):
+        return samples
+    return torch.cat([part.flatten() for part in samples.unbind()])
+
+
 def clean_latent(model: Any, samples: Tensor) -> Tensor:
     """A sampler's result as the next sampler node would receive it: out of the model's scale and back,
     rounding included."""

@@ -146,5 +146,5 @@ class FrescoKSampler(io.ComfyNode):
             compat.show_text(cls, str(error))
             raise
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
-        trace.sign(latent["samples"])
+        trace.sign(compat.one_tensor(latent["samples"]))
         return io.NodeOutput(latent, trace)

@@ -98,6 +98,7 @@ class Run:
     coarsest: int = MAX_LEVEL
     level: int = 0
     settled: bool = False
+    foreign: bool = False
     full_below: float = 0.0
     prediction: Tensor | None = None
     kept_mask: Tensor | None = None
@@ -184,6 +185,23 @@ class Run:
             compat.restart_step_cache(transformer_options)
             compat.restart_hooks(guider)
         compat.end_step_cache_at(transformer_options, sigmas[-2])
+
+    def shows(self, x: Tensor) -> bool:
+        """Whether a sampler's state x (B, C, ..., H, W) is the canvas. Samplers that show the model something
+        else (parts, other sizes) have it seen at full resolution."""
+        canvas = self.trace.canvas
+        frames = (canvas.frames,) if x.ndim == 5 else ()
+        if tuple(x.shape[2:]) == (*frames, canvas.height, canvas.width):
+            return True
+        if not self.foreign:
+            log.warning(
+                "Fresco looks at full resolution where the sampler evaluates %s, as the latent is %dx%d",
+                "x".join(map(str, x.shape[2:])),
+                canvas.height,
+                canvas.width,
+            )
+        self.foreign, self.level, self.layout, self.watch = True, 0, None, None
+        return False
 
     def choose_level(self, sigma: Tensor, transformer_options: dict) -> int:
         """The level of the evaluation at `sigma`. Reads from the device only in passes that change their

@@ -161,6 +161,8 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = transformer_options.get(RUN)
     if run is None or run.plan is None:
         return executor(*args, **kwargs)
+    if not run.shows(given["x"]):
+        return executor(*args, **kwargs)
     run.choose_level(given["timestep"], transformer_options)
     prediction = executor(*args, **kwargs)
     run.record(prediction, given["timestep"])
