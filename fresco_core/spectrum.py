@@ -54,39 +54,24 @@ def coarsest_level(
 
     mask (picture's shape, or 1 where that has more): only what is painted, above 0, counts.
     """
-    powers = band_powers(picture, level, mask)[0].tolist()
+    powers = band_powers(picture, level, mask).tolist()
     return enough_level(hides_noise_only(powers, sigma, parameterisation, tolerance))
 
 
-def coarsest_level_of_state(
-    x: Tensor,
-    sigma: float,
-    level: int,
-    parameterisation: Parameterisation = FLOW,
-    tolerance: float = TOLERANCE,
-) -> int:
-    """As `coarsest_level`, for a run that goes on from a canvas x (B, C, ..., H, W) which holds its noise.
-
-    The power above that of the noise is signal. A band counts as strong as the next coarser one, as powers
-    never rise towards finer bands while an earlier coarse look may have left the band empty; what the
-    estimate is uncertain by counts as signal.
-    """
-    powers, counts = band_powers(x, level + 1)
-    noise = max(parameterisation.noise(sigma) ** 2, 1e-30)
-    excess = [p / noise - 1.0 + (2.0 / count) ** 0.5 for p, count in zip(powers.tolist(), counts)]
-    return enough_level([max(pair) <= tolerance for pair in zip(excess, excess[1:])])
+def coarsest_level_unseen(sigma: float, level: int, parameterisation: Parameterisation = FLOW) -> int:
+    """As `coarsest_level`, for a run that goes on from a canvas which holds its noise: what is signal in it
+    cannot be told, so every band counts as strong as a latent of unit power."""
+    return enough_level(hides_noise_only([1.0] * level, sigma, parameterisation))
 
 
-def band_powers(picture: Tensor, level: int, mask: Tensor | None = None) -> tuple[Tensor, list[int]]:
+def band_powers(picture: Tensor, level: int, mask: Tensor | None = None) -> Tensor:
     """Mean power of the bands 1 to `level` of picture (B, C, ..., H, W), in units of the canvas's orthonormal
-    coefficients, (level,) on its device, of that picture of the batch which has most; and how many
-    coefficients of a picture each mean is over."""
-    powers, counts = [], []
+    coefficients, of that picture of the batch which has most: (level,) on its device."""
+    powers = []
     low = picture.float()
     for band in range(1, level + 1):
         even = pad_to_even(low)
         detail = split(even)[1] * 2.0 ** (band - 1)
-        counts.append(detail[:, 0].numel())
         squares = (detail * detail).mean(dim=0)
         if mask is None:
             powers.append(squares.flatten(1).mean(dim=1).amax())
@@ -95,7 +80,7 @@ def band_powers(picture: Tensor, level: int, mask: Tensor | None = None) -> tupl
             total = painted.flatten(1).sum(dim=1).clamp_min(1.0)
             powers.append(((squares * painted).flatten(1).sum(dim=1) / total).amax())
         low = merge(even, 1)
-    return torch.stack(powers) if powers else picture.new_zeros(0), counts
+    return torch.stack(powers) if powers else picture.new_zeros(0)
 
 
 def _painted(mask: Tensor, band: int, size: tuple[int, int]) -> Tensor:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..fresco_core import Plan, check_finite, make_plan, plain_plan
 from ..fresco_core.schedule import MAX_LEVEL
-from ..fresco_core.spectrum import coarsest_level, coarsest_level_of_state
+from ..fresco_core.spectrum import coarsest_level, coarsest_level_unseen
 from . import compat
 from .run import Run
 
@@ -63,8 +62,7 @@ def coarsest_start(run: Run, sigma: float, noise: Tensor, latent: Tensor, mask: 
     paints. A run without noise of its own goes on from a canvas that holds it."""
     if not latent.any():
         return MAX_LEVEL
-    if noise.any():
-        mask = None if mask is None else run.unpacked(mask.to(latent.device))
-        return coarsest_level(run.unpacked(latent), sigma, MAX_LEVEL, run.parameterisation, mask)
-    state = run.sampling.noise_scaling(latent.new_tensor(sigma), torch.zeros_like(latent), latent)
-    return coarsest_level_of_state(run.unpacked(state), sigma, MAX_LEVEL, run.parameterisation)
+    if not noise.any():
+        return coarsest_level_unseen(sigma, MAX_LEVEL, run.parameterisation)
+    mask = None if mask is None else run.unpacked(mask.to(latent.device))
+    return coarsest_level(run.unpacked(latent), sigma, MAX_LEVEL, run.parameterisation, mask)

@@ -213,7 +213,8 @@ class Run:
             value = self.settling.read(sigma)
             step = -1 if value <= self.full_below * (1.0 + 1e-5) else planned.step_at(value)
             last = planned.levels[-1], planned.mix_at(-1)
-            self.settled = (planned.levels[step], planned.mix_at(step)) == last
+            held = planned.least_sigma > 0.0 and planned.levels[-1] > 0
+            self.settled = not held and (planned.levels[step], planned.mix_at(step)) == last
         level, mix = planned.levels[step], planned.mix_at(step)
         if level > self.coarsest:
             level, mix = self.coarsest, None

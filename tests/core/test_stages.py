@@ -1,6 +1,7 @@
-"""Runs that end above sigma 0 or start below the highest: nothing leaves their range, nothing hides detail."""
+"""Runs that end above sigma 0 or start low: nothing leaves their range, nothing hides detail."""
 
 import pytest
+
 from fresco_core import FLOW, VE, Canvas, Schedule, flow_sigmas, make_plan, parse, preset
 from fresco_core.presets import PRESETS
 

@@ -7,7 +7,7 @@ import torch
 
 @contextmanager
 def network_calls(model):
-    """Yields a list that fills with (shape of the input, first timestep) of every call of a model's network."""
+    """Yields a list that fills with (shape of input, first timestep) of every call of a model's network."""
     seen = []
 
     def note(_network, args, kwargs):
@@ -25,7 +25,7 @@ def network_calls(model):
 
 
 def knowing(patcher, clean):
-    """A clone whose every prediction is `clean`, whatever it sees: what is left of the noise is the sampler's."""
+    """A clone whose every prediction is `clean`: what is left of the noise is the sampler's."""
     patcher = patcher.clone()
     patcher.model_options["sampler_calc_cond_batch_function"] = lambda args: [
         clean.to(args["input"]).expand_as(args["input"]).clone() for _ in args["conds"]

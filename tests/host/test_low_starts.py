@@ -1,6 +1,6 @@
 """Runs that start from a picture: never further from the plain run than fewer plain steps are.
 
-Judged on the trained demo model, against the host's own sampler at 20 steps and at as many steps as ours cost.
+Judged on the trained demo model, against the host's own sampler at 20 steps and at as many as ours cost.
 """
 
 import pytest
@@ -16,7 +16,9 @@ MASKS = {"no mask": None, "hard mask": 1.0, "soft mask": 8.0}
 @pytest.fixture(scope="module")
 def demo():
     model, _ = demo_model()
-    model.positive = [[model.positive[0][0][:1], {"pooled_output": model.positive[0][1]["pooled_output"][:1]}]]
+    model.positive = [
+        [model.positive[0][0][:1], {"pooled_output": model.positive[0][1]["pooled_output"][:1]}]
+    ]
     model.negative = model.positive
     model.latent = {"samples": torch.zeros(1, 16, 24, 24)}
     return model
@@ -51,7 +53,10 @@ def distances(samples, plain):
 def schedules():
     from fresco_pack.fresco_core import PRESETS
 
-    return {**{name: text for name, text in PRESETS.items() if name != "off"}, "text": "draft 1/2 50%; refine 50%"}
+    return {
+        **{name: text for name, text in PRESETS.items() if name != "off"},
+        "text": "draft 1/2 50%; refine 50%",
+    }
 
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)

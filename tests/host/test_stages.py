@@ -70,7 +70,7 @@ def test_no_network_is_asked_outside_its_stage(models, apply, family, split):
     for text in schedules():
         schedule = PRESETS.get(text, text)
         try:
-            results, (first, second) = in_two_stages(pair, steps, at, lambda p: apply(p, schedule))
+            results, (first, second) = in_two_stages(pair, steps, at, lambda p, s=schedule: apply(p, s))
         except ValueError as error:
             assert "the sampler has" in str(error), "counts of another run are refused"
             continue
