@@ -86,4 +86,4 @@ def _joined(first: Look, then: Look) -> Look:
 
 
 def _sum(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a + b
+    return None if a is None or b is None else round(a + b, 12)  # 30%, not 30.000000000000004%

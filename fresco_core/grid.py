@@ -47,8 +47,10 @@ def pass_range(
     end = last if is_last else parameterisation.from_share(p.end * part)
     if p.start is None:
         return first, end
-    if p.start == FIRST_STEP:
+    if p.start is FIRST_STEP:
         return subgrid(sigmas, first, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS], end
+    if p.start * part >= 1.0:
+        return first, end  # pure noise, which is no sigma of a variance-exploding model
     return min(parameterisation.from_share(p.start * part), first), end
 
 

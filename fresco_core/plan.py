@@ -5,16 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Parameterisation
-from .division import divided
+from .division import check_amounts, divided
 from .fitting import fitted, least_steps, shortened
 from .focus import REFRESH
 from .grid import check_sigmas, pass_range, subgrid
 from .schedule import Look, Pass, Schedule, ScheduleError, level_name
-from .shares import few_shares, nearest, wanted_share
+from .shares import few_shares, nearest, wanted_shares
+from .wording import quoted
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,18 @@ class PlannedPass:
 
     def tokens(self, canvas: Canvas) -> tuple[int, ...]:
         """Image tokens per sample of each step; the least of an `auto` one."""
-        mixes = self.mixes or (None,) * self.steps
-        return tuple(
-            canvas.tokens(level) if mix is None else canvas.mixed_tokens(level, mix.share)
-            for level, mix in zip(self.levels, mixes)
-        )
+        kinds = list(zip(self.levels, self.mixes or (None,) * self.steps))
+        tokens = {
+            (level, mix): canvas.tokens(level) if mix is None else canvas.mixed_tokens(level, mix.share)
+            for level, mix in set(kinds)
+        }
+        return tuple(tokens[kind] for kind in kinds)
 
     def kept_tokens(self, canvas: Canvas) -> tuple[int, ...]:
         """Image tokens per sample of each step that are only seen, as keys and values kept from before."""
-        mixes = self.mixes or (None,) * self.steps
+        mixes, full = self.mixes or (None,) * self.steps, canvas.tokens(0)
         return tuple(
-            canvas.tokens(0) - queried if level == 0 and mix is not None else 0
+            full - queried if level == 0 and mix is not None else 0
             for level, mix, queried in zip(self.levels, mixes, self.tokens(canvas))
         )
 
@@ -76,8 +78,10 @@ class PlannedPass:
 
         Samplers that evaluate between the grid's sigmas, or slightly above the first, are covered.
         """
-        negated = [-s for s in self.sigmas[:-1]]
-        return min(max(bisect_right(negated, -sigma + 1e-7 * (1.0 + abs(sigma))) - 1, 0), self.steps - 1)
+        above = bisect_right(
+            self.sigmas, -sigma + 1e-7 * (1.0 + abs(sigma)), hi=self.steps, key=lambda s: -s
+        )
+        return min(max(above - 1, 0), self.steps - 1)
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,7 @@ def make_plan(
     if schedule.off or steps == 0:
         return plain()
     check_sigmas(sigmas)
+    check_fits(schedule, sigmas)
     if not canvas.allows(1):
         return plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
@@ -259,16 +264,35 @@ def make_plan(
     return plan
 
 
+def check_fits(schedule: Schedule, sigmas: Sequence[float]) -> None:
+    """Raises ScheduleError where a run over `sigmas` ends clean but not full, or has other steps than the
+    schedule's amounts add up to."""
+    if sigmas[-1] == 0.0:
+        check_end(schedule)
+    check_amounts(schedule, len(sigmas) - 1)
+
+
+def check_end(schedule: Schedule) -> None:
+    """Raises ScheduleError where the schedule ends coarse, which no run may that ends clean."""
+    if not schedule.ends_full:
+        raise ScheduleError(
+            f"{quoted(schedule)} never becomes full: in a run that ends clean (at sigma 0) the last look of "
+            "the last pass must be 'full'; add ', full' to it or a pass such as '; refine 0.95'"
+        )
+
+
 def _looks(
     p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
 ) -> list[Look]:
     """The look of every step of a pass."""
     if not p.by_sigma:
         return [look for look, count in zip(p.looks, parts) for _ in range(count)]
-    looks = []
+    looks, index = [], 0
     for sigma in sigmas[:-1]:
         share = parameterisation.share(sigma)
-        looks.append(next(look for look in p.looks if look.until is None or share > look.until))
+        while (until := p.looks[index].until) is not None and share <= until:
+            index += 1
+        looks.append(p.looks[index])
     if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
         looks[-1] = p.looks[-1]  # a grid of few steps may jump over the last 'until'; the last step is full
     return looks
@@ -283,27 +307,37 @@ def _planned(
     whose share leaves no block fine, or none coarse, are dense. The first of adjoining focus steps queries
     all tokens, and every REFRESH-th after it.
     """
-    wanted = [[wanted_share(looks, step) for step in range(len(looks))] for _, looks in passes]
-    shares = few_shares([look for _, looks in passes for look in looks], sum(wanted, []))
+    wanted = [wanted_shares(looks) for _, looks in passes]
+    shares = few_shares([look for _, looks in passes for look in looks], list(chain.from_iterable(wanted)))
     planned = []
+    seen: dict[tuple[Look, float | None], tuple[int, Mix | None]] = {}
     for (sigmas, looks), row in zip(passes, wanted):
-        levels: list[int] = []
-        mixes: list[Mix | None] = []
+        steps: list[tuple[int, Mix | None]] = []
         focused = 0  # steps since the first of these focus steps
         for look, share in zip(looks, row):
-            level, mix = look.level, None
-            if share is not None and look.fine is not None:
-                share = nearest(shares[level], share)
-                rows, columns = canvas.blocks(level)
-                fine = canvas.fine_blocks(level, share)
-                if level == 0:
-                    mix = Mix(share if focused % REFRESH and fine else 1.0, *look.fine)
-                elif fine == rows * columns:
-                    level = 0
-                elif fine > 0:
-                    mix = Mix(share, *look.fine)
-            focused = focused + 1 if mix is not None and level == 0 else 0
-            levels.append(level)
-            mixes.append(mix)
-        planned.append(PlannedPass(sigmas, tuple(levels), tuple(mixes) if any(mixes) else ()))
+            key = look, None if share is None else nearest(shares[look.level], share)
+            if key not in seen:
+                seen[key] = _seen(*key, canvas)
+            level, mix = seen[key]
+            if mix is not None and level == 0:
+                mix = replace(mix, share=1.0) if focused % REFRESH == 0 else mix
+                focused += 1
+            else:
+                focused = 0
+            steps.append((level, mix))
+        levels, mixes = tuple(level for level, _ in steps), tuple(mix for _, mix in steps)
+        planned.append(PlannedPass(sigmas, levels, mixes if any(mixes) else ()))
     return tuple(planned)
+
+
+def _seen(look: Look, share: float | None, canvas: Canvas) -> tuple[int, Mix | None]:
+    """Level and mix of a step with a look, of `share` of fine blocks or queried tokens."""
+    if share is None or look.fine is None:
+        return look.level, None
+    rows, columns = canvas.blocks(look.level)
+    fine = canvas.fine_blocks(look.level, share)
+    if look.level == 0:
+        return 0, Mix(share if fine else 1.0, *look.fine)
+    if fine == rows * columns:
+        return 0, None
+    return look.level, Mix(share, *look.fine) if fine else None
