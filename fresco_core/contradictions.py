@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .passes import FIRST_STEP, MAX_LEVEL, MIXED_LEVEL, Look, Pass, in_words, pass_amounts
-from .wording import MAX_LENGTH, brief, brief_percent, quoted
+from .wording import MAX_LENGTH, brief, brief_percent, quoted, quoted_word
 
 SMALLEST = 1e-6  # of sigmas and shares, if not 0: below it float32 grids cannot tell steps apart
 TOLERANCES = (1e-12, 1e6)
@@ -71,7 +71,10 @@ def _of_look(look: Look) -> str | None:
 
 def _of_parts(look: Look) -> str | None:
     if look.fine is None:
-        return None
+        named = look.order or look.clock or look.frame
+        return f"{quoted(look)} names {quoted_word(named)}, which belongs to a mixed look" if named else None
+    if look.level == 0 and (look.clock or look.frame):
+        return f"{quoted(look)} names {quoted_word(look.clock or look.frame)}; focus looks name an order only"
     if look.auto is not None:
         return f"{quoted(look)} is mixed and 'auto'; expected one of them"
     if look.level not in (0, MIXED_LEVEL):

@@ -60,7 +60,7 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
 def _at(look: Look, level: int) -> Look:
     """The look without its mark and at another level; what is full is neither mixed, focus nor `auto`."""
     if level == 0:
-        return replace(look, level=0, fine=None, auto=None, about=False)
+        look = replace(look, fine=None, order=None, clock=None, frame=None, auto=None)
     return replace(look, level=level, about=False)
 
 
