@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 
+from .clock import Parameterisation
 from .fitting import least_steps
-from .passes import Look
-from .schedule import Schedule, ScheduleError, pass_amounts
+from .schedule import Look, Pass, Schedule, ScheduleError, pass_amounts
 from .wording import percent, quoted
 
 
@@ -103,3 +104,20 @@ def _adjust(counts: list[int], wanted: list[float], least: list[int | None], ste
         counts[i] += step
         if counts[i] + step >= (least[i] or 0):
             heapq.heappush(heap, (step * (counts[i] - wanted[i]), i))
+
+
+def looks_of_steps(
+    p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
+) -> list[Look]:
+    """The look of every step of a pass over `sigmas` whose looks with an amount have `parts` steps."""
+    if not p.by_sigma:
+        return [look for look, count in zip(p.looks, parts) for _ in range(count)]
+    looks, index = [], 0
+    for sigma in sigmas[:-1]:
+        share = parameterisation.share(sigma)
+        while (until := p.looks[index].until) is not None and share <= until:
+            index += 1
+        looks.append(p.looks[index])
+    if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
+        looks[-1] = p.looks[-1]  # a grid of few steps may jump over the last 'until'; the last step is full
+    return looks

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from .clock import FLOW, Parameterisation
-from .division import divided
+from .division import divided, looks_of_steps
 from .plan import Plan
 from .schedule import Schedule, ScheduleError
-from .wording import quoted
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Stage:
     fine: tuple[float, float] | None = None
 
 
-def stages(plan: Plan) -> tuple[Stage, ...]:
+def stages(plan: Plan, parameterisation: Parameterisation = FLOW) -> tuple[Stage, ...]:
     """The stages of a plan, in order; one that its pass has no step for has first == end.
 
     A plan that runs plain is one stage.
@@ -42,16 +41,12 @@ def stages(plan: Plan) -> tuple[Stage, ...]:
     if plan.plain:
         return (Stage(0, 0, 0, 0, plan.steps),)
     found, first = [], 0
-    for pass_index, (wanted, planned) in enumerate(zip(plan.schedule.passes, plan.passes)):
-        mixes = (planned.mix_at(step) for step in range(planned.steps))
-        seen = Counter(
-            (level, None if mix is None else (mix.floor, mix.ceiling))
-            for level, mix in zip(planned.levels, mixes)
-        )
-        for look_index, look in enumerate(wanted.looks):
-            end = first + seen[look.level, look.fine]
-            found.append(Stage(pass_index, look_index, look.level, first, end, look.fine))
-            first = end
+    counts = divided(plan.schedule, plan.steps)
+    for pass_index, (p, planned) in enumerate(zip(plan.schedule.passes, plan.passes)):
+        steps = Counter(looks_of_steps(p, counts[pass_index], planned.sigmas, parameterisation))
+        for look_index, look in enumerate(p.looks):
+            found.append(Stage(pass_index, look_index, look.level, first, first + steps[look], look.fine))
+            first += steps[look]
     return tuple(found)
 
 
@@ -64,7 +59,7 @@ def move_boundary(plan: Plan, stage: int, step: int, parameterisation: Parameter
 
     A boundary within a pass that is divided by sigma moves to the sigma half-way between its two steps.
     """
-    found = stages(plan)
+    found = stages(plan, parameterisation)
     if not 0 <= stage < len(found) - 1:
         raise ScheduleError(
             f"stage {stage + 1} has no boundary to move; the schedule has {len(found)} stages"
@@ -102,10 +97,6 @@ def _with_lengths(schedule: Schedule, found: Sequence[Stage], lengths: Sequence[
         place = stage.pass_index, len(p.looks) - 1 if p.by_sigma else stage.look_index
         amounts[place] = amounts.get(place, 0) + length
     wanted = list(amounts.values())
-    if 0 in wanted:
-        raise ScheduleError(
-            f"{quoted(schedule)} has a look without a step in this run; leave it out, or use more steps"
-        )
     if counted:
         return _with_amounts(schedule, list(amounts), [{"count": n, "share": None} for n in wanted])
     for places in range(3, 13):  # as few decimals as bring the same steps back

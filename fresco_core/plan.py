@@ -9,11 +9,11 @@ from itertools import chain, zip_longest
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Parameterisation
-from .division import check_amounts, divided
+from .division import check_amounts, divided, looks_of_steps
 from .fitting import fitted, least_steps, shortened
 from .focus import REFRESH
 from .grid import check_sigmas, pass_range, subgrid
-from .schedule import Look, Pass, Schedule, ScheduleError, level_name
+from .schedule import Look, Schedule, ScheduleError, level_name
 from .shares import few_shares, nearest, wanted_shares
 from .wording import quoted
 
@@ -254,7 +254,7 @@ def make_plan(
                 words = p.describe(alone=False)
                 return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
             grid = subgrid(sigmas, start, end, sum(parts), parameterisation)
-        planned.append((grid, _looks(p, parts, grid, parameterisation)))
+        planned.append((grid, looks_of_steps(p, parts, grid, parameterisation)))
     tolerances = [p.looks[0].auto for p in schedule.passes]
     passes = zip(_planned(planned, canvas), tolerances)
     plan = Plan(schedule, canvas, tuple(replace(p, tolerance=auto) for p, auto in passes))
@@ -279,23 +279,6 @@ def check_end(schedule: Schedule) -> None:
             f"{quoted(schedule)} never becomes full: in a run that ends clean (at sigma 0) the last look of "
             "the last pass must be 'full'; add ', full' to it or a pass such as '; refine 0.95'"
         )
-
-
-def _looks(
-    p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
-) -> list[Look]:
-    """The look of every step of a pass."""
-    if not p.by_sigma:
-        return [look for look, count in zip(p.looks, parts) for _ in range(count)]
-    looks, index = [], 0
-    for sigma in sigmas[:-1]:
-        share = parameterisation.share(sigma)
-        while (until := p.looks[index].until) is not None and share <= until:
-            index += 1
-        looks.append(p.looks[index])
-    if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
-        looks[-1] = p.looks[-1]  # a grid of few steps may jump over the last 'until'; the last step is full
-    return looks
 
 
 def _planned(

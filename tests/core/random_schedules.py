@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from fresco_core import CLOCKS, FRAMES, ORDERS, ScheduleError
 from fresco_core.schedule import FIRST_STEP, Look, Pass, Schedule
 
 ORDER_WORDS = [order for order in ORDERS if order != "attention"]
-SIGNS = [*";,~%/.x-+=_@\x00\t\n½¼，；×\ud800\u0661", "mixed", "until", "1e-5", "0,9", "..", "x8", "99%", "off", "1/"]
+SIGNS = [*";,~%/.x-+=_@\x00\t\n½¼，；×\ud800\u0661", "mixed", "until", "1e-5", "0,9", "..", "x8", "off", "1/"]
 
 
 def decimal(r: random.Random, most: float = 1.0) -> str:
@@ -29,9 +28,9 @@ def decimal(r: random.Random, most: float = 1.0) -> str:
 
 def amount(r: random.Random) -> str:
     """What may follow a look."""
-    return r.choice(
-        ["", "", "", f" x{r.randint(0, 40)}", f" {decimal(r, 100.0)}%", f" {r.randint(1, 99)}%", f" X {r.randint(1, 9)}"]
-    ) + r.choice(["", "", "", "", f" min x{r.randint(1, 5)}"])
+    counts = [f" x{r.randint(0, 40)}", f" X {r.randint(1, 9)}"]
+    shares = [f" {decimal(r, 100.0)}%", f" {r.randint(1, 99)}%"]
+    return r.choice(["", "", "", *counts, *shares]) + r.choice(["", "", "", "", f" min x{r.randint(1, 5)}"])
 
 
 def names(r: random.Random) -> str:
@@ -45,7 +44,7 @@ def look(r: random.Random, level: int, by_sigma: bool, last: bool) -> str:
     words = "full" if level == 0 else f"{r.choice(['', '', '~'])}1/{1 << level}"
     if level == 1 and kind < 0.4:
         low, high = sorted((r.randint(0, 99), r.randint(1, 100)))
-        words = r.choice([f"mixed {decimal(r, 100.0)}%", f"Mixed {low}%..{high}%", f"mixed {low} .. {high} %"])
+        words = f"mixed {r.choice([decimal(r, 100.0), f'{low}%..{high}', f'{low} .. {high} '])}%"
         words += names(r)
     elif level and kind < 0.15:
         words = f"auto{r.choice(['', f' 1/{1 << level}'])}{r.choice(['', f' {decimal(r)}'])}"
@@ -86,18 +85,27 @@ def schedule(r: random.Random) -> Schedule | None:
     """A schedule of random fields, without the grammar's help; None where the fields make none."""
 
     def number() -> float:
-        return r.choice([r.random(), round(r.random(), 2), 10.0 ** -r.randint(1, 9), 1.0 - 10.0 ** -r.randint(1, 16)])
+        edges = [10.0 ** -r.randint(1, 9), 1.0 - 10.0 ** -r.randint(1, 16)]
+        return r.choice([r.random(), round(r.random(), 2), *edges])
 
-    def maybe(value: object, often: float = 0.3) -> object:
+    def maybe(value, often=0.3):
         return value if r.random() < often else None
 
     def any_look() -> Look:
         fine = maybe(tuple(sorted((number(), number()))))
-        level = r.choice([1, 1, 0]) if fine else r.randint(0, 3)
-        found = Look(level, maybe(number(), 0.1), maybe(r.randint(1, 40)), maybe(number(), 0.2), fine)
-        found = replace(found, least=r.choice([1, 1, 1, 3]), about=r.random() < 0.1, auto=maybe(number(), 0.1))
-        order = maybe(r.choice(ORDER_WORDS), 0.1)
-        return replace(found, order=order, clock=maybe(r.choice(CLOCKS), 0.05), frame=maybe(r.choice(FRAMES), 0.05))
+        return Look(
+            r.choice([1, 1, 0]) if fine else r.randint(0, 3),
+            until=maybe(number(), 0.1),
+            count=maybe(r.randint(1, 40)),
+            share=maybe(number(), 0.2),
+            fine=fine,
+            least=r.choice([1, 1, 1, 3]),
+            about=r.random() < 0.1,
+            auto=maybe(number(), 0.1),
+            order=maybe(r.choice(ORDER_WORDS), 0.1),
+            clock=maybe(r.choice(CLOCKS), 0.05),
+            frame=maybe(r.choice(FRAMES), 0.05),
+        )
 
     passes = []
     for index in range(r.choice([1, 1, 2, 3])):

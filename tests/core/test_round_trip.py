@@ -135,9 +135,9 @@ def test_reading_takes_linear_time_and_a_long_text_none(kind):
     def seconds(size):
         text, best = LONG[kind](size), 1.0
         for _ in range(7):
-            begun = time.perf_counter()
+            begun = time.process_time()
             read(text)
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.process_time() - begun)
         return best
 
     few, many, too_many = seconds(MAX_LENGTH // 8), seconds(MAX_LENGTH - 100), seconds(1_000_000)
