@@ -30,10 +30,10 @@ from ..fresco_core import (
 )
 from ..fresco_core.cost import Architecture, plan_cost
 from ..fresco_core.mixed import DEFAULT_FRAME, complete_coarse, level_state
-from ..fresco_core.plan import level_within
 from ..fresco_core.promotion import promotion_of
 from ..fresco_core.schedule import MAX_LEVEL
 from ..fresco_core.spectrum import coarsest_level
+from ..fresco_core.stage import level_within
 from ..fresco_core.transform import (
     extend,
     level_size,
