@@ -19,7 +19,7 @@ COARSEST = 2  # that a `~` look becomes by itself
 
 def fitted(schedule: Schedule, canvas: Canvas) -> Schedule:
     """The schedule without `~`: every look at a level that the canvas suits. Looks that come to have one
-    level become one."""
+    level become one. Models of unknown classes have all looks fitted."""
     return Schedule(tuple(_fitted_pass(p, canvas) for p in schedule.passes))
 
 
@@ -43,7 +43,7 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     looks: list[Look] = []
     full = False  # a look has become so: those behind it do, focus looks as well
     for look in p.looks:
-        if look.about or look.auto is not None:
+        if look.about or look.auto is not None or (canvas.unknown and look.level):
             coarser = look.about and look.fine is None
             look = _at(look, _suited(look.level, canvas, coarser))
             full = full or look.level == 0

@@ -256,11 +256,7 @@ def make_plan(
         return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     schedule = fitted(schedule, canvas)
     if asked.deepest and not schedule.deepest:
-        return plain(
-            f"half resolution of a latent of {canvas.height}x{canvas.width} has {canvas.pixels(1)} latent "
-            f"pixels a frame, and '~' and 'auto' leave it at {canvas.trained[0]}, what the model is trained "
-            "for; write '1/2' to go below it"
-        )
+        return plain(canvas.too_small())
     if not canvas.allows(schedule.deepest):
         possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
         raise ScheduleError(

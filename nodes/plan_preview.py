@@ -67,6 +67,9 @@ def known_setting(
     return {
         "canvas": [canvas.height, canvas.width, canvas.frames, canvas.patch, canvas.frame_patch],
         "trained": [canvas.trained[0], canvas.trained[1] or 0],
+        "scale": canvas.scale,
+        "family": canvas.family,
+        "unknown": canvas.unknown,
         "sigmas": sigmas,
         "kind": "exploding" if parameterisation is VE else "flow",
         "sigma_max": sigma_max,
@@ -212,7 +215,13 @@ def _setting(request: dict, steps: int) -> Setting:
     if not isinstance(known, dict):
         raise RequestError(f"known: found {type(known).__name__}; expected what a run of the node gave")
     fewest, most = (int(n) for n in numbers(known, "trained", 2, 0, 1 << 32, [0, 0]))
-    canvas = Canvas(*(int(n) for n in numbers(known, "canvas", 5, 1, 65536)), (fewest, most or None))
+    canvas = Canvas(
+        *(int(n) for n in numbers(known, "canvas", 5, 1, 65536)),
+        (fewest, most or None),
+        scale=int(number(known, "scale", 0, 1024, whole=True, default=0)),
+        family=text(known, "family", ""),
+        unknown=known.get("unknown") is True,
+    )
     kind = choice(known, "kind", tuple(KINDS))
     grid = numbers(known, "sigmas", None, 0.0, HIGHEST_SIGMA)
     sigma_max = float(number(known, "sigma_max", LOWEST_MAXIMUM, HIGHEST_SIGMA))

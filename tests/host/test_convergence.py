@@ -67,6 +67,7 @@ def test_overlays_of_a_video_lie_over_its_own_frames():
     assert found == pytest.approx([0.0, 4 / 9, 8 / 9], abs=1e-6)
 
 
+@pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("size", [(24, 24), (18, 22)])
 def test_the_promotion_map_of_mixed_steps_tells_which_block_was_refined_when(size):
     from fresco_pack.fresco_core.colours import colour
@@ -97,6 +98,7 @@ def test_the_promotion_map_of_mixed_steps_tells_which_block_was_refined_when(siz
         assert torch.equal(sampled, evaluation.fine[:, 0, : sampled.shape[1], : sampled.shape[2]])
 
 
+@pytest.mark.usefixtures("any_size")
 def test_the_numbers_of_a_mixed_run_add_up():
     _, trace = traced("flux", preset="progressive", steps=20, size=(24, 24))
     rows = shown(trace).ui["evaluations"][0]

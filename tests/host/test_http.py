@@ -41,7 +41,8 @@ def server(tmp_path_factory):
 
 
 def workflow(**sampler):
-    """The shipped workflow with tiny files instead of FLUX's and a canvas of 256x256."""
+    """The shipped workflow with tiny files instead of FLUX's, a canvas of 256x256, and a draft at a quarter,
+    which no preset takes FLUX to at that size."""
     prompt = json.loads((PACK / "workflows" / "api" / "fresco_flux.json").read_text())
     prompt["1"]["inputs"]["unet_name"] = "tiny_flux.safetensors"
     prompt["2"] = {
@@ -50,6 +51,7 @@ def workflow(**sampler):
     }
     prompt["3"]["inputs"]["vae_name"] = "tiny_vae.safetensors"
     prompt["7"]["inputs"].update(width=256, height=256)
+    prompt["8"]["inputs"].update(preset="from text", text="draft 1/4 50%; refine 50% min x3")
     prompt["9"]["inputs"].update(sampler)
     return prompt
 
@@ -85,6 +87,16 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
     assert outputs["12"]["maps"][0]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
     (OUT / "promotion.png").write_bytes(server.picture(outputs["12"]["promotion"][0]))
     assert "10 at 1/4 resolution (16 tokens)" in outputs["8"]["text"][0]
+
+
+def test_the_shipped_preset_keeps_flux_to_its_trained_sizes(server):
+    prompt = workflow(seed=31)
+    prompt["8"]["inputs"].update(preset="balanced")
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success", server.output()
+    words = "half of 256x256 is 128x128, below the 0.22 megapixels that FLUX is trained for"
+    assert words in entry["outputs"]["8"]["text"][0]
+    assert {row["level"] for row in entry["outputs"]["12"]["evaluations"][0]} == {0}
 
 
 def test_the_demo_workflow_draws_what_its_prompt_says(server):
@@ -156,7 +168,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
                 "class_type": "FrescoApply",
                 "inputs": {
                     "model": ["1", 0],
-                    "schedule": "draft ~1/4 50%; refine 50% min x3",
+                    "schedule": "draft 1/4 50%; refine 50% min x3",
                     "detail": "zero",
                 },
             },
@@ -187,7 +199,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
 
 def test_the_browser_sees_the_plan_and_one_progress_bar(server):
     prompt = workflow(seed=21)
-    prompt["8"]["inputs"]["text"] = "1/2, full"  # unused with a preset, but a node that is not cached
+    prompt["8"]["inputs"]["text"] = "draft 1/2 50%; refine 50% min x3"  # a node that is not cached
     texts, progress, events = server.watch(prompt)
     assert events[-1] == "execution_success"
     assert re.search(r"pass 2: sigma 0\.\d+ to 0, 10 at full resolution \(256 tokens\)", texts["8"])

@@ -198,7 +198,10 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
 
     schedule, sigmas, text = words(model=model.patcher, latent=model.latent)
     assert str(schedule) == "draft ~1/4 50%; refine 50% min x3" and len(sigmas) == 21
-    assert "10 at 1/4 resolution (16 tokens)" in text and "connect" not in text
+    assert "half of 256x256 is 128x128, below the 0.22 megapixels that FLUX is trained for" in text
+    assert "connect" not in text
+    large = {"samples": torch.zeros(1, 16, 256, 256)}
+    assert "10 at 1/4 resolution (1024 tokens)" in words(model=model.patcher, latent=large)[2]
     assert "connect model and latent for yours" in words()[2]
     assert str(words("from numbers")[0]) == "draft 1/4 50%; refine 0.8 50%"
     assert "sets 30 steps, but the sampler has 20" in words("from text", "draft 1/2 x18; refine 0.75 x12")[2]
@@ -244,13 +247,15 @@ def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_basel
     assert "x less than 20 full steps, " in output.args[2] and "x less than 50" in output.args[2]
     inputs = [i.id for i in FrescoSchedule.define_schema().inputs]
     assert inputs[-1] == "baseline_steps"
-    unet = tiny.build("sd15", size=(32, 32))
+    unet = tiny.build("sd15", size=(128, 128))
     words = FrescoSchedule.execute(
         "balanced", "", "1/4", 0.5, 0.8, 20, "simple", unet.patcher, unet.latent, 50
     ).args[2]
     assert "image tokens instead of" in words and "FLOPs" not in words, "unknown networks: tokens only"
+    assert "10 at 1/2 resolution" in words
 
 
+@pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 @pytest.mark.parametrize("family", ["flux", "flux_kontext", "qwen_image", "z_image"])
 def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monkeypatch):
