@@ -242,16 +242,14 @@ def make_plan(
             f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
         )
     end, note = float(sigmas[-1]), None
-    if end > 0.0 and not suits_stage(schedule):
-        if counted(schedule):
-            return plain(
-                f"this run is a stage that ends at sigma {end:.4g}, where a draft cannot run to its end; "
-                "write for example 'auto', or one pass such as '1/2 x4, full x2'"
-            )
-        schedule = for_stage(schedule)
-        note = f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
+    staged = end > 0.0 and not suits_stage(schedule)
+    if staged and counted(schedule):
+        return plain(
+            f"this run is a stage that ends at sigma {end:.4g}, where a draft cannot run to its end; "
+            "write for example 'auto', or one pass such as '1/2 x4, full x2'"
+        )
     schedule = shortened(schedule, steps)
-    needed = max(least_steps(schedule), 2)
+    needed = 2 if staged else max(least_steps(schedule), 2)
     if steps < needed:
         return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     schedule = fitted(schedule, canvas)
@@ -265,6 +263,9 @@ def make_plan(
             f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
             f"use {level_name(possible)} at the most, or a larger picture"
         )
+    if staged:
+        schedule = for_stage(schedule)
+        note = f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
     counts = divided(schedule, steps)
     share = parameterisation.share(float(sigmas[0]))
     if coarsest == 0:
