@@ -8,7 +8,7 @@ from .passes import FIRST_STEP, MAX_LEVEL, MIXED_LEVEL, Look, Pass, in_words, pa
 from .wording import MAX_LENGTH, brief, brief_percent, quoted, quoted_word
 
 SMALLEST = 1e-6  # of sigmas and shares, if not 0: below it float32 grids cannot tell steps apart
-TOLERANCES = (1e-12, 1e6)
+TOLERANCES = (1e-12, 1e12)
 MAX_COUNT = 1_000_000
 MAX_LOOKS = 64  # of all passes
 

@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -260,3 +262,12 @@ def test_a_start_at_sigma_1_is_not_the_start_after_a_first_step():
     named, open_ = parse("draft 1/2; refine 1.0"), parse("draft 1/2; refine")
     assert named != open_ and named.passes[1].start == 1.0 and open_.passes[1].start is FIRST_STEP
     assert FIRST_STEP != 1.0 and not isinstance(FIRST_STEP, float)
+
+
+def test_the_schedules_of_the_readme_read_as_they_are_written():
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    cells = re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE)
+    lines = [cell for cell in cells if re.match(r"(draft |~?1/[248] |mixed |auto )", cell)]
+    assert len(lines) >= 5
+    for line in lines:
+        assert str(parse(line)) == line and parse(line).ends_full

@@ -224,7 +224,7 @@ def test_an_interrupted_run_leaves_the_next_one_as_it_was(server):
 
 @pytest.mark.parametrize(
     "line,words",
-    [("draf 1/2; refine 0.75", "did you mean 'draft'"), ("1/2 x4", "never becomes full")],
+    [("draf 1/2; refine 0.75", "did you mean 'draft'"), ("full, 1/2 x4", "from coarse to fine")],
 )
 def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_runs(server, line, words):
     of_sampler = server.refusal(workflow(schedule=line))
@@ -243,6 +243,11 @@ def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_run
     }
     prompt["9"]["inputs"]["model"] = ["34", 0]
     assert words in server.refusal(prompt)["34"]
+
+
+def test_a_schedule_that_ends_coarse_is_refused_by_the_sampler_that_ends_clean(server):
+    of_sampler = server.refusal(workflow(schedule="1/2 x20"))
+    assert list(of_sampler) == ["9"] and "never becomes full" in of_sampler["9"]
 
 
 def test_a_schedule_that_does_not_fit_the_sampler_is_explained_on_the_node(server):
