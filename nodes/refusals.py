@@ -71,23 +71,28 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, opt
     run.choose_level(sigma, options)
     try:
         prediction = executor(*args, **kwargs)
+        run.looks.proven.add(_kind(run))
+        return prediction
     except LookFailed as failure:
-        level, mixed = _kind(run)
-        log.warning(
-            "Fresco takes %s of this run at full resolution: %s could not be called %s (%s)",
-            "the mixed steps" if mixed else "the rest",
-            type(run.model).__name__,
-            "with fine and coarse tokens" if mixed else f"on {run.trace.canvas.size(level)}",
-            failure,
-        )
-        log.debug("the look that failed:", exc_info=failure)
-        run.looks.refused.add(mixed)
-        run.spent = (0, 0)
-        run.controls.clear()
-        run.choose_level(sigma, options)
-        prediction = executor(*args, **kwargs)
-    run.looks.proven.add(_kind(run))
-    return prediction
+        _refuse(run, failure)
+    run.choose_level(sigma, options)  # behind the handler, whose exception holds the call's memory
+    return executor(*args, **kwargs)
+
+
+def _refuse(run: Run, failure: LookFailed) -> None:
+    """Say what has failed, and take no look of its kind any more."""
+    level, mixed = _kind(run)
+    log.warning(
+        "Fresco takes %s of this run at full resolution: %s could not be called %s (%s)",
+        "the mixed steps" if mixed else "the rest",
+        type(run.model).__name__,
+        "with fine and coarse tokens" if mixed else f"on {run.trace.canvas.size(level)}",
+        failure,
+    )
+    log.debug("the look that failed:", exc_info=failure)
+    run.looks.refused.add(mixed)
+    run.spent = (0, 0)
+    run.controls.clear()
 
 
 def _kind(run: Run) -> tuple[int, bool]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from einops import rearrange, reduce
 from tiny_families import (
     CHROMA,
     FLUX,
@@ -37,6 +38,7 @@ class Fields:
 
     def __init__(self, shape: tuple[int, ...], level: int):
         self.shape, self.level, self.count = shape, level, 0
+        self.packed = shape[1] == 128 and len(shape) == 4  # FLUX.2's latent: 2x2 pixels in its channels
 
     def map(self, *lead: int, times: float = 1) -> torch.Tensor:
         """A map (*lead, H, W) of the canvas, `times` as fine as it."""
@@ -45,9 +47,9 @@ class Fields:
         full = torch.randn(*lead, height, width, generator=torch.Generator().manual_seed(self.count))
         return self._at_level(full)
 
-    def mask(self, *lead: int) -> torch.Tensor:
-        """1, and 0 in the first frame (or the left half of a picture)."""
-        full = torch.ones(*lead, *self.shape[-2:])
+    def mask(self, *lead: int, times: int = 1) -> torch.Tensor:
+        """1, and 0 in the first frame (or the left half of a picture); `times` as fine as the canvas."""
+        full = torch.ones(*lead, *(side * times for side in self.shape[-2:]))
         if len(lead) == 3:
             full[:, :, :1] = 0.0
         else:
@@ -74,6 +76,10 @@ class Fields:
     def _at_level(self, full: torch.Tensor) -> torch.Tensor:
         if not self.level:
             return full
+        if self.packed and full.shape[1] == self.shape[1]:
+            pixels = rearrange(full, "b (c i j) h w -> b c (h i) (w j)", i=2, j=2)
+            pixels = reduce(pixels, "b c (h i) (w j) -> b c h w", "mean", i=2, j=2)
+            return rearrange(pixels, "b c (h i) (w j) -> b (c i j) h w", i=2, j=2)
         rows, columns = full.shape[-2] // 2, full.shape[-1] // 2
         return full.unflatten(-2, (rows, 2)).unflatten(-1, (columns, 2)).mean((-3, -1))
 
@@ -267,31 +273,6 @@ RADIANCE = CHROMA | {
     "use_x0": True,
     "use_sequential_txt_ids": False,
 }
-MOCHI = {
-    "image_model": "mochi_preview",
-    "patch_size": 2,
-    "in_channels": 12,
-    "hidden_size_x": 64,
-    "hidden_size_y": 64,
-    "depth": 2,
-    "num_heads": 4,
-    "mlp_ratio_x": 2.0,
-    "mlp_ratio_y": 2.0,
-    "t5_feat_dim": 32,
-    "t5_token_length": 8,
-    "use_t5": True,
-    "patch_embed_bias": True,
-    "timestep_mlp_bias": True,
-    "timestep_scale": 1000.0,
-    "use_extended_posenc": True,
-    "posenc_preserve_area": True,
-    "rope_theta": 10000.0,
-    "qkv_bias": False,
-    "out_bias": True,
-    "attn_drop": 0.0,
-    "learn_sigma": False,
-    "qk_norm": True,
-}
 AURA = {
     "cond_seq_dim": 32,
     "dim": 64,
@@ -343,6 +324,14 @@ SVD = UNET | {
     "merge_strategy": "learned_with_images",
     "merge_factor": 0.0,
     "video_kernel_size": [3, 1, 1],
+}
+UPSCALER = UNET | {
+    "in_channels": 7,
+    "num_classes": 1000,
+    "num_res_blocks": [1] * 4,
+    "channel_mult": [1, 2, 2, 2],
+    "transformer_depth": [0, 1, 1, 0],
+    "transformer_depth_output": [0, 0, 1, 1, 1, 1, 0, 0],
 }
 CASCADE_C = {
     "stable_cascade_stage": "c",
@@ -426,22 +415,11 @@ SEEDVR = {
     "txt_in_dim": 32,
     "vid_out_norm": None,
 }
-H3 = {
-    "image_model": "minimax_h3",
-    "hidden_size": 64,
-    "num_layers": 2,
-    "token_refiner_num_layers": 1,
-    "num_attention_heads": 2,
-    "attention_head_dim": 32,
-    "ffn_hidden_size": 128,
-    "text_dim": 32,
-    "time_embed_hidden_size": 64,
-    "time_embed_dim": 32,
-}
+LARGE = (1, 4, 128, 128)  # PixArt rounds the middle of its sides to 64 latent pixels
 SD_IMAGE, SDXL_IMAGE, FLUX2_IMAGE = (1, 4, 16, 16), (1, 4, 16, 16), (1, 128, 16, 16)
 SIZES = {"width": 128, "height": 128}  # told to SDXL and its kin: those of the picture, whatever the look
 VACE = {"model_type": "vace", "vace_layers": 1, "vace_in_dim": 96}
-ANIMATE = {"model_type": "animate", "in_dim": 36, "motion_encoder_dim": 512, "num_layers": 5}
+ANIMATE = {"model_type": "animate", "in_dim": 36, "motion_encoder_dim": 32, "num_layers": 5}
 DANCER = {
     "model_type": "wandancer",
     "in_dim": 36,
@@ -475,8 +453,11 @@ def _concat(channels: int) -> Extra:
 
 
 def _vace(f: Fields) -> dict[str, Any]:
-    mask = f.map(1, 64, f.frames).abs()
-    return {"vace_frames": [f.map(1, 32, f.frames)], "vace_mask": [mask], "vace_strength": [1.0]}
+    return {
+        "vace_frames": [f.map(1, 32, f.frames)],
+        "vace_mask": [f.map(1, 64, f.frames)],
+        "vace_strength": [1.0],
+    }
 
 
 def _camera(f: Fields) -> dict[str, Any]:
@@ -484,8 +465,8 @@ def _camera(f: Fields) -> dict[str, Any]:
 
 
 def _animate(f: Fields) -> dict[str, Any]:
-    face = f.sequence(1, 3, 4 * (f.frames - 2) + 1, 512, 512)
-    return f.first_frame() | {"pose_video_latent": f.map(1, 16, f.frames - 1), "face_video_pixels": face}
+    """Without a face, whose encoder has the size of the full model: test_conditions.py has one."""
+    return f.first_frame() | {"pose_video_latent": f.map(1, 16, f.frames - 1)}
 
 
 def _scail(f: Fields) -> dict[str, Any]:
@@ -494,8 +475,8 @@ def _scail(f: Fields) -> dict[str, Any]:
 
 def _scail2(f: Fields) -> dict[str, Any]:
     masks = {
-        "driving_mask_28ch": f.map(1, f.frames, 28, times=0.5).abs(),
-        "ref_mask_28ch": f.map(1, f.frames + 1, 28).abs(),
+        "driving_mask_28ch": f.map(1, f.frames, 28, times=0.5),
+        "ref_mask_28ch": f.map(1, f.frames + 1, 28),
     }
     return _scail(f) | masks | {"ref_mask_flag": False}
 
@@ -537,17 +518,16 @@ ROWS: dict[str, Row] = {
     "SV3D_p": Row("SV3D_p", SVD | {"adm_in_channels": 1280}, (3, 4, 16, 16), text=(1, TEXT_DIM), extra=_svd),
     "Stable_Zero123": Row(
         "Stable_Zero123",
-        UNET | {"in_channels": 8},
+        UNET | {"in_channels": 8, "context_dim": 768},
         SD_IMAGE,
         text=(1, 768),
         extra=_concat(4),
         get={"cc_projection.weight": torch.eye(768, 772), "cc_projection.bias": torch.zeros(768)},
-        fix=lambda model: None,
     ),
     "SD_X4Upscaler": Row(
         "SD_X4Upscaler",
-        UNET | {"in_channels": 7, "num_classes": 1000},
-        SD_IMAGE,
+        UPSCALER,
+        (1, 4, 32, 32),
         extra=lambda f: {"concat_image": f.map(1, 3)},
     ),
     "SD15_instructpix2pix": Row(
@@ -564,16 +544,13 @@ ROWS: dict[str, Row] = {
         "LotusD",
         UNET | {"adm_in_channels": 4, "num_classes": "sequential", "use_linear_in_transformer": True},
         SD_IMAGE,
-        plain="neither a flow nor",
     ),
-    "Stable_Cascade_C": Row("Stable_Cascade_C", CASCADE_C, pooled=POOLED_DIM, plain="neither a flow nor"),
-    "Stable_Cascade_B": Row(
-        "Stable_Cascade_B", CASCADE_B, SD_IMAGE, pooled=POOLED_DIM, plain="neither a flow nor"
-    ),
+    "Stable_Cascade_C": Row("Stable_Cascade_C", CASCADE_C, pooled=POOLED_DIM),
+    "Stable_Cascade_B": Row("Stable_Cascade_B", CASCADE_B, (1, 4, 64, 64), pooled=POOLED_DIM),
     "SD3": Row("SD3", SD3, pooled=POOLED_DIM, fix=_position_table),
     "AuraFlow": Row("AuraFlow", AURA, SDXL_IMAGE),
-    "PixArtAlpha": Row("PixArtAlpha", PIXART | {"image_model": "pixart_alpha"}, SD_IMAGE),
-    "PixArtSigma": Row("PixArtSigma", PIXART | {"image_model": "pixart_sigma"}, SD_IMAGE),
+    "PixArtAlpha": Row("PixArtAlpha", PIXART | {"image_model": "pixart_alpha"}, LARGE),
+    "PixArtSigma": Row("PixArtSigma", PIXART | {"image_model": "pixart_sigma"}, LARGE),
     "HunyuanDiT": Row("HunyuanDiT", HYDIT | {"image_model": "hydit"}, SD_IMAGE, extra=_hydit),
     "HunyuanDiT1": Row(
         "HunyuanDiT1",
@@ -586,7 +563,7 @@ ROWS: dict[str, Row] = {
         "FluxInpaint",
         FLUX | {"in_channels": 96},
         pooled=POOLED_DIM,
-        extra=lambda f: _concat(16)(f) | {"concat_mask": f.mask(1, 1)},
+        extra=lambda f: _concat(16)(f) | {"concat_mask": f.mask(1, 1, times=8)},
     ),
     "FluxSchnell": Row("FluxSchnell", FLUX | {"guidance_embed": False}, pooled=POOLED_DIM),
     "LongCatImage": Row(
@@ -594,11 +571,9 @@ ROWS: dict[str, Row] = {
     ),
     "Flux2": Row("Flux2", FLUX2, FLUX2_IMAGE, extra=_references),
     "Lens": Row("Lens", LENS, FLUX2_IMAGE, text=(8, 4 * 32)),
-    "GenmoMochi": Row("GenmoMochi", MOCHI, (1, 12, 3, 16, 16), text=CAPTIONS, extra=_masked_text),
     "LTXV": Row(
         "LTXV", LTX, (1, 128, 3, 16, 16), text=CAPTIONS, extra=lambda f: {"frame_rate": 25} | _masked_text(f)
     ),
-    "MiniMaxH3": Row("MiniMaxH3", H3, (1, 24, 3, 16, 16), text=CAPTIONS),
     "HunyuanVideo": Row("HunyuanVideo", HUNYUAN, VIDEO, pooled=POOLED_DIM),
     "HunyuanVideoI2V": Row(
         "HunyuanVideoI2V", HUNYUAN | {"in_channels": 33}, VIDEO, pooled=POOLED_DIM, extra=Fields.first_frame
@@ -611,7 +586,7 @@ ROWS: dict[str, Row] = {
         "HunyuanImage21Refiner",
         HUNYUAN | {"in_channels": 128, "out_channels": 64, "vec_in_dim": None, "patch_size": [1, 1, 1]},
         (1, 64, 1, 16, 16),
-        extra=_concat(64),
+        extra=_concat(32),
     ),
     "HunyuanVideo15": Row("HunyuanVideo15", HUNYUAN15, (1, 32, 3, 16, 16), extra=Fields.first_frame),
     "HunyuanVideo15_SR_Distilled": Row(
@@ -667,7 +642,7 @@ ROWS: dict[str, Row] = {
         cond_dim=16,
         audio_inject_layers=[0],
     ),
-    "WAN22_Animate": wan("WAN22_Animate", (1, 16, 3, 64, 64), _animate, **ANIMATE),
+    "WAN22_Animate": wan("WAN22_Animate", extra=_animate, **ANIMATE),
     "WAN_Animate2": wan(
         "WAN_Animate2",
         extra=lambda f: f.first_frame() | {"pose_video_latent": f.map(1, 16, f.frames - 1)},
@@ -703,9 +678,9 @@ ROWS: dict[str, Row] = {
     "Omnigen2": Row("Omnigen2", OMNIGEN, extra=lambda f: _references(f) | _masked_text(f)),
     "Boogu": Row("Boogu", BOOGU, extra=lambda f: _references(f) | _masked_text(f)),
     "Ideogram4": Row("Ideogram4", IDEOGRAM, FLUX2_IMAGE, text=(4, 53248)),
-    "Krea2": Row("Krea2", KREA2, text=(32, TEXT_DIM), extra=_references),
+    "Krea2": Row("Krea2", KREA2, (1, 16, 1, 16, 16), text=(32, TEXT_DIM), extra=_references),
     "MageFlow": Row("MageFlow", MAGE, FLUX2_IMAGE, text=CAPTIONS),
-    "QwenImage": Row("QwenImage", QWEN, text=(32, TEXT_DIM), extra=_references),
+    "QwenImage": Row("QwenImage", QWEN, (1, 16, 1, 16, 16), text=(32, TEXT_DIM), extra=_references),
     "JoyImage": Row("JoyImage", JOY, (1, 16, 1, 16, 16), text=CAPTIONS, extra=_references),
     "Kandinsky5": Row(
         "Kandinsky5", KANDINSKY | {"visual_embed_dim": 132}, VIDEO, text=CAPTIONS, pooled=POOLED_DIM
@@ -726,6 +701,8 @@ NOT_BUILT: dict[str, str] = {
     "SD21UnclipL": "its noise augmentor is made for the full width of its image encoder",
     "SD21UnclipH": "its noise augmentor is made for the full width of its image encoder",
     "LTXAV": "its connectors from text to picture and sound have gigabytes whatever the rest has",
+    "GenmoMochi": "its class takes the widths of the full model and no others",
+    "MiniMaxH3": "its latent holds picture and sound, and several streams in one latent run plain",
     "ZImagePixelSpace": "its class is NextDiT's with another last layer",
 }
 """Picture and video classes that are not built here, and why."""

@@ -80,6 +80,8 @@ def test_the_face_video_of_wan_animate_is_never_taken_for_a_map(apply, side, mon
     monkeypatch.setitem(test_all_models.ROWS, "WAN22_Animate", row)
     patcher = built("WAN22_Animate")
     model = dressed("WAN22_Animate", patcher, 0)
+    for _, extra in (*model.positive, *model.negative):
+        extra["face_video_pixels"] = torch.zeros(1, 3, 1, 512, 512)
     seen = []
 
     def called(x, t, context, **kwargs):
