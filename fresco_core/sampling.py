@@ -20,6 +20,7 @@ from .received import ReceivedAttention, watched
 from .schedule import MAX_LEVEL
 from .settling import Settling
 from .spectrum import coarsest_level
+from .stage import goes_on_mixed
 from .trace import Trace
 
 Callback = Callable[[int, Tensor, Tensor], None]
@@ -99,7 +100,7 @@ def sample(
             sigmas, sigmas[1:], planned.levels, planned.mixes or (None,) * planned.steps, strict=False
         ):
             at, layout = sigma.expand(x.shape[0]), None
-            if level > coarsest:
+            if level > coarsest and not (mix and goes_on_mixed(plan, index)):
                 level, mix = coarsest, None
             if planned.tolerance is not None:
                 level = settling.choose(level, planned.tolerance, settling.read(sigma))

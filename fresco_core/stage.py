@@ -8,9 +8,13 @@ so no look asks it about a sigma below the stage's end; and nothing that the sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .clock import Parameterisation
 from .schedule import AUTO_TOLERANCE, Look, Pass, Schedule, level_name
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 
 def counted(schedule: Schedule) -> bool:
@@ -49,6 +53,12 @@ def held_levels(
             why = f"no look leaves the stage, which ends at sigma {end:.4g}"
         out.append(within)
     return out, why
+
+
+def goes_on_mixed(plan: Plan, index: int) -> bool:
+    """Whether a pass comes behind one that ends mixed: what its own mixed looks see coarse, that has too, as
+    blocks stay fine once they are."""
+    return index > 0 and plan.passes[index - 1].mix_at(-1) is not None
 
 
 def level_within(sigma: float, level: int, end: float, parameterisation: Parameterisation) -> int:

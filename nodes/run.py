@@ -34,7 +34,7 @@ from ..fresco_core.mixed import DEFAULT_FRAME, complete_coarse, level_state
 from ..fresco_core.promotion import promotion_of
 from ..fresco_core.schedule import MAX_LEVEL
 from ..fresco_core.spectrum import coarsest_level
-from ..fresco_core.stage import level_within
+from ..fresco_core.stage import goes_on_mixed, level_within
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -224,7 +224,7 @@ class Run:
             held = planned.least_sigma > 0.0 and planned.levels[-1] > 0
             self.settled = not held and (planned.levels[step], planned.mix_at(step)) == last
         level, mix = planned.levels[step], planned.mix_at(step)
-        if level > self.coarsest:
+        if level > self.coarsest and not (mix and goes_on_mixed(self.plan, self.pass_index)):
             level, mix = self.coarsest, None
         if planned.tolerance is not None:
             level = self.settling.choose(level, planned.tolerance, value)

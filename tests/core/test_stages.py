@@ -1,8 +1,9 @@
 """Runs that end above sigma 0 or start low: nothing leaves their range, nothing hides detail."""
 
 import pytest
+import torch
 
-from fresco_core import FLOW, VE, Canvas, Schedule, flow_sigmas, make_plan, parse, preset
+from fresco_core import FLOW, VE, Canvas, Schedule, flow_sigmas, make_plan, merge, parse, preset, sample
 from fresco_core.presets import PRESETS
 
 CANVAS = Canvas(64, 64)
@@ -75,3 +76,21 @@ def test_a_pass_shorter_than_its_sampler_needs_makes_the_run_plain(text):
     assert not make_plan(parse(text), flow_sigmas(5), CANVAS).plain
     plan = make_plan(parse(text), flow_sigmas(5), CANVAS, pass_steps=2)
     assert plan.plain and "needs 2 steps in every pass" in plan.reason
+
+
+def test_a_later_pass_hides_no_detail_that_an_earlier_one_has_drawn():
+    """A full pass, then a coarse look from far below: measured on the prediction, taken in full instead."""
+    clean = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(2))
+    noise = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(3))
+    sizes = []
+
+    def denoise(x, sigma):
+        sizes.append(x.shape[-1])
+        return clean if x.shape[-1] == 32 else merge(clean, 1)
+
+    plan = make_plan(parse("draft full x2; refine 0.5 1/2 x2, full x1"), flow_sigmas(5), Canvas(32, 32))
+    assert torch.allclose(sample(denoise, noise, plan), clean, atol=1e-5) and sizes == [32] * 5
+    sizes.clear()
+    plan = make_plan(parse("draft 1/2 x2; refine 0.5 1/2 x2, full x1"), flow_sigmas(5), Canvas(32, 32))
+    sample(denoise, noise, plan)
+    assert sizes == [16] * 4 + [32], "a draft at half has no detail to lose"
