@@ -97,7 +97,8 @@ def source_of(case: Case, model: tiny.Tiny) -> torch.Tensor:
     if case.source == "detailed":
         values = 0.7 * torch.randn(empty.shape, generator=generator)
     elif case.source == "flat":
-        values = torch.randn((*empty.shape[:2], *(1,) * (empty.ndim - 2)), generator=generator).expand(empty.shape)
+        colours = torch.randn((*empty.shape[:2], *(1,) * (empty.ndim - 2)), generator=generator)
+        values = colours.expand(empty.shape)
     else:
         coarse = torch.randn((empty[..., 0, 0].numel(), 1, 4, 4), generator=generator)
         values = F.interpolate(coarse, size=empty.shape[-2:], mode="bicubic").reshape(empty.shape)
