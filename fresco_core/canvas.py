@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .transform import level_size
 
 MIN_TOKENS_PER_SIDE = 2
+COARSEST_UNKNOWN = 1  # the level that models whose trained sizes are not known are held to
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,9 @@ class Canvas:
 
     `patch` is the side of a token in latent pixels (1 for U-Nets), `frame_patch` its length in latent frames.
     `trained`: the fewest and the most latent pixels a frame that the model makes good pictures of, (0, None)
-    where that is not known.
+    for any. `scale`: pixels of a picture per latent pixel, both ways alike; 0 where that is not known.
+    `family`: what the model is called, for messages. `unknown`: nobody has said what its class is trained
+    for: every look is then held to half resolution and to `trained`, whatever the schedule says.
     """
 
     height: int
@@ -24,6 +27,9 @@ class Canvas:
     patch: int = 2
     frame_patch: int = 1
     trained: tuple[int, int | None] = field(default=(0, None), compare=False)
+    scale: int = field(default=0, compare=False)
+    family: str = field(default="", compare=False)
+    unknown: bool = field(default=False, compare=False)
 
     def tokens(self, level: int) -> int:
         """Image tokens per sample that the model sees at `level`; sides are padded up to the patch."""
@@ -64,4 +70,34 @@ class Canvas:
 
     def suits(self, level: int) -> bool:
         """Whether `level` keeps two tokens a side and is not smaller than the model is trained for."""
+        if self.unknown and level > COARSEST_UNKNOWN:
+            return False
         return self.allows(level) and self.pixels(level) >= self.trained[0]
+
+    def size(self, level: int) -> str:
+        """Width x height of a look at `level`: pixels of a picture where their scale is known, else of the
+        latent."""
+        height, width = level_size((self.height, self.width), level)
+        times = self.scale or 1
+        return f"{width * times}x{height * times}"
+
+    def too_small(self) -> str:
+        """Why no look may be coarse where the canvas does not suit half resolution, in words for the user."""
+        unit, least = "" if self.scale else " latent pixels", self._fewest
+        a_frame = " a frame" if self.frames > 1 else ""
+        half = f"half of {self.size(0)} is {self.size(1)}{unit}, below the {least}{a_frame}"
+        if self.unknown:
+            return f"{half} that a model of an unknown class ({self.family}) is held to"
+        return f"{half} that {self.family or 'the model'} is trained for; write '1/2' to go below it"
+
+    def limits(self) -> str | None:
+        """What holds the looks of a model of an unknown class, in words for the user; None for others."""
+        if not self.unknown:
+            return None
+        return f"unknown model class {self.family}: half resolution at the most, not below {self._fewest}"
+
+    @property
+    def _fewest(self) -> str:
+        """The fewest pixels of `trained` in words: of a picture where their scale is known."""
+        fewest = self.trained[0] * self.scale**2
+        return f"{fewest / 1e6:.2f} megapixels" if self.scale else f"{self.trained[0]} latent pixels"

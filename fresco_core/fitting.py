@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .canvas import Canvas
-from .schedule import AUTO_TOLERANCE, Look, Pass, Schedule, pass_amounts
+from .schedule import Look, Pass, Schedule, pass_amounts
 
 COARSEST = 2  # that a `~` look becomes by itself
 
 
 def fitted(schedule: Schedule, canvas: Canvas) -> Schedule:
     """The schedule without `~`: every look at a level that the canvas suits. Looks that come to have one
-    level become one."""
+    level become one. Models of unknown classes have all looks fitted."""
     return Schedule(tuple(_fitted_pass(p, canvas) for p in schedule.passes))
 
 
@@ -39,29 +39,11 @@ def least_steps(schedule: Schedule) -> int:
     return sum(look.least for p in schedule.passes for look in pass_amounts(p))
 
 
-def counted(schedule: Schedule) -> bool:
-    """Whether any look has a number of steps of its own, so that the schedule is no rule for other runs."""
-    return any(look.count is not None for p in schedule.passes for look in p.looks)
-
-
-def suits_stage(schedule: Schedule) -> bool:
-    """Whether a stage that ends above sigma 0 can take the schedule as it is: one pass, not bound to end
-    full."""
-    return len(schedule.passes) == 1 and not (schedule.passes[0].looks[0].auto and schedule.ends_full)
-
-
-def for_stage(schedule: Schedule) -> Schedule:
-    """A rule for a run that ends above sigma 0: every step as coarse as the noise allows, from the level of
-    the schedule's first look on."""
-    first = schedule.passes[0].looks[0]
-    return Schedule((Pass((Look(first.level, auto=first.auto or AUTO_TOLERANCE),)),))
-
-
 def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     looks: list[Look] = []
     full = False  # a look has become so: those behind it do, focus looks as well
     for look in p.looks:
-        if look.about or look.auto is not None:
+        if look.about or look.auto is not None or (canvas.unknown and look.level):
             coarser = look.about and look.fine is None
             look = _at(look, _suited(look.level, canvas, coarser))
             full = full or look.level == 0
@@ -78,7 +60,7 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
 def _at(look: Look, level: int) -> Look:
     """The look without its mark and at another level; what is full is neither mixed, focus nor `auto`."""
     if level == 0:
-        return replace(look, level=0, fine=None, auto=None, about=False)
+        look = replace(look, fine=None, order=None, clock=None, frame=None, auto=None)
     return replace(look, level=level, about=False)
 
 
@@ -104,4 +86,4 @@ def _joined(first: Look, then: Look) -> Look:
 
 
 def _sum(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a + b
+    return None if a is None or b is None else round(a + b, 12)  # 30%, not 30.000000000000004%

@@ -55,7 +55,7 @@ class Layout:
         """Inverse of `gather`: both whole grids, zero where the sequence has no token."""
         blocks = self.mask[0].numel()
         fine, coarse = sequence.split((self.fine.shape[1], self.coarse.shape[1]), dim=1)
-        return place(fine, self.fine, blocks << (2 * self.level)), place(coarse, self.coarse, blocks)
+        return place(fine, self.fine, blocks * 4**self.level), place(coarse, self.coarse, blocks)
 
     def fine_frame(self) -> Tensor:
         """Positions (B, L, 3) over (frame, row, column) in units of fine tokens, coarse ones at the centres

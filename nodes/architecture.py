@@ -1,7 +1,9 @@
-"""The cost model's architecture of a loaded model, read from the network's own configuration.
+"""The cost model's architecture of a loaded model, and the sizes that its family is trained for.
 
-Only attributes that hold whatever the weights are stored as: parameters given at construction, counts of
-blocks, `in_features` and `out_features` of linear layers; never the shape of a weight.
+The architecture is read from the network's own configuration. Only attributes that hold whatever the weights
+are stored as: parameters given at construction, counts of blocks, `in_features` and `out_features` of linear
+layers; never the shape of a weight. What a family is trained for goes with its class, and with all that is
+derived from it or stands for it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..fresco_core import Canvas
-from ..fresco_core.cost import Architecture, families, trained_latents
+from ..fresco_core.cost import (
+    DEMO_PIXELS,
+    TRAINED_PIXELS,
+    U_NET_PIXELS,
+    UNKNOWN_PIXELS,
+    Architecture,
+    families,
+    trained_latents,
+)
 from ..fresco_core.demo.scenes import PROMPT_TOKENS
 from ..fresco_core.demo.transformer import TransformerShape
 from . import compat
@@ -24,6 +34,31 @@ if TYPE_CHECKING:
     from .run import Run
 
 log = logging.getLogger(__name__)
+
+FAMILIES = {  # classes of networks, of the host and of packs, and of the host's models
+    "Flux": "FLUX",
+    "Flux2": "FLUX.2",
+    "FluxTransformer2DModel": "FLUX",
+    "Chroma": "Chroma",
+    "HunyuanVideo": "HunyuanVideo",
+    "HunyuanImage21": "HunyuanImage",
+    "QwenImage": "Qwen-Image",
+    "QwenImageTransformer2DModel": "Qwen-Image",
+    "WAN21": "Wan",
+    "WanModel": "Wan",
+    "Lumina2": "Lumina",
+    "NextDiT": "Lumina",
+    "Krea2": "Krea 2",
+    "SingleStreamDiT": "Krea 2",
+    "SD3": "SD3",
+    "OpenAISignatureMMDITWrapper": "SD3",
+    "SDXL": "SDXL",
+    "SDXLRefiner": "SDXL",
+    "UNetModel": "Stable Diffusion",
+}
+"""Families whose trained sizes are known, by the class that all of a family derive from."""
+
+U_NETS = ("SDXL", "Stable Diffusion")
 
 TEXTS = ("c_crossattn", "txt_byt5")  # a prompt's tokens, and those of the words that HunyuanVideo 1.5 writes
 
@@ -42,9 +77,42 @@ def architecture_of(model: Any) -> Architecture | None:
 
 
 def trained_canvas(model: Any, shape: tuple[int, ...]) -> Canvas:
-    """The canvas of a latent of `shape`, with the sizes that the model is trained for, where known."""
-    canvas = compat.canvas_of(model, shape)
-    return replace(canvas, trained=trained_latents(architecture_of(model), compat.pixels_of(model)))
+    """The canvas of a latent of `shape`, with the sizes that the model is trained for: its family's, or what
+    models of unknown classes are held to."""
+    canvas, scale, family = compat.canvas_of(model, shape), compat.pixels_of(model), family_of(model)
+    return replace(
+        canvas,
+        trained=trained_latents(_trained_pixels(model, family), scale),
+        scale=scale,
+        family=family or type(model.diffusion_model).__name__,
+        unknown=family is None,
+    )
+
+
+def family_of(model: Any) -> str | None:
+    """The family that a model belongs to, by the classes that it is derived from, its network is, and the one
+    that this wraps; None where none of them is known."""
+    objects = (model, *compat.wrapped_networks(model.diffusion_model))
+    lineages = (type(found).__mro__ for found in objects)
+    names = (kind.__name__ for lineage in lineages for kind in lineage)
+    return next((FAMILIES[name] for name in names if name in FAMILIES), None)
+
+
+def _trained_pixels(model: Any, family: str | None) -> tuple[int, int | None]:
+    """Fewest and most pixels that a model of this family makes good pictures of."""
+    if family is None:
+        return UNKNOWN_PIXELS
+    if is_demo(model):
+        return DEMO_PIXELS
+    return U_NET_PIXELS if family in U_NETS else TRAINED_PIXELS
+
+
+def is_demo(model: Any) -> bool:
+    """Whether the network has the whole configuration of the demo model that comes with this pack."""
+    params, demo = getattr(model.diffusion_model, "params", None), TransformerShape()
+    found = ("hidden_size", "depth", "depth_single_blocks", "context_in_dim", "vec_in_dim")
+    sizes = (demo.hidden, demo.double_blocks, demo.single_blocks, demo.context_size, demo.pooled_size)
+    return tuple(getattr(params, name, None) for name in found) == sizes
 
 
 def with_text_of(architecture: Architecture, conds: dict[str, list[dict]]) -> Architecture:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..fresco_core import FLOW, VE, Canvas, Flow, Parameterisation
+from .caches import patches_of
 
 if TYPE_CHECKING:
     from comfy_api.latest import io
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OLDEST_HOST = (0, 9, 2)
-BOUND_TO_THE_GRID = {"keyframe_idxs"}  # token coordinates (LTXV keyframes)
 UNTOLD_PIXELS = {"Flux2": 16, "Wan22": 16, "HunyuanVideo15": 16, "LTXV": 32, "HunyuanImage21": 32}
+KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
+    "ar_video": "draws a video block by block and keeps the network's keys and values of all",
+    "lcm_upscale": "enlarges the latent within the run",
+}
+PATCHES = ("patch_size", "patch_spatial", "patch")  # the last is Krea 2's
+WRAPPED_AS = ("model", "_orig_mod", "module")
+MOST_WRAPPERS = 4
 TEXT_AND_CHANNELS = {"c_crossattn", "crossattn_controlnet", "c_concat"}
 NOT_SPATIAL = {"ACEAudio"}  # 4-D latents whose last two sides are not a picture's
 
@@ -121,7 +128,7 @@ def packing_of(model: Any) -> int:
 def canvas_of(model: Any, shape: tuple[int, ...]) -> Canvas:
     """The canvas of a latent of `shape` (B, C, H, W) or (B, C, T, H, W) and the model's patch size."""
     network = model.diffusion_model
-    patch = getattr(network, "patch_size", 1)
+    patch = _patch_told(network)
     frames = patch[0] if isinstance(patch, (tuple, list)) and len(patch) == 3 else None
     frame_patch = int(frames or getattr(network, "patch_temporal", 1) or 1)
     video = len(shape) == 5
@@ -132,9 +139,35 @@ def canvas_of(model: Any, shape: tuple[int, ...]) -> Canvas:
 
 def patch_of(network: Any) -> int:
     """Side of a token of the network in latent pixels; 1 for U-Nets."""
-    names = ("patch_size", "patch_spatial", "patch")  # the last is Krea 2's
-    patch = next((getattr(network, name) for name in names if hasattr(network, name)), 1)
+    patch = _patch_told(network)
     return max(int((patch[-1] if isinstance(patch, (tuple, list)) else patch) or 1), 1)
+
+
+def wrapped_networks(network: Any) -> list[Any]:
+    """The network and those that it stands for: nunchaku's wrapper holds its FLUX as `model`, torch.compile's
+    module the original as `_orig_mod`."""
+    found = [network]
+    while len(found) < MOST_WRAPPERS:
+        own = getattr(found[-1], "__dict__", {})
+        held = {**own, **own.get("_modules", {})}
+        inner = (held[name] for name in WRAPPED_AS if isinstance(held.get(name), torch.nn.Module))
+        network = next(inner, None)
+        if network is None:
+            break
+        found.append(network)
+    return found
+
+
+def _patch_told(network: Any) -> Any:
+    """The patch that a network tells, or the one that it wraps; a wrapper that holds the host's configuration
+    as a dict has FLUX's where that says nothing."""
+    for candidate in wrapped_networks(network):
+        patch = next((getattr(candidate, name) for name in PATCHES if hasattr(candidate, name)), None)
+        if patch is not None:
+            return patch
+        if isinstance(getattr(candidate, "config", None), dict):
+            return candidate.config.get("patch_size", 2)
+    return 1
 
 
 def whole_tokens(x: Tensor, network: Any) -> Tensor:
@@ -152,8 +185,14 @@ def pixels_of(model: Any) -> int:
     return UNTOLD_PIXELS.get(type(latent).__name__, int(told))
 
 
-def unsupported(patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None) -> str | None:
-    """Why latents of `shape` cannot be looked at in coarser levels with this model; None where they can."""
+def unsupported(
+    patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None, sampler: Any = None
+) -> str | None:
+    """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
+    they can."""
+    name = _function_of(sampler)
+    if name in KNOWS_THE_SIZE:
+        return f"the sampler {name} {KNOWS_THE_SIZE[name]}"
     model, latent = patcher.model, patcher.model.latent_format
     if latent_shapes is not None and len(latent_shapes) > 1:
         return "the model packs several streams into one latent"
@@ -174,12 +213,6 @@ def conditions_of(conds: dict[str, list[dict]]) -> dict[str, list[Any]]:
         for name, value in cond.get("model_conds", {}).items():
             found.setdefault(name, []).append(getattr(value, "cond", None))
     return found
-
-
-def unmergeable(conds: dict[str, list[dict]]) -> str | None:
-    """The conditioning that no level can take along (coordinates of the full grid), if there is one."""
-    found = sorted(conditions_of(conds).keys() & BOUND_TO_THE_GRID)
-    return f"the conditioning '{found[0]}' is bound to the full grid" if found else None
 
 
 def shows_kept_clean(model: Any) -> bool:
@@ -252,6 +285,10 @@ def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozense
     options = model_options.get("transformer_options", {})
     if model_options.get("context_handler") is not None:
         return "context windows see parts of the canvas"
+    if "multigpu_clones" in model_options:
+        return "several GPUs share each evaluation"
+    if any(keeps_a_map(patch) for patch in patches_of(options)):
+        return "a patch of the model keeps a map of the whole grid"
     if hasattr(options.get("easycache"), "uuid_cache_diffs"):
         return "EasyCache answers in the network's place"
     for name, words in (("control", "ControlNets"), ("area", "areas"), ("gligen", "GLIGEN")):
@@ -259,6 +296,12 @@ def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozense
             return f"{words} are bound to the whole grid"
     foreign = sorted(conditions_of(conds).keys() - known - TEXT_AND_CHANNELS)
     return f"the conditioning '{foreign[0]}' is bound to the whole grid" if foreign else None
+
+
+def keeps_a_map(patch: Any) -> bool:
+    """Whether a patch of the network's blocks brings a model of its own that looks at a picture of control on
+    the canvas's grid (Z-Image's Fun ControlNets, DiffSynth's, Uni3C, LLLite); USO's gives tokens of style."""
+    return callable(getattr(patch, "models", None)) and type(patch).__name__ != "UsoStyleProjectorPatch"
 
 
 @functools.cache
@@ -291,21 +334,11 @@ def previewer_of(callback: Any) -> Any:
 
 
 PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2, "dpm_adaptive": 2}
-BOUND_TO_THE_RUN = {
-    "ar_video": "its cache of past frames is bound to one run at one size",
-    "lcm_upscale": "it changes the latent's size within the run",
-}
 
 
 def least_steps(sampler: Any) -> int:
     """The fewest steps that the sampler makes a whole pass of: with fewer it leaves noise or does nothing."""
     return PASS_STEPS.get(_function_of(sampler), 1)
-
-
-def bound_to_the_run(sampler: Any) -> str | None:
-    """Why runs of this sampler cannot be looked at in coarser levels; None where they can."""
-    name = _function_of(sampler)
-    return f"the sampler {name}: {BOUND_TO_THE_RUN[name]}" if name in BOUND_TO_THE_RUN else None
 
 
 def off_grid(sampler: Any) -> bool:

@@ -1,40 +1,44 @@
 """Conditioning that lies on the canvas, brought along to a coarse look.
 
 Areas, masks, and start and end percents need no care: the host resolves them on the canvas, before the look.
-What the network itself receives in the canvas's size is merged here; ControlNets are called on what the
+What the network itself receives on the canvas's grid is merged here; ControlNets are called on what the
 network sees.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
 
-from .run import Run, times_as_fine
-
-REFERENCES = ("ref_latents",)  # lists of pictures of any size that the network reads as more image tokens
+from ..fresco_core.transform import padded_size
+from .conditions import MAP, REBUILT, REFERENCE, kind_of, rebuilt
+from .refusals import watched
+from .run import Run
 
 
 def at_level(run: Run, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
-    """The network's keyword arguments for a canvas (or area) x, its spatial tensors merged to the run's
-    level.
+    """The network's keyword arguments for a canvas (or area) x (B, C, ..., H, W), brought to the run's level:
+    maps of the canvas and pictures of reference merged, what `conditions.KINDS` says is neither as it is."""
+    kinds = {name: kind_of(run.model, name, run.maps) for name in conds}
+    brought = {
+        name: _merged(run, x, value) if kinds[name] in (MAP, REFERENCE) else value
+        for name, value in conds.items()
+    }
+    if REBUILT in kinds.values():
+        size = padded_size((x.shape[-2], x.shape[-1]), run.level, run.trace.canvas.patch)
+        brought |= rebuilt(conds, (*x.shape[:-2], size[0] >> run.level, size[1] >> run.level))
+    return brought
 
-    Merged are reference latents, and every floating-point tensor of 4 or more dimensions whose sides are the
-    canvas's or a whole multiple of them (camera paths and masks at pixel resolution).
-    """
-    return {name: _merged(run, x, value, name in REFERENCES) for name, value in conds.items()}
 
-
-def _merged(run: Run, x: Tensor, value: Any, always: bool) -> Any:
+def _merged(run: Run, x: Tensor, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return type(value)(_merged(run, x, item, always) for item in value)
+        return type(value)(_merged(run, x, item) for item in value)
     spatial = isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point()
-    if spatial and (always or times_as_fine(value, x)):
-        return run.condition(value, x)
-    return value
+    return run.condition(value, x) if spatial else value
 
 
 def with_level_controls(run: Run, conds: list[list[dict] | None]) -> list[list[dict] | None]:
@@ -60,18 +64,20 @@ class LevelControl:
     def __init__(self, control: Any, run: Run):
         self._control = control
         self._run = run
+        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._control, name)
 
     def get_instance_for_device(self, device: Any) -> LevelControl:
         """The host's multi-GPU clones, seen the same way."""
-        return LevelControl(self._control.get_instance_for_device(device), self._run)
+        instance = self._control.get_instance_for_device(device)
+        return self if instance is self._control else LevelControl(instance, self._run)
 
     def get_control(self, x_noisy: Tensor, t: Tensor, cond: dict, *args: Any, **kwargs: Any) -> Any:
         """The host's call, with canvas and sigma brought to the level."""
         state, sigma = self._run.coarse(x_noisy, t, cond.get("transformer_options", {}))
-        with _ranges_judged_at(self._control, t):
+        with watched(self._run), self._lock, _ranges_judged_at(self._control, t):
             return self._control.get_control(state, sigma, cond, *args, **kwargs)
 
 

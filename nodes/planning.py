@@ -41,9 +41,6 @@ def _plan(run: Run, sampler: Any, noise: Tensor, latent: Tensor, mask: Tensor | 
         coarsest_start(run, grid[0], noise, latent, mask),
         compat.least_steps(sampler),
     )
-    reason = None if plan.plain else compat.bound_to_the_run(sampler)
-    if reason is not None:
-        return plain_plan(schedule, grid, canvas, reason)
     return _down_to(grid[-2], plan) if compat.off_grid(sampler) else plan
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,10 +31,10 @@ from ..fresco_core import (
 )
 from ..fresco_core.cost import Architecture, plan_cost
 from ..fresco_core.mixed import DEFAULT_FRAME, complete_coarse, level_state
-from ..fresco_core.plan import level_within
 from ..fresco_core.promotion import promotion_of
 from ..fresco_core.schedule import MAX_LEVEL
 from ..fresco_core.spectrum import coarsest_level
+from ..fresco_core.stage import level_within
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -44,8 +45,11 @@ from ..fresco_core.transform import (
 )
 from . import compat
 from .architecture import with_text_of
+from .caches import restart_block_caches
+from .conditions import declared_maps, unmergeable
 from .families import JOINT, adapter_of, clock_of, frame_of
 from .focus import FocusMemory, Kept, too_much
+from .refusals import Looks
 from .watching import Watch, watch_of
 
 log = logging.getLogger(__name__)
@@ -105,6 +109,9 @@ class Run:
     latent: Tensor | None = None
     spent: tuple[int, int] = (0, 0)
     controls: dict[int, Any] = field(default_factory=dict)
+    maps: frozenset[str] = frozenset()
+    looks: Looks = field(default_factory=Looks)
+    lock: threading.Lock = field(default_factory=threading.Lock)
     adapter: Any = None
     clock: str = "shared"
     frame: str = DEFAULT_FRAME
@@ -126,7 +133,8 @@ class Run:
         """Hold the plan against this run's conditioning, and tell it, before the first step."""
         plan = self.plan
         assert plan is not None
-        reason = compat.unmergeable(conds)
+        self.maps = declared_maps(conds)
+        reason = unmergeable(self.model, plan, conds, model_options)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
         if plan.parts:
@@ -224,6 +232,7 @@ class Run:
         if level and planned.least_sigma:
             within = level_within(value, level, planned.least_sigma, self.parameterisation)
             level, mix = within, mix if within == level else None
+        level, mix = self.looks.allowed(level, mix)
         promoter = self.promoter if level else self.focus
         if mix is None or promoter is None:
             self.layout = None
@@ -236,6 +245,7 @@ class Run:
             self.memory.begin()
         if level != self.level:
             compat.restart_step_cache(transformer_options)
+            restart_block_caches(self.model, transformer_options)
         self.level = level
         return level
 
@@ -253,8 +263,9 @@ class Run:
         self.spent = (0, 0)
 
     def spend(self, flops: int, full_flops: int) -> None:
-        """Count a call of the network towards the current evaluation."""
-        self.spent = (self.spent[0] + flops, self.spent[1] + full_flops)
+        """Count a call of the network towards the current evaluation; from any thread."""
+        with self.lock:  # the host calls each of several GPUs from a thread of its own
+            self.spent = (self.spent[0] + flops, self.spent[1] + full_flops)
 
     def kept_for(self, x: Tensor, transformer_options: dict) -> Kept | None:
         """Where the evaluation is a focus step: what is kept for its call of the network on x (B, C, ..., H,
@@ -424,9 +435,11 @@ class Run:
 
 def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps: int) -> str:
     """The plan in words, with its cost where the architecture is known."""
+    limits = None if plan.plain else plan.canvas.limits()
+    words = plan.describe() if limits is None else f"{plan.describe()}\n{limits}"
     if architecture is None:
-        return plan.describe()
-    return f"{plan.describe()}\n{plan_cost(plan, architecture).describe(baseline_steps)}"
+        return words
+    return f"{words}\n{plan_cost(plan, architecture).describe(baseline_steps)}"
 
 
 def times_as_fine(tensor: Tensor, x: Tensor) -> int:

@@ -29,6 +29,7 @@ from .live_view import live_view
 from .mixing import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .planning import plan_run
+from .refusals import evaluate, watched
 from .run import KEY, RUN, Run, Settings
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if settings is None or settings.idle:
         return executor(*args, **kwargs)
     noise = given["noise"]
-    reason = compat.unsupported(guider.model_patcher, tuple(noise.shape), given.get("latent_shapes"))
+    reason = compat.unsupported(
+        guider.model_patcher, tuple(noise.shape), given.get("latent_shapes"), given.get("sampler")
+    )
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         if settings.tell is not None:
@@ -163,8 +166,7 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
         return executor(*args, **kwargs)
     if not run.shows(given["x"]):
         return executor(*args, **kwargs)
-    run.choose_level(given["timestep"], transformer_options)
-    prediction = executor(*args, **kwargs)
+    prediction = evaluate(run, executor, args, kwargs, given["timestep"], transformer_options)
     run.record(prediction, given["timestep"])
     return prediction
 
@@ -206,10 +208,20 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     conds = {**given, "c_crossattn": crossattn, "control": control}
     if kept is not None:
         return focus_prediction(executor, run, kept, x, sigma, conds, transformer_options)
-    if run.layout is not None:
-        return mixed_prediction(executor, run, x, sigma, conds, transformer_options)
+    with watched(run):
+        if run.layout is not None:
+            return mixed_prediction(executor, run, x, sigma, conds, transformer_options)
+        return coarse_prediction(executor, run, x, sigma, conds, transformer_options)
+
+
+def coarse_prediction(
+    executor: Any, run: Run, x: Tensor, sigma: Tensor, conds: dict[str, Any], transformer_options: dict
+) -> Tensor:
+    """The prediction for the canvas (or area) x (B, C, ..., H, W) that the model makes at the run's level;
+    `conds` as `mixed_prediction` takes them."""
+    crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
     state, level_sigma = run.coarse(x, sigma, transformer_options)
-    conds = at_level(run, x, given)
+    conds = at_level(run, x, conds)
     if compat.looks_up_sigmas(run.model):
         transformer_options = {
             **transformer_options,

@@ -8,11 +8,24 @@ Norms, activations, rotary positions and the sampler's own arithmetic are not.
 """
 
 from .plan_cost import PlanCost, StepCost, in_words, plan_cost
-from .registry import MODELS, Model, model, trained_latents
+from .registry import (
+    DEMO_PIXELS,
+    MODELS,
+    TRAINED_PIXELS,
+    U_NET_PIXELS,
+    UNKNOWN_PIXELS,
+    Model,
+    model,
+    trained_latents,
+)
 from .transformer import Architecture, Block, Projection, Sequence, Stream, Tokens
 
 __all__ = [
+    "DEMO_PIXELS",
     "MODELS",
+    "TRAINED_PIXELS",
+    "U_NET_PIXELS",
+    "UNKNOWN_PIXELS",
     "Architecture",
     "Block",
     "Model",

@@ -15,6 +15,16 @@ TRAINED_PIXELS = (220_000, 2_100_000)
 ours: it admits half of 1024 x 1024 and of 1280 x 720 (640 x 360), and no 240p draft of 480p video."""
 
 
+U_NET_PIXELS = (250_000, 2_100_000)
+"""Stable Diffusion 1 is trained at 512 x 512; SDXL at a megapixel, and draws at half of it still."""
+
+UNKNOWN_PIXELS = (250_000, None)
+"""What models of unknown classes are held to: half of 1024 x 1024, which most of them can draw."""
+
+DEMO_PIXELS = (48 * 48, None)
+"""What the demo model is trained for: pictures of 192, 96 and 48 pixels a side."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A published model.
@@ -41,8 +51,15 @@ class Model:
         if frames > 1 and not self.frames:
             raise ValueError(f"{self.name} makes single pictures, not {frames} frames; leave frames at 1")
         latents = 1 if frames == 1 else 1 + (frames - 1) // self.frames
-        trained = trained_latents(self.architecture, self.pixels)
-        return Canvas(height // self.pixels, width // self.pixels, latents, self.patch, trained=trained)
+        return Canvas(
+            height // self.pixels,
+            width // self.pixels,
+            latents,
+            self.patch,
+            trained=trained_latents(TRAINED_PIXELS, self.pixels),
+            scale=self.pixels,
+            family=self.name,
+        )
 
 
 MODELS: dict[str, Model] = {
@@ -179,10 +196,7 @@ def model(name: str) -> Model:
     return MODELS[name]
 
 
-def trained_latents(architecture: Architecture | None, pixels: int) -> tuple[int, int | None]:
-    """TRAINED_PIXELS in latent pixels of `pixels` x `pixels` for a network as wide as a published one: its
-    fine-tuned and pruned versions. (0, None), not known, for others."""
-    if architecture is None or architecture.width not in {m.architecture.width for m in MODELS.values()}:
-        return 0, None
-    fewest, most = TRAINED_PIXELS
-    return -(-fewest // pixels**2), most // pixels**2
+def trained_latents(trained: tuple[int, int | None], pixels: int) -> tuple[int, int | None]:
+    """Fewest and most pixels of a picture, of which None is any, in latent pixels of `pixels` x `pixels`."""
+    fewest, most = trained
+    return -(-fewest // pixels**2), None if most is None else most // pixels**2

@@ -140,7 +140,8 @@ class Sequence:
 
     def _centres(self, ids: Tensor) -> Tensor:
         """Positions (B, N, axes) of the blocks' centres, from those of all fine tokens in raster order."""
-        rows, columns = (side << self.layout.level for side in self.layout.mask.shape[-2:])
+        side = 1 << self.layout.level
+        rows, columns = (blocks * side for blocks in self.layout.mask.shape[-2:])
         grid = ids.transpose(1, 2).unflatten(2, (rows, columns))
         return merge(grid, self.layout.level).flatten(2).transpose(1, 2)
 

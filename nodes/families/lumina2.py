@@ -56,7 +56,7 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
             return unrotated.embed_all(blank, *texts, **options)[1][-1].squeeze(2)[:, :tokens]
 
         blocks = layout.mask[0].numel()
-        fine_ids, coarse_ids = positions(x, blocks << (2 * layout.level)), positions(call.state, blocks)
+        fine_ids, coarse_ids = positions(x, blocks * 4**layout.level), positions(call.state, blocks)
         own = network.rope_embedder(single_frame(layout, fine_ids, coarse_ids)).movedim(1, 2)
         *others, image = (
             table if table is None else table.expand(len(x), *(-1,) * (table.ndim - 1)) for table in tables

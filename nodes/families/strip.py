@@ -69,7 +69,8 @@ def single_frame(layout: Layout, fine_ids: Tensor, coarse_ids: Tensor) -> Tensor
     frames, rows, columns = layout.mask.shape[1:]
     batch, axes = len(layout.mask), fine_ids.shape[-1]
     if layout.fine_blocks:
-        grid = fine_ids.mT.reshape(1, axes * frames, rows << layout.level, columns << layout.level)
+        side = 1 << layout.level  # counts may be symbols, where a compiler traces: times it, not shifted
+        grid = fine_ids.mT.reshape(1, axes * frames, rows * side, columns * side)
         coarse_ids = merge(grid, layout.level).reshape(1, axes, -1).mT
     return layout.gather(fine_ids.expand(batch, -1, -1), coarse_ids.expand(batch, -1, -1))
 

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fresco_core import PRESETS, Canvas, flow_sigmas, make_plan, parse, preset
-from fresco_core.cost import MODELS, model, plan_cost, trained_latents
+from fresco_core.cost import (
+    MODELS,
+    TRAINED_PIXELS,
+    UNKNOWN_PIXELS,
+    model,
+    plan_cost,
+    trained_latents,
+)
 from fresco_core.fitting import fitted
 
 FROM_DEAR_TO_CHEAP = ("quality", "balanced", "fast", "turbo")
@@ -67,7 +74,11 @@ def test_a_draft_is_of_a_size_that_the_model_is_trained_for(name, size, levels):
     assert {level for p in plan.passes for level in p.levels if level} == levels
     assert plan.plain == (not levels)
     if plan.plain:
-        assert "trained for" in plan.reason and f"{canvas.pixels(1)} latent pixels a frame" in plan.reason
+        width, height = size[:2]
+        assert plan.reason.startswith(
+            f"half of {width}x{height} is {width // 2}x{height // 2}, below the 0.22 megapixels"
+        )
+        assert f"that {name} is trained for" in plan.reason
         assert not make_plan(parse("draft 1/2; refine 0.9"), flow_sigmas(20), canvas).plain
 
 
@@ -108,8 +119,50 @@ def test_marked_looks_are_fitted_and_others_stay(text, trained, found):
     assert printed.startswith(found) and "~" not in printed
 
 
-def test_networks_as_wide_as_a_published_one_share_its_trained_sizes():
+def test_every_published_model_has_its_trained_sizes_in_latent_pixels():
     assert {m.canvas(1024, 1024).trained[0] > 0 for m in MODELS.values()} == {True}
-    flux = model("flux.1-lite").architecture
-    assert trained_latents(flux, 8) == (3438, 32812) and trained_latents(None, 8) == (0, None)
-    assert model("flux.2-dev").canvas(1024, 1024).trained[0] < trained_latents(flux, 8)[0]
+    assert trained_latents(TRAINED_PIXELS, 8) == (3438, 32812)
+    assert trained_latents((100, None), 8) == (2, None)
+    assert model("flux.2-dev").canvas(1024, 1024).trained == trained_latents(TRAINED_PIXELS, 16)
+
+
+UNKNOWN = {"unknown": True, "family": "Strange", "trained": trained_latents(UNKNOWN_PIXELS, 8), "scale": 8}
+
+
+@pytest.mark.parametrize("rule", [*PRESETS, "draft 1/4; refine 0.9", "1/8 30%, 1/4 30%, full", "1/2, full"])
+@pytest.mark.parametrize("side", [512, 832, 896, 1000, 1024, 2048, 4096])
+def test_a_model_of_an_unknown_class_is_held_to_half_and_a_quarter_megapixel(rule, side):
+    canvas = Canvas(side // 8, side // 8, **UNKNOWN)
+    plan = plan_of(rule, 20, canvas) if rule in PRESETS else make_plan(parse(rule), flow_sigmas(20), canvas)
+    levels = {level for p in plan.passes for level in p.levels}
+    assert max(levels) <= 1
+    assert max(levels) == (rule != "off" and (side // 2) ** 2 >= 250_000)
+    if plan.plain and rule != "off":
+        assert plan.reason.startswith(f"half of {side}x{side} is ") and "0.25 megapixels" in plan.reason
+        assert "unknown class (Strange)" in plan.reason
+
+
+@pytest.mark.parametrize(
+    "name,size",
+    [
+        ("flux.1-dev", (768, 1024)),
+        ("flux.1-dev", (896, 896)),
+        ("flux.2-dev", (512, 512)),
+        ("wan-1.3b", (480, 832, 81)),
+    ],
+)
+def test_between_the_trained_sizes_the_reason_is_in_pixels_of_the_picture(name, size):
+    canvas = model(name).canvas(*size)
+    reason = plan_of("balanced", 20, canvas).reason
+    width, height = size[:2]
+    per_frame = " a frame" if len(size) == 3 else ""
+    assert reason == (
+        f"half of {width}x{height} is {width // 2}x{height // 2}, below the 0.22 megapixels{per_frame} that "
+        f"{name} is trained for; write '1/2' to go below it"
+    )
+    assert not make_plan(parse("draft 1/4; refine 0.9"), flow_sigmas(20), canvas).plain, "the user's own wish"
+
+
+def test_the_reason_falls_back_on_latent_pixels_where_no_scale_is_known():
+    reason = Canvas(8, 8, trained=(64, None)).too_small()
+    assert reason.startswith("half of 8x8 is 4x4 latent pixels, below the 64 latent pixels that the model")

@@ -25,6 +25,15 @@ else:
 
 
 @pytest.fixture
+def any_size(monkeypatch):
+    """All models are trained for any size: for what `~` and presets do in a run, on tiny canvases."""
+    from fresco_pack.nodes import architecture
+
+    for name in ("TRAINED_PIXELS", "U_NET_PIXELS"):
+        monkeypatch.setattr(architecture, name, (0, None))
+
+
+@pytest.fixture
 def apply():
     """apply(patcher, schedule text, detail="zero", traces=None, ...) -> patched clone."""
     from fresco_pack.fresco_core import parse

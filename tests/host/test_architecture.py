@@ -2,6 +2,7 @@
 
 import pytest
 import tiny
+import torch
 from meta_models import META_MODELS, counted_flops
 from tiny_families import SPECS
 
@@ -81,11 +82,169 @@ def test_published_models_are_known_with_their_trained_sizes(name, form):
     assert read == known and read.trained == known.trained and known.trained[0] > 0
 
 
-def test_tiny_models_are_trained_for_any_size():
+DERIVED = {  # classes of the host's models: the family that they are derived from
+    "WAN21_Vace": "Wan",
+    "WAN21_Camera": "Wan",
+    "WAN22_Animate": "Wan",
+    "WAN22_S2V": "Wan",
+    "WAN21_HuMo": "Wan",
+    "WAN22_T2V": "Wan",
+    "Flux": "FLUX",
+    "Flux2": "FLUX.2",
+    "LongCatImage": "FLUX",
+    "Chroma": "Chroma",
+    "ChromaRadiance": "Chroma",
+    "HunyuanVideo15": "HunyuanVideo",
+    "HunyuanVideoI2V": "HunyuanVideo",
+    "ZImage": "Lumina",
+    "SDXL": "SDXL",
+    "SD15": "Stable Diffusion",
+    "AuraFlow": None,
+    "LTXV": None,
+    "HiDream": None,
+    "GenmoMochi": None,
+    "Omnigen2": None,
+    "CosmosT2IPredict2": None,
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_trained_sizes_go_with_the_family_along_the_bases_of_its_classes(name):
+    from fresco_pack.nodes.architecture import trained_canvas
+    from host_models import ROWS
+    from test_all_models import AVAILABLE, built
+
+    if name not in AVAILABLE:
+        pytest.skip(f"this host has no {name}")
+    model = built(name).model
+    canvas = trained_canvas(model, ROWS[name].shape)
+    fewest = canvas.trained[0] * canvas.scale**2
+    assert canvas.scale == {"ChromaRadiance": 1, "LTXV": 32, "WAN22_T2V": 16, "Flux2": 16}.get(
+        name, 16 if name == "HunyuanVideo15" else 8
+    )
+    if DERIVED[name] is None:
+        assert canvas.unknown and canvas.family == type(model.diffusion_model).__name__
+        assert 250_000 <= fewest < 250_000 + canvas.scale**2 and canvas.trained[1] is None
+    else:
+        assert not canvas.unknown and canvas.family == DERIVED[name] and fewest >= 220_000
+
+
+def test_one_missing_attribute_does_not_lose_the_trained_sizes(monkeypatch):
+    from fresco_pack.nodes.architecture import architecture_of, trained_canvas
+
+    model = tiny.build("flux").model
+    known = trained_canvas(model, (1, 16, 128, 128))
+    monkeypatch.delattr(model.diffusion_model, "params")
+    assert architecture_of(model) is None
+    found = trained_canvas(model, (1, 16, 128, 128))
+    assert found.trained == known.trained and found.trained[0] > 0 and not found.unknown
+
+
+def test_a_wrapper_around_the_network_has_its_trained_sizes_and_patch():
+    """nunchaku's holds its own transformer as `model` and the host's configuration as a dict."""
+    from types import SimpleNamespace
+
     from fresco_pack.nodes.architecture import trained_canvas
 
+    class FluxTransformer2DModel(torch.nn.Module):  # of diffusers; its tokens are packed before it sees them
+        config = SimpleNamespace(patch_size=1)
+
+    class NunchakuFluxTransformer2dModel(FluxTransformer2DModel):
+        pass
+
+    class ComfyFluxWrapper(torch.nn.Module):
+        def __init__(self, model, config):
+            super().__init__()
+            self.model, self.config, self.dtype = model, config, torch.bfloat16
+
+    flux, shape = tiny.build("flux").model, (1, 16, 128, 128)
+    known = trained_canvas(flux, shape)
+    for inner in (NunchakuFluxTransformer2dModel(), torch.nn.Identity(), flux.diffusion_model):
+        for config in ({}, {"patch_size": 2}):
+            model = type(flux).__new__(type(flux))
+            torch.nn.Module.__init__(model)
+            model.latent_format = flux.latent_format
+            model.diffusion_model = ComfyFluxWrapper(inner, config)
+            found = trained_canvas(model, shape)
+            assert found == known and found.trained == known.trained and not found.unknown
+    stranger = SimpleNamespace(latent_format=flux.latent_format, diffusion_model=None)
+    stranger.diffusion_model = ComfyFluxWrapper(NunchakuFluxTransformer2dModel(), {})
+    assert trained_canvas(stranger, shape).trained == known.trained
+
+
+def test_weights_in_blocks_of_bytes_change_neither_the_trained_sizes_nor_the_run(apply):
+    """GGUF keeps the host's class and gives it layers of its own, whose weights have other shapes."""
+    from fresco_pack.nodes.architecture import trained_canvas
+
+    class Bytes(torch.nn.Linear):
+        def forward(self, x):
+            return torch.nn.functional.linear(x, self.weight.view(torch.float16).float(), self.bias)
+
+    def quantise(module):
+        for name, layer in module.named_modules():
+            if isinstance(layer, torch.nn.Linear) and name != "img_in":  # files leave the first as it is
+                halves = layer.weight.data.half()
+                layer.weight.data.copy_(halves.float())
+                yield layer, halves.view(torch.uint8)
+
+    schedule = "draft 1/2 x3; refine 0.9 x3"
     model = tiny.build("flux")
-    assert trained_canvas(model.model, (1, 16, 16, 16)).trained == (0, None)
+    layers = list(quantise(model.model.diffusion_model))
+    expected = tiny.sample(apply(model.patcher, schedule), model, steps=6)
+    known = trained_canvas(model.model, (1, 16, 128, 128))
+    for layer, packed in layers:
+        layer.__class__ = Bytes
+        layer.weight = torch.nn.Parameter(packed, requires_grad=False)
+    found = trained_canvas(model.model, (1, 16, 128, 128))
+    assert len(layers) > 20 and layers[0][0].weight.shape[1] == 2 * layers[0][0].in_features
+    assert found == known and found.trained == known.trained and not found.unknown
+    ours = tiny.sample(apply(model.patcher, schedule), model, steps=6)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_width_says_nothing():
+    from types import SimpleNamespace
+
+    from fresco_pack.nodes.architecture import trained_canvas
+
+    flux = tiny.build("flux").model
+    params = SimpleNamespace(hidden_size=3072, depth=19, depth_single_blocks=38)
+    network = type("Another", (), {"params": params, "patch_size": 2})()
+    model = SimpleNamespace(latent_format=flux.latent_format, diffusion_model=network)
+    found = trained_canvas(model, (1, 16, 128, 128))
+    assert found.unknown and found.family == "Another" and found.trained == (3907, None)
+
+
+def test_the_demo_model_keeps_the_sizes_that_it_was_trained_for():
+    from fresco_pack.fresco_core import PRESETS, flow_sigmas, make_plan, parse
+    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.demo_node import FrescoDemoLoader
+
+    model = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots").args[0].model
+    canvas = trained_canvas(model, (1, 16, 24, 24))
+    plan = make_plan(parse(PRESETS["balanced"]), flow_sigmas(20), canvas)
+    assert {level for p in plan.passes for level in p.levels} == {2, 0} and not canvas.unknown
+    assert trained_canvas(model, (1, 16, 12, 12)).suits(1) and not trained_canvas(
+        model, (1, 16, 12, 12)
+    ).suits(2)
+
+
+@pytest.mark.parametrize("side,levels", [(1024, {1, 0}), (896, {0})])
+def test_the_editor_draws_what_a_model_of_an_unknown_class_is_held_to(side, levels):
+    import json
+
+    from fresco_pack.fresco_core import FLOW, flow_sigmas
+    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.plan_preview import answer, known_setting
+    from strangers import Spatial, stranger
+
+    model = stranger(Spatial, 8, 4, side_pixels=side)
+    canvas = trained_canvas(model.model, tuple(model.latent["samples"].shape))
+    known = json.loads(json.dumps(known_setting(canvas, flow_sigmas(20), FLOW, 1.0, None)))
+    drawn = answer({"preset": "from text", "text": "draft 1/4; refine 0.9", "steps": 20, "known": known})
+    assert {step["level"] for step in drawn["steps"]} == levels
+    if levels == {0}:
+        assert drawn["reason"] == canvas.too_small() and f"half of {side}x{side}" in drawn["reason"]
 
 
 def test_other_networks_are_not_guessed_at():

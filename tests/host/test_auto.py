@@ -4,6 +4,8 @@ import pytest
 import tiny
 import torch
 
+pytestmark = pytest.mark.usefixtures("any_size")
+
 BOUNDED = "auto 0.0003 x8, full x4"
 
 

@@ -41,7 +41,8 @@ def server(tmp_path_factory):
 
 
 def workflow(**sampler):
-    """The shipped workflow with tiny files instead of FLUX's and a canvas of 256x256."""
+    """The shipped workflow with tiny files instead of FLUX's, a canvas of 256x256, and a draft at a quarter,
+    which no preset takes FLUX to at that size."""
     prompt = json.loads((PACK / "workflows" / "api" / "fresco_flux.json").read_text())
     prompt["1"]["inputs"]["unet_name"] = "tiny_flux.safetensors"
     prompt["2"] = {
@@ -50,6 +51,7 @@ def workflow(**sampler):
     }
     prompt["3"]["inputs"]["vae_name"] = "tiny_vae.safetensors"
     prompt["7"]["inputs"].update(width=256, height=256)
+    prompt["8"]["inputs"].update(preset="from text", text="draft 1/4 50%; refine 50% min x3")
     prompt["9"]["inputs"].update(sampler)
     return prompt
 
@@ -69,7 +71,9 @@ def test_every_input_has_a_tooltip(server):
 
 
 def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
-    entry = server.run(workflow())
+    prompt = workflow()
+    prompt["12"]["inputs"]["gallery"] = True
+    entry = server.run(prompt)
     assert entry["status"]["status_str"] == "success", server.output()
     outputs = entry["outputs"]
     OUT.mkdir(parents=True, exist_ok=True)
@@ -82,9 +86,21 @@ def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
     rows = outputs["12"]["evaluations"][0]
     assert [r["level"] for r in rows] == [2] * 10 + [0] * 10
     assert [r["tokens"] for r in rows] == [16] * 10 + [256] * 10
-    assert outputs["12"]["maps"][0]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
+    record = json.loads(server.get(f"/view?filename={outputs['12']['run'][0]}&type=temp", raw=True))
+    assert record["maps"]["shape"] == [18, 1, 8, 8] and len(outputs["12"]["promotion"]) == 1
+    assert record["evaluations"] == rows and len(record["pictures"]) == 1
     (OUT / "promotion.png").write_bytes(server.picture(outputs["12"]["promotion"][0]))
     assert "10 at 1/4 resolution (16 tokens)" in outputs["8"]["text"][0]
+
+
+def test_the_shipped_preset_keeps_flux_to_its_trained_sizes(server):
+    prompt = workflow(seed=31)
+    prompt["8"]["inputs"].update(preset="balanced")
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success", server.output()
+    words = "half of 256x256 is 128x128, below the 0.22 megapixels that FLUX is trained for"
+    assert words in entry["outputs"]["8"]["text"][0]
+    assert {row["level"] for row in entry["outputs"]["12"]["evaluations"][0]} == {0}
 
 
 def test_the_demo_workflow_draws_what_its_prompt_says(server):
@@ -97,11 +113,10 @@ def test_the_demo_workflow_draws_what_its_prompt_says(server):
     entry = server.run(prompt)
     assert entry["status"]["status_str"] == "success", server.output()
     pictures = [server.picture(image) for image in entry["outputs"]["5"]["images"]]
-    heatmaps = [server.picture(image) for image in entry["outputs"]["6"]["images"]]
+    assert "images" not in entry["outputs"]["6"], "no heatmaps in the gallery that were not asked for"
     OUT.mkdir(parents=True, exist_ok=True)
     for index, picture in enumerate(pictures):
         (OUT / f"demo_{index}.png").write_bytes(picture)
-    (OUT / "demo_heatmap.png").write_bytes(heatmaps[0])
     values = [
         torch.frombuffer(bytearray(pixels(p)), dtype=torch.uint8).reshape(192, 192, 3) for p in pictures
     ]
@@ -156,7 +171,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
                 "class_type": "FrescoApply",
                 "inputs": {
                     "model": ["1", 0],
-                    "schedule": "draft ~1/4 50%; refine 50% min x3",
+                    "schedule": "draft 1/4 50%; refine 50% min x3",
                     "detail": "zero",
                 },
             },
@@ -187,7 +202,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
 
 def test_the_browser_sees_the_plan_and_one_progress_bar(server):
     prompt = workflow(seed=21)
-    prompt["8"]["inputs"]["text"] = "1/2, full"  # unused with a preset, but a node that is not cached
+    prompt["8"]["inputs"]["text"] = "draft 1/2 50%; refine 50% min x3"  # a node that is not cached
     texts, progress, events = server.watch(prompt)
     assert events[-1] == "execution_success"
     assert re.search(r"pass 2: sigma 0\.\d+ to 0, 10 at full resolution \(256 tokens\)", texts["8"])
@@ -212,7 +227,7 @@ def test_an_interrupted_run_leaves_the_next_one_as_it_was(server):
 
 @pytest.mark.parametrize(
     "line,words",
-    [("draf 1/2; refine 0.75", "did you mean 'draft'"), ("1/2 x4", "never becomes full")],
+    [("draf 1/2; refine 0.75", "did you mean 'draft'"), ("full, 1/2 x4", "from coarse to fine")],
 )
 def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_runs(server, line, words):
     of_sampler = server.refusal(workflow(schedule=line))
@@ -231,6 +246,11 @@ def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_run
     }
     prompt["9"]["inputs"]["model"] = ["34", 0]
     assert words in server.refusal(prompt)["34"]
+
+
+def test_a_schedule_that_ends_coarse_is_refused_by_the_sampler_that_ends_clean(server):
+    of_sampler = server.refusal(workflow(schedule="1/2 x20"))
+    assert list(of_sampler) == ["9"] and "never becomes full" in of_sampler["9"]
 
 
 def test_a_schedule_that_does_not_fit_the_sampler_is_explained_on_the_node(server):

@@ -194,6 +194,7 @@ def test_frames_that_were_asked_for_by_name_are_missed_aloud(apply, family, capl
     assert torch.equal(ours, plain) and not silent and len(told) == 1
 
 
+@pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "lcm", "dpm_fast"])
 def test_other_samplers_run_the_progressive_preset(apply, sampler):
     from fresco_pack.fresco_core import PRESETS

@@ -284,3 +284,16 @@ def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply,
         tiny.sample(apply(flux.patcher, TWO_PASS), flux, steps=7)
     said = [r.message for r in caplog.records if "Fresco runs plain" in r.message]
     assert said == ["Fresco runs plain: the conditioning 'keyframe_idxs' is bound to the full grid"]
+
+
+def test_a_compiled_model_takes_mixed_steps_after_looks_of_other_sizes(flux, apply):
+    """A tracer sees sizes that have changed as symbols, and follows only some of what is done with them."""
+    helpers = pytest.importorskip("comfy_api.torch_helpers")
+    torch._dynamo.reset()
+    compiled = flux.patcher.clone()
+    helpers.set_torch_compile_wrapper(model=compiled, backend="eager")
+    for schedule in ("1/2 x1, full x1", "1/2 x1, mixed 50% x1, full x1", "1/2 x1, mixed 25% x1, full x1"):
+        steps = schedule.count("x1")
+        ours = tiny.sample(apply(compiled, schedule), flux, steps=steps)
+        expected = tiny.sample(apply(flux.patcher, schedule), flux, steps=steps)
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)

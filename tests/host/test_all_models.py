@@ -1,0 +1,127 @@
+"""Every picture and video class of the host: a coarse look is the model's own run at half size, or the run is
+plain and says so."""
+
+from types import SimpleNamespace
+
+import comfy.model_patcher
+import comfy.sample
+import comfy.samplers
+import comfy.supported_models
+import comfy.supported_models_base
+import pytest
+import tiny
+import torch
+from host_models import NO_PICTURES, NOT_BUILT, ROWS, Fields
+
+COARSE = 3  # steps of the run at half resolution, before one at full
+
+
+def classes():
+    """Names of the host's own classes of models."""
+    found = vars(comfy.supported_models)
+    base = comfy.supported_models_base.BASE
+    return {
+        name
+        for name, value in found.items()
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value.__module__ == comfy.supported_models.__name__
+    }
+
+
+AVAILABLE = [name for name in ROWS if name in classes()]
+
+
+def test_every_class_of_the_host_is_told():
+    told = set(ROWS) | set(NOT_BUILT) | NO_PICTURES
+    assert not classes() - told, "classes that this host has and host_models.py does not tell"
+
+
+def built(name):
+    row = ROWS[name]
+    torch.manual_seed(0)
+    config = getattr(comfy.supported_models, row.config)(dict(row.unet))
+    config.set_inference_dtype(torch.float32, None)
+    model = config.get_model(row.get or {}, device=torch.device("cpu"))
+    tiny.fill(model.diffusion_model, 0)
+    if name == "SD3":
+        row.fix(model)
+    cpu = torch.device("cpu")
+    return comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu)
+
+
+def dressed(name, patcher, level):
+    """The model with an empty latent at the level and the same conditioning."""
+    row = ROWS[name]
+    shape = (*row.shape[:-2], row.shape[-2] >> level, row.shape[-1] >> level)
+    model = tiny.Tiny(name, patcher, {"samples": torch.zeros(shape)}, 2)
+
+    def cond(seed):
+        generator = torch.Generator().manual_seed(seed)
+        text = torch.randn(1, *row.text, generator=generator)
+        pooled = torch.randn(1, row.pooled, generator=generator) if row.pooled else None
+        return [[text, {"pooled_output": pooled, **row.extra(Fields(row.shape, level))}]]
+
+    model.positive, model.negative = cond(1), cond(2)
+    return model
+
+
+def predictions(patcher, model, sigmas, noise):
+    """The clean prediction of every step, as the host's callback gets it."""
+    seen = []
+    tiny.sample(
+        patcher,
+        model,
+        sigmas=sigmas,
+        noise=noise,
+        cfg=2.0,
+        callback=lambda step, x0, x, total: seen.append(x0.clone()),
+    )
+    return seen
+
+
+def merged(patcher, tensor):
+    from fresco_pack.fresco_core import merge
+    from fresco_pack.fresco_core.transform import pack_channels, unpack_channels
+    from fresco_pack.nodes import compat
+
+    packing = compat.packing_of(patcher.model)
+    return pack_channels(merge(unpack_channels(tensor, packing), 1), packing)
+
+
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypatch, caplog):
+    from fresco_pack.nodes import architecture, compat
+
+    monkeypatch.setattr(architecture, "UNKNOWN_PIXELS", (0, None))
+    row, patcher = ROWS[name], built(name)
+    full = dressed(name, patcher, 0)
+    sampling = patcher.get_model_object("model_sampling")
+    sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", COARSE + 1)
+    noise = comfy.sample.prepare_noise(full.latent["samples"], 7)
+    with caplog.at_level("WARNING"):
+        ours = predictions(apply(patcher, f"1/2 x{COARSE}, full x1"), full, sigmas, noise)
+    said = [r.message for r in caplog.records if r.message.startswith("Fresco")]
+    assert len(ours) == COARSE + 1 and all(torch.isfinite(x).all() for x in ours)
+    if row.plain is not None:
+        assert len(said) == 1 and row.plain in said[0]
+        plain = predictions(patcher, full, sigmas, noise)
+        assert all(torch.equal(a, b) for a, b in zip(ours, plain))
+        return
+    assert said == []
+    parameterisation = compat.parameterisation_of(sampling)
+    half = dressed(name, patcher, 1)
+    level_sigmas = parameterisation.level_sigma(sigmas[: COARSE + 1], 1)
+    begin = comfy.samplers.KSAMPLER(None).max_denoise(SimpleNamespace(inner_model=patcher.model), sigmas)
+    state = sampling.noise_scaling(sigmas[0], noise, torch.zeros_like(noise), begin)
+    state = merged(patcher, state) * parameterisation.state_scale(sigmas[0], 1)
+    one, zero = torch.ones(1), torch.zeros(1)
+    native = predictions(
+        patcher, half, level_sigmas, state / sampling.noise_scaling(level_sigmas[0], one, zero)
+    )
+    assert len(native) == COARSE
+    for coarse, alone in zip(ours, native):
+        low = merged(patcher, coarse)
+        assert float(alone.std()) > 1e-4
+        if row.differs is None:
+            torch.testing.assert_close(low, alone, rtol=1e-3, atol=1e-3 * float(alone.std()))

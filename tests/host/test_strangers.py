@@ -1,0 +1,187 @@
+"""Models that Fresco has never seen: right at half resolution, or plain with a reason; and no run is lost to
+a look that a model does not take."""
+
+import comfy.model_management
+import comfy.samplers
+import pytest
+import tiny
+import tiny_control
+import torch
+from strangers import Spatial, Strange, half_run, stranger
+
+STEPS = 4
+SCHEDULE = "1/2 x3, full x1"
+
+
+def warnings(caplog):
+    return [r.message for r in caplog.records if r.levelname == "WARNING" and r.message.startswith("Fresco")]
+
+
+@pytest.mark.parametrize(
+    "network,scale,channels,sizes",
+    [
+        (Strange, 8, 4, {"side": 2}),
+        (Strange, 16, 12, {"side": 1}),
+        (Strange, 8, 4, {"side": 4}),
+        (Strange, 1, 3, {"side": 32}),
+        (Spatial, 8, 4, {}),
+    ],
+    ids=["patch 2", "patch 1", "patch 4", "pixels", "no patch"],
+)
+def test_an_invented_model_is_drawn_at_half_as_it_would_draw_that_size_itself(
+    apply, caplog, network, scale, channels, sizes
+):
+    from fresco_pack.fresco_core import FLOW, merge
+
+    model = stranger(network, scale, channels, **sizes)
+    noise = comfy.sample.prepare_noise(model.latent["samples"], 7)
+    sigmas = comfy.samplers.calculate_sigmas(
+        model.patcher.get_model_object("model_sampling"), "simple", STEPS
+    )
+    traces, told, ours = [], [], []
+    with caplog.at_level("INFO"):
+        tiny.sample(
+            apply(model.patcher, SCHEDULE, traces=traces, tell=told.append),
+            model,
+            noise=noise,
+            sigmas=sigmas,
+            callback=lambda step, x0, x, total: ours.append(x0.clone()),
+        )
+    assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 0] and not warnings(caplog)
+    words = f"unknown model class {network.__name__}: half resolution at the most"
+    assert told[0].count(words) == 1 and sum(words in r.message for r in caplog.records) == 1
+    alone = half_run(model, FLOW.level_sigma(sigmas[:STEPS], 1), 2.0 * merge(noise, 1))
+    for coarse, native in zip(ours, alone, strict=False):
+        torch.testing.assert_close(merge(coarse, 1), native, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("schedule", ["draft 1/4; refine 0.9", "1/8 50%, full", "draft ~1/4 50%; refine 50%"])
+def test_no_schedule_takes_an_unknown_model_below_half_or_a_quarter_megapixel(apply, caplog, schedule):
+    traces = []
+    large, small = (stranger(Spatial, 8, 4, side_pixels=side) for side in (1024, 896))
+    tiny.sample(apply(large.patcher, schedule, traces=traces), large, steps=6)
+    assert {e.level for e in traces[0].evaluations} == {1, 0}
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(small.patcher, schedule), small, steps=6)
+    assert torch.equal(ours, tiny.sample(small.patcher, small, steps=6))
+    assert warnings(caplog) == [
+        "Fresco runs plain: half of 896x896 is 448x448, below the 0.25 megapixels that a model of an unknown "
+        "class (Spatial) is held to"
+    ]
+
+
+class Picky(Spatial):
+    """Raises `error` whenever it is called on less than `least` pixels a side, after `calm` such calls."""
+
+    error: BaseException = ValueError("expected 128x128")
+    least, calm = 128, 0
+
+    def forward(self, x, t, **kwargs):
+        if x.shape[-1] < self.least:
+            self.calm -= 1
+            if self.calm < 0:
+                raise self.error
+        return super().forward(x, t, **kwargs)
+
+
+def picky(**settings):
+    model = stranger(Picky, 8, 4)
+    for name, value in settings.items():
+        setattr(model.model.diffusion_model, name, value)
+    return model
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "heun"])
+def test_a_model_that_raises_at_half_is_drawn_in_full_with_one_warning(apply, caplog, sampler, cfg):
+    model, traces = picky(), []
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(
+            apply(model.patcher, "1/2 x4, full x2", traces=traces), model, sampler=sampler, steps=6, cfg=cfg
+        )
+    assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=sampler, steps=6, cfg=cfg))
+    assert warnings(caplog) == [
+        "Fresco takes the rest of this run at full resolution: BaseModel could not be called on 512x512 "
+        "(ValueError: expected 128x128)"
+    ]
+    assert {e.level for e in traces[0].evaluations} == {0}
+
+
+def test_drafts_that_fail_are_drawn_in_full_and_refined(apply, caplog):
+    model = picky()
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(model.patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
+    assert torch.isfinite(ours).all() and len(warnings(caplog)) == 1
+
+
+@pytest.mark.parametrize(
+    "settings,error",
+    [
+        ({"error": comfy.model_management.InterruptProcessingException()}, "InterruptProcessingException"),
+        ({"error": torch.cuda.OutOfMemoryError("full")}, "OutOfMemoryError"),
+        ({"error": KeyboardInterrupt()}, "KeyboardInterrupt"),
+        ({"calm": 1}, "ValueError"),
+        ({"least": 1000}, "ValueError"),
+    ],
+    ids=["interrupt", "memory", "keyboard", "a later evaluation", "full resolution"],
+)
+def test_what_has_nothing_to_do_with_the_look_is_not_swallowed(apply, caplog, settings, error):
+    model = picky(**settings)
+    patched = apply(model.patcher, "1/2 x4, full x2")
+    with caplog.at_level("WARNING"), pytest.raises(BaseException) as raised:
+        tiny.sample(patched, model, steps=6)
+    assert type(raised.value).__name__ == error
+    assert len(warnings(caplog)) == (1 if "least" in settings else 0)
+    for clean in (model.patcher, patched):
+        assert "fresco_run" not in clean.model_options["transformer_options"]
+
+
+def test_mixed_steps_that_fail_are_taken_in_full_and_dense_ones_stay(apply, caplog, monkeypatch):
+    from fresco_pack.nodes.families import flux as adapter
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("shapes")
+
+    monkeypatch.setattr(adapter, "evaluate", broken)
+    model = tiny.build("flux")
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(model.patcher, "1/2 x2, mixed 50% x2, full x2"), model, steps=6)
+    expected = tiny.sample(apply(model.patcher, "1/2 x2, full x4"), model, steps=6)
+    assert torch.equal(ours, expected)
+    assert warnings(caplog) == [
+        "Fresco takes the mixed steps of this run at full resolution: Flux could not be called with fine and "
+        "coarse tokens (RuntimeError: shapes)"
+    ]
+
+
+def test_a_controlnet_that_fails_at_half_is_asked_in_full(apply, caplog):
+    model, control = tiny.build("flux"), tiny_control.flux_controlnet()
+    original = control.control_model.forward
+
+    def forward(x, *args, **kwargs):
+        if x.shape[-1] < 16:
+            raise RuntimeError("a hint of 16x16 only")
+        return original(x, *args, **kwargs)
+
+    control.control_model.forward = forward
+    positive = tiny_control.with_control(model.positive, control, tiny_control.hint_image((16, 16)))
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(model.patcher, "1/2 x2, full x2"), model, steps=4, positive=positive)
+    assert torch.equal(ours, tiny.sample(model.patcher, model, steps=4, positive=positive))
+    assert len(warnings(caplog)) == 1 and "a hint of 16x16 only" in warnings(caplog)[0]
+
+
+@pytest.mark.parametrize("name", ["sample_ar_video", "sample_lcm_upscale"])
+def test_samplers_that_know_the_size_of_the_run_are_plain(apply, caplog, name):
+    model = tiny.build("flux")
+    inner = comfy.samplers.sampler_object("euler").sampler_function
+
+    def function(*args, **kwargs):
+        return inner(*args, **kwargs)
+
+    function.__name__ = name
+    sampler = comfy.samplers.KSAMPLER(function)
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(model.patcher, "draft 1/2; refine 0.9"), model, sampler=sampler, steps=6)
+    assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=sampler, steps=6))
+    assert len(warnings(caplog)) == 1 and f"the sampler {name.removeprefix('sample_')}" in warnings(caplog)[0]
