@@ -40,6 +40,7 @@ SHARES = {  # noise shares of custom sigmas, falling but where the run is to be 
 class Case:
     """One run.
 
+    any_size: whether the model is taken to be trained for any size, so that `~` and presets do something.
     begin, end: KSampler (Advanced)'s start and end steps, None for none. noisy: whether the run adds noise; a
     run that does not and begins late goes on from the plain run's stage before it. source: what the latent
     is. sigmas: a key of SHARES for a custom sampler's list, else the scheduler's. cache: the host's step
@@ -54,6 +55,7 @@ class Case:
     frames: int
     batch: int
     dtype: str
+    any_size: bool
     text: str
     sampler: str
     scheduler: str
@@ -104,6 +106,7 @@ def draw(seed: int, number: int, samplers: list[str], schedulers: list[str], pre
         frames=rng.choice((1, 2, 3, 5)),
         batch=1 if demo else rng.choices((1, 2, 3), (70, 22, 8))[0],
         dtype="float32" if demo else rng.choices(("float32", "bfloat16", "float16"), (75, 17, 8))[0],
+        any_size=rng.random() < 0.8,
         text=fuzz_texts.text(rng, steps if begin is None else steps - begin, presets),
         sampler=sampler,
         scheduler="simple" if demo else rng.choice(schedulers),

@@ -11,6 +11,7 @@ from typing import Any
 import comfy.model_management
 import comfy.patcher_extension
 import comfy.sampler_helpers
+import pytest
 import tiny
 import torch
 import torch.nn.functional as F
@@ -125,6 +126,7 @@ def run(
         network_calls(model.model) as record.calls,
         tiny.count_image_tokens(model) as record.tokens,
         _loading(record),
+        any_size() if case.any_size else nullcontext(),
         nullcontext() if stop is None else _failing(model, *stop),
     ):
         try:
@@ -163,6 +165,17 @@ def sampled(case: Case, model: tiny.Tiny, patcher: Any, latent: torch.Tensor, **
 def _note_sigmas(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
     record.sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
     return executor(*args, **kwargs)
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """All models are trained for any size, as conftest's fixture of the name has it."""
+    from fresco_pack.nodes import architecture
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TRAINED_PIXELS", "U_NET_PIXELS"):
+            patch.setattr(architecture, name, (0, None))
+        yield
 
 
 @contextmanager

@@ -17,6 +17,7 @@ PLAIN = Case(
     frames=1,
     batch=1,
     dtype="float32",
+    any_size=True,
     text="draft 1/2 x3; refine 0.8 x3",
     sampler="euler",
     scheduler="simple",
