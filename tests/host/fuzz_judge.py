@@ -168,12 +168,11 @@ def _cost(
     """Tokens told are tokens seen: the trace's always, the plan's for samplers of one evaluation a step."""
     if case.cache is not None or case.family in REFERENCES or trace.plan is None or not plain.tokens:
         return []
-    full, calls = plain.tokens[0][0], 1 if case.cfg == 1.0 else 2
-    each = calls * case.batch
+    full, each = plain.tokens[0][0], sum(batch for _, batch in plain.tokens) / plain.evaluations
     counted = sum(count * batch for count, batch in ours.tokens) / each
     failures = [] if counted == trace.tokens else [f"the trace tells {trace.tokens} tokens, seen {counted:g}"]
     assert plain.sigmas is not None
-    once = sum(batch for _, batch in plain.tokens) == each * (len(plain.sigmas) - 1)
+    once = plain.evaluations == len(plain.sigmas) - 1
     if once and case.sampler in STEADY and not trace.plan.open and counted != trace.plan.tokens():
         failures.append(f"the plan tells {trace.plan.tokens()} tokens, seen {counted:g} (full: {full})")
     return failures
@@ -218,13 +217,16 @@ def _psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def _stopped(case: Case, model: tiny.Tiny, patched: Any, latent: torch.Tensor, ours: Record) -> list[str]:
-    """A failure inside the network comes out as it is."""
+    """A failure inside the network comes out as it is; an error in a coarse look may be answered at full
+    resolution instead."""
     if case.stop is None or ours.error is not None or not ours.calls:
         return []
     kind, where = case.stop
     stop = kind, 1 + int(where * len(ours.calls))
     stopped = run(case, model, patched, latent, stop)
-    if type(stopped.error) is not STOPS[kind]:
+    full = max(count for count, _ in ours.tokens)
+    coarse = kind == "error" and ours.tokens[stop[1] - 1][0] < full
+    if type(stopped.error) is not STOPS[kind] and not (coarse and stopped.finite):
         return [f"{kind} at call {stop[1]} of {len(ours.calls)} comes out as {stopped.error!r}"]
     return []
 

@@ -20,18 +20,20 @@ from mixed_models import demo_model
 from recorded import network_calls
 
 STOPS = {"interrupt": comfy.model_management.InterruptProcessingException, "error": RuntimeError}
-OUTER = comfy.patcher_extension.WrappersMP.OUTER_SAMPLE
+KINDS = comfy.patcher_extension.WrappersMP
 
 
 @dataclass
 class Record:
     """What a run did: its result or its error, the calls of its network as (shape, timestep), image tokens
-    and batch of every call, the sigmas that the host gave it, and whether its model was loaded."""
+    and batch of every call, how often the sampler asked, the sigmas that the host gave it, and whether its
+    model was loaded."""
 
     samples: torch.Tensor | None = None
     error: BaseException | None = None
     calls: list[tuple[tuple[int, ...], float]] = field(default_factory=list)
     tokens: list[tuple[int, int]] = field(default_factory=list)
+    evaluations: int = 0
     sigmas: torch.Tensor | None = None
     loaded: bool = False
 
@@ -121,7 +123,8 @@ def run(
     """The case's run on `patcher`, stopped by a failure inside the network's call number stop[1]."""
     record = Record()
     patcher = patcher.clone()
-    patcher.add_wrapper_with_key(OUTER, "fuzz", functools.partial(_note_sigmas, record))
+    patcher.add_wrapper_with_key(KINDS.OUTER_SAMPLE, "fuzz", functools.partial(_note_sigmas, record))
+    patcher.add_wrapper_with_key(KINDS.PREDICT_NOISE, "fuzz", functools.partial(_count, record))
     with (
         network_calls(model.model) as record.calls,
         tiny.count_image_tokens(model) as record.tokens,
@@ -164,6 +167,11 @@ def sampled(case: Case, model: tiny.Tiny, patcher: Any, latent: torch.Tensor, **
 
 def _note_sigmas(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
     record.sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
+    return executor(*args, **kwargs)
+
+
+def _count(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
+    record.evaluations += 1
     return executor(*args, **kwargs)
 
 
