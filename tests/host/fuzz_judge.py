@@ -224,9 +224,9 @@ def _stopped(case: Case, model: tiny.Tiny, patched: Any, latent: torch.Tensor, o
     kind, where = case.stop
     stop = kind, 1 + int(where * len(ours.calls))
     stopped = run(case, model, patched, latent, stop)
-    full = max(count for count, _ in ours.tokens)
-    coarse = kind == "error" and ours.tokens[stop[1] - 1][0] < full
-    if type(stopped.error) is not STOPS[kind] and not (coarse and stopped.finite):
+    looks = {count for count, _ in ours.tokens}
+    answered = kind == "error" and stopped.error is None and len(looks) > 1
+    if type(stopped.error) is not STOPS[kind] and not (answered and (stopped.finite or not ours.finite)):
         return [f"{kind} at call {stop[1]} of {len(ours.calls)} comes out as {stopped.error!r}"]
     return []
 
