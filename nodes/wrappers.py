@@ -83,7 +83,7 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     guider = executor.class_obj
     options = guider.model_options
     settings: Settings | None = options["transformer_options"].get(KEY)
-    if settings is None or settings.idle:
+    if settings is None or settings.idle or len(given["sigmas"]) < 2:  # one sigma is no step
         return executor(*args, **kwargs)
     noise = given["noise"]
     reason = compat.unsupported(

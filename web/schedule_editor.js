@@ -6,6 +6,7 @@ import { loadLanguage } from './fresco/language.js'
 import { followOutput } from './fresco/outputs.js'
 import { addPanel, chain, enlarge } from './fresco/panel.js'
 import { say } from './fresco/words.js'
+import { addWords } from './fresco/words_panel.js'
 import { addStyle } from './schedule/dom.js'
 import { createEditor } from './schedule/editor.js'
 
@@ -103,6 +104,8 @@ app.registerExtension({
   init: loadLanguage,
   setup: addStyle,
   nodeCreated(node) {
-    if (node.constructor.comfyClass === 'FrescoSchedule') addEditor(node)
+    if (node.constructor.comfyClass !== 'FrescoSchedule') return
+    addEditor(node)
+    addWords(node)
   }
 })

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 
@@ -37,7 +38,7 @@ def cases(seed: int, families: tuple[str, ...] = NAMES, first: int = 0) -> Itera
     host = comfy.samplers.KSampler
     known = {*tiny.available(), DEMO} & set(families)
     if not known:
-        raise ValueError(f"no family of {', '.join(families)} on this host; it has {', '.join(tiny.available())}")
+        raise ValueError(f"this host has none of {', '.join(families)}; it has {', '.join(tiny.available())}")
     number = first
     while True:
         case = fuzz_cases.draw(seed, number, host.SAMPLERS, host.SCHEDULERS, PRESETS)
@@ -55,7 +56,12 @@ def judged(case: Case) -> Verdict:
 
 
 def fuzz(
-    seed: int, count: int, minutes: float, families: tuple[str, ...] = NAMES, first: int = 0, loud: bool = False
+    seed: int,
+    count: int,
+    minutes: float,
+    families: tuple[str, ...] = NAMES,
+    first: int = 0,
+    loud: bool = False,
 ) -> tuple[Counter[str], list[str]]:
     """Judge `count` cases, or as many as `minutes` allow: (how many ended how, failures in words)."""
     ended: Counter[str] = Counter()
@@ -83,6 +89,7 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="judge this case alone")
     parser.add_argument("--families", nargs="+", choices=NAMES, default=NAMES, metavar="FAMILY")
     given = parser.parse_args()
+    warnings.simplefilter("ignore")
     logging.disable(logging.NOTSET if given.case is not None else logging.CRITICAL)
     first, count = (given.first, given.count) if given.case is None else (given.case, 1)
     ended, failures = fuzz(given.seed, count, given.minutes, tuple(given.families), first, loud=True)

@@ -11,8 +11,10 @@ from tiny_families import EXTRAS, FAMILIES
 
 DEMO = "demo"
 NAMES = (*FAMILIES, *EXTRAS, DEMO)
-SLOW = {"flux2": 1, "hunyuan_image": 2, "hunyuan_video15": 1, "sdxl": 3, "sd15": 4, "flux": 12, "wan": 9, DEMO: 4}
-SIZES = ((16, 16), (24, 16), (16, 32), (20, 28), (17, 23), (10, 14), (32, 32), (5, 9), (40, 12), (4, 4), (2, 2))
+WEIGHTS = {"flux": 12, "wan": 9, "sd15": 4, "sdxl": 3, "hunyuan_image": 2, "flux2": 1, "hunyuan_video15": 1}
+WEIGHTS |= {DEMO: 4}  # against 6 of any other family: the last are slow
+SIZES = ((16, 16), (24, 16), (16, 32), (20, 28), (17, 23), (10, 14), (32, 32), (9, 11), (40, 12))
+TOO_SMALL = ((4, 4), (2, 2), (5, 9))  # for half resolution, with patches of two
 COMMON = ("euler", "dpmpp_2m", "dpmpp_2m_sde", "uni_pc", "res_multistep", "lcm", "heun", "euler_ancestral")
 STEADY = ("euler", "dpmpp_2m", "ddim", "ipndm", "deis", "res_multistep")
 SHARES = {  # noise shares of custom sigmas, falling but where the run is to be refused
@@ -38,6 +40,7 @@ SHARES = {  # noise shares of custom sigmas, falling but where the run is to be 
 class Case:
     """One run.
 
+    any_size: whether the model is taken to be trained for any size, so that `~` and presets do something.
     begin, end: KSampler (Advanced)'s start and end steps, None for none. noisy: whether the run adds noise; a
     run that does not and begins late goes on from the plain run's stage before it. source: what the latent
     is. sigmas: a key of SHARES for a custom sampler's list, else the scheduler's. cache: the host's step
@@ -52,6 +55,7 @@ class Case:
     frames: int
     batch: int
     dtype: str
+    any_size: bool
     text: str
     sampler: str
     scheduler: str
@@ -81,11 +85,12 @@ class Case:
 def draw(seed: int, number: int, samplers: list[str], schedulers: list[str], presets: dict[str, str]) -> Case:
     """The case of that number; the same on every machine with the same host."""
     rng = Random(f"{seed} {number}")
-    family = rng.choices(NAMES, [SLOW.get(name, 6) for name in NAMES])[0]
+    family = rng.choices(NAMES, [WEIGHTS.get(name, 6) for name in NAMES])[0]
     demo = family == DEMO
     weights = [9 if n in (4, 6, 8) else 3 for n in range(1, 13)]
     steps = 20 if demo else rng.choices([*range(1, 13), 20], [*weights, 3])[0]
-    kind = rng.choices(("whole", "denoise", "stage", "custom"), (10, 50, 30, 10) if demo else (45, 20, 20, 15))[0]
+    kinds = ("whole", "denoise", "stage", "custom")
+    kind = rng.choices(kinds, (10, 50, 30, 10) if demo else (45, 15, 25, 15))[0]
     begin = end = None
     if kind == "stage":
         begin = rng.choice((None, rng.randrange(steps)))
@@ -97,10 +102,11 @@ def draw(seed: int, number: int, samplers: list[str], schedulers: list[str], pre
         seed=seed,
         number=number,
         family=family,
-        size=(24, 24) if demo else rng.choice(SIZES),
+        size=(24, 24) if demo else rng.choice(SIZES if rng.random() < 0.95 else TOO_SMALL),
         frames=rng.choice((1, 2, 3, 5)),
         batch=1 if demo else rng.choices((1, 2, 3), (70, 22, 8))[0],
         dtype="float32" if demo else rng.choices(("float32", "bfloat16", "float16"), (75, 17, 8))[0],
+        any_size=rng.random() < 0.8,
         text=fuzz_texts.text(rng, steps if begin is None else steps - begin, presets),
         sampler=sampler,
         scheduler="simple" if demo else rng.choice(schedulers),

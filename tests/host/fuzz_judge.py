@@ -13,8 +13,8 @@ from fuzz_runs import STOPS, Record, cached, dressed, model_of, run, sampled, so
 from test_lifecycle import state_of
 
 SHOWS_THROUGH = 0.02
-"""Power of a given latent's finest band over that of its noise, from which on it must not be hidden; at 0.0096 the
-demo model's pictures lose 14 dB."""
+"""Power of a given latent's finest band over that of its noise, from which on it must not be hidden; at
+0.0096 the demo model's pictures lose 14 dB."""
 MOST_DECIBELS = 1.0
 KEPT = 2e-3  # of what a hard mask keeps, beside what the plain run itself loses
 REFERENCES = ("flux_kontext", "qwen_edit", "krea2_edit", "z_image")  # more tokens than the canvas has
@@ -128,7 +128,7 @@ def _last_look(
 def _hidden(
     case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record, trace: Any
 ) -> list[str]:
-    """No coarse evaluation where the given latent's finest band stands out of the noise of the first sigma."""
+    """No coarse call where the given latent's finest band stands out of the noise of the first sigma."""
     assert plain.sigmas is not None and plain.samples is not None
     if not case.low or (case.noisy and case.source == "empty") or not plain.tokens:
         return []
@@ -143,7 +143,8 @@ def _hidden(
     full = max(count for count, _ in plain.tokens)
     coarse = sum(count < full for count, _ in ours.tokens)
     if ratio > limit and coarse:
-        return [f"{coarse} coarse calls over detail of {ratio:.3g} of the noise's power, at sigma {float(sigma):.3g}"]
+        found = f"{ratio:.3g} of the noise's power at sigma {float(sigma):.3g}"
+        return [f"{coarse} coarse calls over detail of {found}"]
     return []
 
 
@@ -167,12 +168,11 @@ def _cost(
     """Tokens told are tokens seen: the trace's always, the plan's for samplers of one evaluation a step."""
     if case.cache is not None or case.family in REFERENCES or trace.plan is None or not plain.tokens:
         return []
-    full, calls = plain.tokens[0][0], 1 if case.cfg == 1.0 else 2
-    each = calls * case.batch
+    full, each = plain.tokens[0][0], sum(batch for _, batch in plain.tokens) / plain.evaluations
     counted = sum(count * batch for count, batch in ours.tokens) / each
     failures = [] if counted == trace.tokens else [f"the trace tells {trace.tokens} tokens, seen {counted:g}"]
     assert plain.sigmas is not None
-    once = sum(batch for _, batch in plain.tokens) == each * (len(plain.sigmas) - 1)
+    once = plain.evaluations == len(plain.sigmas) - 1
     if once and case.sampler in STEADY and not trace.plan.open and counted != trace.plan.tokens():
         failures.append(f"the plan tells {trace.plan.tokens()} tokens, seen {counted:g} (full: {full})")
     return failures
@@ -217,13 +217,16 @@ def _psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def _stopped(case: Case, model: tiny.Tiny, patched: Any, latent: torch.Tensor, ours: Record) -> list[str]:
-    """A failure inside the network comes out as it is."""
+    """A failure inside the network comes out as it is; an error in a coarse look may be answered at full
+    resolution instead."""
     if case.stop is None or ours.error is not None or not ours.calls:
         return []
     kind, where = case.stop
     stop = kind, 1 + int(where * len(ours.calls))
     stopped = run(case, model, patched, latent, stop)
-    if type(stopped.error) is not STOPS[kind]:
+    looks = {count for count, _ in ours.tokens}
+    answered = kind == "error" and stopped.error is None and len(looks) > 1
+    if type(stopped.error) is not STOPS[kind] and not (answered and (stopped.finite or not ours.finite)):
         return [f"{kind} at call {stop[1]} of {len(ours.calls)} comes out as {stopped.error!r}"]
     return []
 
@@ -232,7 +235,7 @@ def same(a: Record, b: Record) -> bool:
     """Whether two runs ended alike: equal results, NaN for NaN, or errors of one kind."""
     if a.samples is None or b.samples is None:
         return type(a.error) is type(b.error)
-    return a.samples.shape == b.samples.shape and torch.equal(a.samples.nan_to_num(0.1), b.samples.nan_to_num(0.1))
+    return torch.equal(a.samples.nan_to_num(0.1), b.samples.nan_to_num(0.1))
 
 
 def _difference(a: Record, b: Record) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import comfy.model_management
 import comfy.patcher_extension
 import comfy.sampler_helpers
+import pytest
 import tiny
 import torch
 import torch.nn.functional as F
@@ -19,18 +20,20 @@ from mixed_models import demo_model
 from recorded import network_calls
 
 STOPS = {"interrupt": comfy.model_management.InterruptProcessingException, "error": RuntimeError}
-OUTER = comfy.patcher_extension.WrappersMP.OUTER_SAMPLE
+KINDS = comfy.patcher_extension.WrappersMP
 
 
 @dataclass
 class Record:
     """What a run did: its result or its error, the calls of its network as (shape, timestep), image tokens
-    and batch of every call, the sigmas that the host gave it, and whether its model was loaded."""
+    and batch of every call, how often the sampler asked, the sigmas that the host gave it, and whether its
+    model was loaded."""
 
     samples: torch.Tensor | None = None
     error: BaseException | None = None
     calls: list[tuple[tuple[int, ...], float]] = field(default_factory=list)
     tokens: list[tuple[int, int]] = field(default_factory=list)
+    evaluations: int = 0
     sigmas: torch.Tensor | None = None
     loaded: bool = False
 
@@ -97,7 +100,8 @@ def source_of(case: Case, model: tiny.Tiny) -> torch.Tensor:
     if case.source == "detailed":
         values = 0.7 * torch.randn(empty.shape, generator=generator)
     elif case.source == "flat":
-        values = torch.randn((*empty.shape[:2], *(1,) * (empty.ndim - 2)), generator=generator).expand(empty.shape)
+        colours = torch.randn((*empty.shape[:2], *(1,) * (empty.ndim - 2)), generator=generator)
+        values = colours.expand(empty.shape)
     else:
         coarse = torch.randn((empty[..., 0, 0].numel(), 1, 4, 4), generator=generator)
         values = F.interpolate(coarse, size=empty.shape[-2:], mode="bicubic").reshape(empty.shape)
@@ -119,11 +123,13 @@ def run(
     """The case's run on `patcher`, stopped by a failure inside the network's call number stop[1]."""
     record = Record()
     patcher = patcher.clone()
-    patcher.add_wrapper_with_key(OUTER, "fuzz", functools.partial(_note_sigmas, record))
+    patcher.add_wrapper_with_key(KINDS.OUTER_SAMPLE, "fuzz", functools.partial(_note_sigmas, record))
+    patcher.add_wrapper_with_key(KINDS.PREDICT_NOISE, "fuzz", functools.partial(_count, record))
     with (
         network_calls(model.model) as record.calls,
         tiny.count_image_tokens(model) as record.tokens,
         _loading(record),
+        any_size() if case.any_size else nullcontext(),
         nullcontext() if stop is None else _failing(model, *stop),
     ):
         try:
@@ -162,6 +168,22 @@ def sampled(case: Case, model: tiny.Tiny, patcher: Any, latent: torch.Tensor, **
 def _note_sigmas(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
     record.sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
     return executor(*args, **kwargs)
+
+
+def _count(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
+    record.evaluations += 1
+    return executor(*args, **kwargs)
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """All models are trained for any size, as conftest's fixture of the name has it."""
+    from fresco_pack.nodes import architecture
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TRAINED_PIXELS", "U_NET_PIXELS"):
+            patch.setattr(architecture, name, (0, None))
+        yield
 
 
 @contextmanager

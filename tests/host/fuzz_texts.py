@@ -117,7 +117,8 @@ def _amounts(rng: Random, steps: int, places: int) -> list[str]:
         return [f"{n}%{few}" for n, few in zip(whole, least)]
     if style == "none":
         return [""] * places
-    return [rng.choice(("", f"x{rng.randint(1, 4)}", f"{rng.randint(5, 60)}%", "min x2")) for _ in range(places)]
+    any_of = ("", f"x{rng.randint(1, 4)}", f"{rng.randint(5, 60)}%", "min x2")
+    return [rng.choice(any_of) for _ in range(places)]
 
 
 def _add(look: str, amount: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+# tiny boots the host, so it comes before comfy
+import tiny  # noqa: F401
 import torch
 from einops import rearrange, reduce
 from tiny_families import (
@@ -31,6 +33,9 @@ from tiny_families import (
     WAN,
     Z_IMAGE,
 )
+
+# isort: split
+from comfy.ldm.chroma_radiance.model import ChromaRadianceParams
 
 
 class Fields:
@@ -273,6 +278,8 @@ RADIANCE = CHROMA | {
     "use_x0": True,
     "use_sequential_txt_ids": False,
 }
+if "use_sequential_txt_ids" not in ChromaRadianceParams.__dataclass_fields__:  # of older hosts
+    del RADIANCE["use_sequential_txt_ids"]
 AURA = {
     "cond_seq_dim": 32,
     "dim": 64,
@@ -542,7 +549,13 @@ ROWS: dict[str, Row] = {
     ),
     "LotusD": Row(
         "LotusD",
-        UNET | {"adm_in_channels": 4, "num_classes": "sequential", "use_linear_in_transformer": True},
+        UNET
+        | {
+            "adm_in_channels": 4,
+            "num_classes": "sequential",
+            "use_linear_in_transformer": True,
+            "num_head_channels": 32,
+        },
         SD_IMAGE,
     ),
     "Stable_Cascade_C": Row("Stable_Cascade_C", CASCADE_C, pooled=POOLED_DIM),

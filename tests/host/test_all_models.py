@@ -42,7 +42,8 @@ def built(name):
     torch.manual_seed(0)
     config = getattr(comfy.supported_models, row.config)(dict(row.unet))
     config.set_inference_dtype(torch.float32, None)
-    model = config.get_model(row.get or {}, device=torch.device("cpu"))
+    with torch.no_grad():
+        model = config.get_model(row.get or {}, device=torch.device("cpu"))
     tiny.fill(model.diffusion_model, 0)
     if name == "SD3":
         row.fix(model)

@@ -66,3 +66,20 @@ def test_lists_of_sigmas_stay_finite_where_the_host_does(apply, family, sigmas):
         for text in ("draft 1/2 x1; refine 0.7 x4", "draft 1/2 x2; refine 0.5 x3", "1/2 x3, full x2"):
             ours = tiny.sample(apply(model.patcher, text), model, sampler=sampler, sigmas=grid)
             assert torch.isfinite(ours).all() or not torch.isfinite(plain).all(), f"{sampler}, '{text}'"
+
+
+@pytest.mark.parametrize("text", ["draft 1/2 x3; refine x2", "1/2, full", "auto, full"])
+def test_one_sigma_is_no_step(flux, apply, text):
+    """What SplitSigmas gives in front of its first step: the host's own result, or its own error."""
+    ended = 0
+    for sampler in SAMPLERS:
+        run = {"sampler": sampler, "sigmas": torch.tensor([0.8]), "latent": flux.latent["samples"] + 0.1}
+        try:
+            plain = tiny.sample(flux.patcher, flux, **run)
+        except Exception as error:  # samplers that look at a second sigma
+            with pytest.raises(type(error)):
+                tiny.sample(apply(flux.patcher, text), flux, **run)
+            continue
+        assert torch.equal(tiny.sample(apply(flux.patcher, text), flux, **run), plain), sampler
+        ended += 1
+    assert ended > 10

@@ -84,16 +84,19 @@ export async function opened(page) {
   await page.waitForFunction(ready)
 }
 
-/** Load a graph as the host loads a file; a prompt in API format is made a graph first. */
+let files = 0
+
+/** Load a graph as the host loads a file, in a tab of its own; a prompt in API format is made a graph first. */
 export async function load(page, graph) {
-  await page.evaluate(async (g) => {
+  const name = `graph_${++files}.json` // newer hosts put a file of the same name into the same tab
+  await page.evaluate(async ([g, file]) => {
     app.canvas.setGraph(app.graph) // out of the subgraph that a test may have left open
     if (!g.nodes) {
       await app.loadApiJson(g, 'prompt')
       g = app.graph.serialize()
     }
-    await app.handleFile(new File([JSON.stringify(g)], 'graph.json', { type: 'application/json' }))
-  }, graph)
+    await app.handleFile(new File([JSON.stringify(g)], file, { type: 'application/json' }))
+  }, [graph, name])
   await frames(page)
 }
 
