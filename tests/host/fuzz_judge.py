@@ -16,6 +16,7 @@ SHOWS_THROUGH = 0.02
 """Power of a given latent's finest band over that of its noise, from which on it must not be hidden; at
 0.0096 the demo model's pictures lose 14 dB."""
 MOST_DECIBELS = 1.0
+LOW = 0.89  # the first sigma of denoise 0.7 on the demo model; above, a draft may compose anew
 KEPT = 2e-3  # of what a hard mask keeps, beside what the plain run itself loses
 REFERENCES = ("flux_kontext", "qwen_edit", "krea2_edit", "z_image")  # more tokens than the canvas has
 
@@ -196,6 +197,8 @@ def _decibels(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record,
     """On the trained model a low start is as near to plain as plain steps of equal cost are."""
     assert plain.sigmas is not None and plain.samples is not None and ours.samples is not None
     if case.family != DEMO or not case.low or case.cache or len(plain.sigmas) < 3 or not plain.tokens:
+        return []
+    if plain.sigmas[0] > LOW:
         return []
     cost = sum(n * b for n, b in ours.tokens) / sum(n * b for n, b in plain.tokens)
     steps = max(1, math.floor(cost * (len(plain.sigmas) - 1)))
