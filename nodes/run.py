@@ -192,7 +192,8 @@ class Run:
         if index:
             compat.restart_step_cache(transformer_options)
             compat.restart_hooks(guider)
-        compat.end_step_cache_at(transformer_options, sigmas[-2])
+        if not self.plan.plain:
+            compat.end_step_cache_at(transformer_options, sigmas[-2])
 
     def shows(self, x: Tensor) -> bool:
         """Whether a sampler's state x (B, C, ..., H, W) is the canvas. Samplers that show the model something

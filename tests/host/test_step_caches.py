@@ -92,3 +92,15 @@ def test_without_the_restart_easycache_would_skip_every_later_step(flux, apply, 
     pattern, _ = skip_pattern(flux, cached(EasyCacheNode, apply(flux.patcher, SCHEDULES["one pass"]), 0.5))
     tail = pattern[pattern.rindex("h") + 1 :].lstrip("-")
     assert tail.rstrip("-").count("-") == 0 and tail.endswith("-" * (len(tail) // 2))
+
+
+@pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
+@pytest.mark.parametrize("text,latent", [("full", 0.0), ("draft 1/2 x12; refine 0.75 x12", 1.0)])
+def test_plain_runs_are_cached_as_the_host_caches_them(flux, apply, node, text, latent):
+    """Recorded, but with nothing of Fresco's in it: also where the schedule gives way to a given picture."""
+    picture = latent * torch.randn(flux.latent["samples"].shape, generator=torch.Generator().manual_seed(1))
+    run = {"steps": STEPS, "latent": picture, "denoise": 1.0 - 0.5 * latent}
+    plain = tiny.sample(cached(node, flux.patcher, 0.5), flux, **run)
+    traces = []
+    ours = tiny.sample(cached(node, apply(flux.patcher, text, traces=traces), 0.5), flux, **run)
+    assert traces[0].plan.plain and torch.equal(ours, plain)
