@@ -65,7 +65,12 @@ def move_boundary(plan: Plan, stage: int, step: int, parameterisation: Parameter
             f"stage {stage + 1} has no boundary to move; the schedule has {len(found)} stages"
         )
     here, after = found[stage], found[stage + 1]
-    step = min(max(step, here.first + 1), max(after.end - 1, here.first + 1))
+    if after.end - here.first < 2:
+        raise ScheduleError(
+            f"stages {stage + 1} and {stage + 2} have {after.end - here.first} steps in this run; a boundary "
+            "moves between two at least"
+        )
+    step = min(max(step, here.first + 1), after.end - 1)
     by_sigma = plan.schedule.passes[here.pass_index].by_sigma
     if here.pass_index == after.pass_index and by_sigma:
         return _with_until(plan, here, step, parameterisation)

@@ -89,3 +89,13 @@ def test_a_mixed_stage_too_small_for_a_block_is_a_stage_all_the_same(text):
     assert not plan.mixed_shares and [s.end - s.first for s in stages(plan)] == [3, 3, 3]
     moved = make_plan(move_boundary(plan, 1, 7), flow_sigmas(9), Canvas(16, 16))
     assert [s.end for s in stages(moved)] == [3, 7, 9]
+
+
+def test_a_boundary_without_a_step_to_move_over_is_named():
+    """A grid of few steps jumps over sigmas; the boundary would lie outside its pass."""
+    plan = make_plan(parse("1/4 until 0.9, 1/2 until 0.85, full"), [1.0, 0.5, 0.0], CANVAS)
+    assert [(s.first, s.end) for s in stages(plan)] == [(0, 1), (1, 1), (1, 2)]
+    with pytest.raises(ScheduleError, match="stages 1 and 2 have 1 steps in this run"):
+        move_boundary(plan, 0, 1)
+    with pytest.raises(ScheduleError, match="stages 2 and 3 have 1 steps in this run"):
+        move_boundary(plan, 1, 2)
