@@ -42,17 +42,15 @@ def judge(case: Case) -> Verdict:
         return Verdict("host", _leftovers(base, before, f"after {error!r}"))
     plain = run(case, model, cached(case, base), latent)
     before = state_of(base)  # the host's own first run may leave something
-    traces: list[Any] = []
     try:
-        patched = dressed(case, base, traces)
+        patched = dressed(case, base)
     except ScheduleError as error:
         return Verdict("refused", [] if str(error) else ["refused without words"])
     except Exception as error:
         return Verdict("refused", [f"parse raises {error!r}"])
     patched_before = state_of(patched)
     ours = run(case, model, patched, latent)
-    trace = traces[0] if traces else None
-    failures = _compared(case, model, latent, plain, ours, trace)
+    failures = _compared(case, model, latent, plain, ours)
     failures += _stopped(case, model, patched, latent, ours)
     again = run(case, model, patched, latent)
     if not same(ours, again):
@@ -62,20 +60,19 @@ def judge(case: Case) -> Verdict:
     after = run(case, model, cached(case, base), latent)
     if not same(plain, after):
         failures.append(f"the plain run differs after ours: {_difference(plain, after)}")
-    return Verdict(_outcome(plain, ours, trace), failures)
+    return Verdict(_outcome(plain, ours), failures)
 
 
-def _outcome(plain: Record, ours: Record, trace: Any) -> str:
+def _outcome(plain: Record, ours: Record) -> str:
     if plain.error is not None:
         return "host"
     if ours.error is not None:
         return "refused"
-    return "plain" if trace is None or trace.plan is None or trace.plan.plain else "right"
+    plan = None if ours.trace is None else ours.trace.plan
+    return "plain" if plan is None or plan.plain else "right"
 
 
-def _compared(
-    case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record, trace: Any
-) -> list[str]:
+def _compared(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record) -> list[str]:
     if ours.error is not None:
         if plain.error is not None:
             return []
@@ -88,18 +85,14 @@ def _compared(
         return [f"is {ours.samples.dtype} {tuple(ours.samples.shape)}, plain {tuple(plain.samples.shape)}"]
     if plain.finite and not ours.finite:
         return ["is not finite where plain is"]
-    if _outcome(plain, ours, trace) == "plain":
+    if _outcome(plain, ours) == "plain":
         same_result = torch.equal(ours.samples, plain.samples) or not plain.finite
         return [] if same_result else [f"runs plain, but differs: {_difference(plain, ours)}"]
-    checks = (_range, _last_look, _hidden, _cost)
-    failures = [word for check in checks for word in check(case, model, latent, plain, ours, trace)]
-    failures += _kept(case, model, latent, plain, ours)
-    return failures + _decibels(case, model, latent, plain, ours)
+    checks = (_range, _last_look, _hidden, _cost, _kept, _decibels)
+    return [word for check in checks for word in check(case, model, latent, plain, ours)]
 
 
-def _range(
-    case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record, trace: Any
-) -> list[str]:
+def _range(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record) -> list[str]:
     """No call of the network outside the stage's own sigmas, or what the plain sampler itself asks for."""
     sampling = model.patcher.get_model_object("model_sampling")
     sigmas, asked = plain.sigmas, [timestep for _, timestep in plain.calls]
@@ -114,9 +107,7 @@ def _range(
     return []
 
 
-def _last_look(
-    case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record, trace: Any
-) -> list[str]:
+def _last_look(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record) -> list[str]:
     """A run that ends at sigma 0 ends with an evaluation of as many tokens as the plain run's."""
     assert plain.sigmas is not None
     if plain.sigmas[-1] > 0.0 or not plain.tokens:
@@ -126,9 +117,7 @@ def _last_look(
     return []
 
 
-def _hidden(
-    case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record, trace: Any
-) -> list[str]:
+def _hidden(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record) -> list[str]:
     """No coarse call where the given latent's finest band stands out of the noise of the first sigma."""
     assert plain.sigmas is not None and plain.samples is not None
     if not case.low or (case.noisy and case.source == "empty") or not plain.tokens:
@@ -163,12 +152,11 @@ def _finest_power(clean: torch.Tensor, mask: torch.Tensor | None) -> float:
     return float(detail.mean())
 
 
-def _cost(
-    case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record, trace: Any
-) -> list[str]:
+def _cost(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record) -> list[str]:
     """Tokens told are tokens seen: the trace's always, the plan's for samplers of one evaluation a step."""
-    if case.cache is not None or case.family in REFERENCES or trace.plan is None or not plain.tokens:
+    if case.cache is not None or case.family in REFERENCES or not plain.tokens:
         return []
+    trace = ours.trace
     full, each = plain.tokens[0][0], sum(batch for _, batch in plain.tokens) / plain.evaluations
     counted = sum(count * batch for count, batch in ours.tokens) / each
     failures = [] if counted == trace.tokens else [f"the trace tells {trace.tokens} tokens, seen {counted:g}"]

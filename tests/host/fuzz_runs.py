@@ -26,8 +26,8 @@ KINDS = comfy.patcher_extension.WrappersMP
 @dataclass
 class Record:
     """What a run did: its result or its error, the calls of its network as (shape, timestep), image tokens
-    and batch of every call, how often the sampler asked, the sigmas that the host gave it, and whether its
-    model was loaded."""
+    and batch of every call, how often the sampler asked, the sigmas that the host gave it, whether its model
+    was loaded, and Fresco's own trace, if there is one."""
 
     samples: torch.Tensor | None = None
     error: BaseException | None = None
@@ -36,6 +36,7 @@ class Record:
     evaluations: int = 0
     sigmas: torch.Tensor | None = None
     loaded: bool = False
+    trace: Any = None
 
     @property
     def finite(self) -> bool:
@@ -75,15 +76,21 @@ def cached(case: Case, patcher: Any) -> Any:
     return node.execute(patcher, case.cache[1], 0.15, 0.95, False).args[0]
 
 
-def dressed(case: Case, patcher: Any, traces: list) -> Any:
+def dressed(case: Case, patcher: Any) -> Any:
     """The patcher with the case's schedule and cache, in the case's order. ScheduleError for bad texts."""
     from fresco_pack.fresco_core import parse
     from fresco_pack.nodes.wrappers import apply_fresco
 
     schedule = parse(case.text)
     if case.cache is not None and case.cache[2]:
-        return apply_fresco(cached(case, patcher), schedule, "zero", traces)
-    return cached(case, apply_fresco(patcher, schedule, "zero", traces))
+        return apply_fresco(cached(case, patcher), schedule, "zero", [])
+    return cached(case, apply_fresco(patcher, schedule, "zero", []))
+
+
+def _traces(patcher: Any) -> list[Any]:
+    """The patcher's own list of traces: old hosts copy it with every clone."""
+    settings = patcher.model_options["transformer_options"].get("fresco")
+    return [] if settings is None else settings.traces
 
 
 def source_of(case: Case, model: tiny.Tiny) -> torch.Tensor:
@@ -123,6 +130,7 @@ def run(
     """The case's run on `patcher`, stopped by a failure inside the network's call number stop[1]."""
     record = Record()
     patcher = patcher.clone()
+    earlier = len(_traces(patcher))
     patcher.add_wrapper_with_key(KINDS.OUTER_SAMPLE, "fuzz", functools.partial(_note_sigmas, record))
     patcher.add_wrapper_with_key(KINDS.PREDICT_NOISE, "fuzz", functools.partial(_count, record))
     with (
@@ -138,6 +146,7 @@ def run(
             raise
         except BaseException as error:
             record.error = error
+    record.trace = next(iter(_traces(patcher)[earlier:]), None)
     return record
 
 
