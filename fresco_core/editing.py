@@ -7,10 +7,13 @@ ScheduleError.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from .clock import FLOW, Parameterisation
+from .division import divided, looks_of_steps
 from .plan import Plan
 from .schedule import Schedule, ScheduleError
 
@@ -30,7 +33,7 @@ class Stage:
     fine: tuple[float, float] | None = None
 
 
-def stages(plan: Plan) -> tuple[Stage, ...]:
+def stages(plan: Plan, parameterisation: Parameterisation = FLOW) -> tuple[Stage, ...]:
     """The stages of a plan, in order; one that its pass has no step for has first == end.
 
     A plan that runs plain is one stage.
@@ -38,16 +41,12 @@ def stages(plan: Plan) -> tuple[Stage, ...]:
     if plan.plain:
         return (Stage(0, 0, 0, 0, plan.steps),)
     found, first = [], 0
-    for pass_index, (wanted, planned) in enumerate(zip(plan.schedule.passes, plan.passes)):
-        mixes = (planned.mix_at(step) for step in range(planned.steps))
-        seen = [
-            (level, None if mix is None else (mix.floor, mix.ceiling))
-            for level, mix in zip(planned.levels, mixes)
-        ]
-        for look_index, look in enumerate(wanted.looks):
-            end = first + seen.count((look.level, look.fine))
-            found.append(Stage(pass_index, look_index, look.level, first, end, look.fine))
-            first = end
+    counts = divided(plan.schedule, plan.steps)
+    for pass_index, (p, planned) in enumerate(zip(plan.schedule.passes, plan.passes)):
+        steps = Counter(looks_of_steps(p, counts[pass_index], planned.sigmas, parameterisation))
+        for look_index, look in enumerate(p.looks):
+            found.append(Stage(pass_index, look_index, look.level, first, first + steps[look], look.fine))
+            first += steps[look]
     return tuple(found)
 
 
@@ -60,13 +59,18 @@ def move_boundary(plan: Plan, stage: int, step: int, parameterisation: Parameter
 
     A boundary within a pass that is divided by sigma moves to the sigma half-way between its two steps.
     """
-    found = stages(plan)
+    found = stages(plan, parameterisation)
     if not 0 <= stage < len(found) - 1:
         raise ScheduleError(
             f"stage {stage + 1} has no boundary to move; the schedule has {len(found)} stages"
         )
     here, after = found[stage], found[stage + 1]
-    step = min(max(step, here.first + 1), max(after.end - 1, here.first + 1))
+    if after.end - here.first < 2:
+        raise ScheduleError(
+            f"stages {stage + 1} and {stage + 2} have {after.end - here.first} steps in this run; a boundary "
+            "moves between two at least"
+        )
+    step = min(max(step, here.first + 1), after.end - 1)
     by_sigma = plan.schedule.passes[here.pass_index].by_sigma
     if here.pass_index == after.pass_index and by_sigma:
         return _with_until(plan, here, step, parameterisation)
@@ -79,9 +83,14 @@ def _with_until(plan: Plan, stage: Stage, step: int, parameterisation: Parameter
     sigmas = plan.passes[stage.pass_index].sigmas
     local = step - _before(plan, stage.pass_index)
     early, late = (parameterisation.share(s) for s in sigmas[local - 1 : local + 1])
-    return _changed(
-        plan.schedule, {(stage.pass_index, stage.look_index): {"until": round((early + late) / 2, 3)}}
-    )
+    until = _fewest_decimals((early + late) / 2, lambda until: early > until >= late)
+    return _changed(plan.schedule, {(stage.pass_index, stage.look_index): {"until": until}})
+
+
+def _fewest_decimals(value: float, holds: Callable[[float], bool]) -> float:
+    """`value` rounded to three decimals, or to as many as it needs for `holds`; as it is where none do."""
+    rounded = (round(value, places) for places in range(3, 13))
+    return next((r for r in rounded if holds(r)), value)
 
 
 def _with_lengths(schedule: Schedule, found: Sequence[Stage], lengths: Sequence[int]) -> Schedule:
@@ -92,15 +101,22 @@ def _with_lengths(schedule: Schedule, found: Sequence[Stage], lengths: Sequence[
         p = schedule.passes[stage.pass_index]
         place = stage.pass_index, len(p.looks) - 1 if p.by_sigma else stage.look_index
         amounts[place] = amounts.get(place, 0) + length
-    changes: dict[tuple[int, int], dict] = {}
-    left = 100.0
-    for index, (place, length) in enumerate(amounts.items()):
-        percent = left if index == len(amounts) - 1 else round(100.0 * length / sum(lengths), 1)
-        left = round(left - percent, 1)
-        changes[place] = (
-            {"count": length, "share": None} if counted else {"count": None, "share": percent / 100}
-        ) | {"least": 1}
-    return _changed(schedule, changes)
+    wanted = list(amounts.values())
+    if counted:
+        return _with_amounts(schedule, list(amounts), [{"count": n, "share": None} for n in wanted])
+    for places in range(3, 13):  # as few decimals as bring the same steps back
+        shares = [round(n / sum(wanted), places) for n in wanted[:-1]]
+        shares.append(round(1.0 - sum(shares), places))
+        if min(shares) <= 0.0:
+            continue
+        changed = _with_amounts(schedule, list(amounts), [{"count": None, "share": s} for s in shares])
+        if list(chain.from_iterable(divided(changed, sum(wanted)))) == wanted:
+            break
+    return changed
+
+
+def _with_amounts(schedule: Schedule, places: list[tuple[int, int]], amounts: list[dict]) -> Schedule:
+    return _changed(schedule, {place: a | {"least": 1} for place, a in zip(places, amounts)})
 
 
 def set_level(schedule: Schedule, stage: int, level: int) -> Schedule:
@@ -108,18 +124,16 @@ def set_level(schedule: Schedule, stage: int, level: int) -> Schedule:
     places = [(i, j) for i, p in enumerate(schedule.passes) for j in range(len(p.looks))]
     if not 0 <= stage < len(places):
         raise ScheduleError(f"stage {stage + 1} is not there; the schedule has {len(places)} stages")
-    return _changed(schedule, {places[stage]: {"level": level, "fine": None, "auto": None, "about": False}})
+    plain = {"fine": None, "order": None, "clock": None, "frame": None, "auto": None}
+    return _changed(schedule, {places[stage]: {"level": level, "about": False, **plain}})
 
 
 def set_start(schedule: Schedule, pass_index: int, share: float) -> Schedule:
     """The schedule with a later pass that starts at another noise share."""
     if not 0 < pass_index < len(schedule.passes):
         raise ScheduleError(f"pass {pass_index + 1} does not start at a sigma of its own")
-    start = round(share, 2)
-    if not 0.0 < start < 1.0:
-        raise ScheduleError(f"pass {pass_index + 1} starts at sigma {start:g}; expected between 0 and 1")
     passes = list(schedule.passes)
-    passes[pass_index] = replace(passes[pass_index], start=start)
+    passes[pass_index] = replace(passes[pass_index], start=round(share, 2))
     return Schedule(tuple(passes))
 
 

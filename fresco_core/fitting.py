@@ -60,7 +60,7 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
 def _at(look: Look, level: int) -> Look:
     """The look without its mark and at another level; what is full is neither mixed, focus nor `auto`."""
     if level == 0:
-        return replace(look, level=0, fine=None, auto=None, about=False)
+        look = replace(look, fine=None, order=None, clock=None, frame=None, auto=None)
     return replace(look, level=level, about=False)
 
 
@@ -86,4 +86,4 @@ def _joined(first: Look, then: Look) -> Look:
 
 
 def _sum(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a + b
+    return None if a is None or b is None else round(a + b, 12)  # 30%, not 30.000000000000004%

@@ -25,203 +25,188 @@ A schedule is one line:
     auto     = "auto" [ level ] [ tolerance ]
 
 Sigmas are noise shares in [0, 1]: the sigma of a flow model, sigma / (1 + sigma) of a variance-exploding one.
-In a pass that is divided by `until`, the amount after the last look is the pass's own. Without any amount the
-steps are divided evenly among what has none. fitting.py says what `~` means, settling.py what `auto` does.
+Numbers have a decimal point and no exponent; words may be in capitals; a line has MAX_LENGTH characters at
+the most. `refine 1` starts at sigma 1, `refine` alone where a first, shorter step would lead.
+
+In a pass that is divided by `until`, the amount after the last look is the pass's own. Counts and shares (of
+the whole run's steps, each rounded up or down) add up to the run's steps, or leave at least a step for each
+look without an amount; these divide what is left evenly. Only `min` takes steps from shares. Anything else is
+an error of the run (division.py), shares that cannot add up to 100% one of the text.
+
+The last look is full in runs that end clean; a stage that ends above sigma 0 may end coarse.
+fitting.py says what `~` means, settling.py what `auto` does.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
+from dataclasses import replace
 
 from .mixed import CLOCKS, FRAMES
+from .passes import FirstStep
 from .promotion import FOCUS_ORDERS, ORDERS
 from .schedule import (
     AUTO_LEVEL,
     AUTO_TOLERANCE,
     FIRST_STEP,
-    MAX_LEVEL,
+    MAX_LOOKS,
     MIXED_LEVEL,
     Look,
     Pass,
     Schedule,
     ScheduleError,
 )
+from .tokens import COMMA, LEVELS, Token, tokens
+from .wording import MAX_LENGTH, quoted, quoted_word, share_of
 
-_WORDS = (
-    "draft",
-    "refine",
-    "full",
-    "mixed",
-    "focus",
-    "auto",
-    "until",
-    "min",
-    "to",
-    "off",
-    *ORDERS,
-    *CLOCKS,
-    *FRAMES,
-    *(f"1/{1 << k}" for k in range(1, MAX_LEVEL + 1)),
-)
-_NUMBER = r"\d+(?:\.\d+)?|\.\d+"
-_TOKEN = re.compile(
-    rf"\s*(?:(?P<level>\d+\s*/\s*\d+)|x\s*(?P<count>\d+)\b"
-    rf"|(?P<range>(?:{_NUMBER})\s*%?\s*\.\.\s*(?:{_NUMBER})\s*%)|(?P<share>{_NUMBER})\s*%"
-    rf"|(?P<number>{_NUMBER})|(?P<word>[A-Za-z_]+)|(?P<about>~)|(?P<other>\S))"
-)
+DRAFT, REFINE, TO, UNTIL, MIN = (Token("word", w) for w in ("draft", "refine", "to", "until", "min"))
+FULL, MIXED, FOCUS, AUTO = (Token("word", w) for w in ("full", "mixed", "focus", "auto"))
 
 
 def parse(text: str) -> Schedule:
-    """Read a schedule's one line. Raises ScheduleError that quotes the place and what is expected."""
-    if not isinstance(text, str) or not text.strip():
+    """Read a schedule's one line, in linear time. Raises ScheduleError that quotes the place and says what
+    is expected."""
+    if not isinstance(text, str):
+        raise ScheduleError(f"the schedule is {type(text).__name__}; expected a line of text")
+    if len(text) > MAX_LENGTH:
+        raise ScheduleError(
+            f"the schedule has {len(text)} characters, {quoted(text)}; expected {MAX_LENGTH} at the most"
+        )
+    line = " ".join(text.split()).rstrip("; ")
+    if not line:
         raise ScheduleError(
             "the schedule is empty; write for example 'draft 1/2 50%; refine 0.95 50%', or 'full'"
         )
-    if text.strip().lower() == "off":
+    if line.lower() == "off":
         return Schedule()
-    parts = text.strip().rstrip(";").split(";")
-    return Schedule(tuple(_parse_pass(part, index) for index, part in enumerate(parts)))
+    looks = 1 + line.count(";") + line.count(",")
+    if looks > MAX_LOOKS:
+        raise ScheduleError(f"{quoted(line)} has {looks} looks; expected {MAX_LOOKS} at the most")
+    return Schedule(tuple(_pass(part.strip(), index) for index, part in enumerate(line.split(";"))))
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found = []
-    for match in _TOKEN.finditer(text.rstrip()):
-        kind = match.lastgroup or ""
-        value = match.group(kind)
-        if kind == "word":
-            value = value.lower()
-            if value not in _WORDS:
-                near = difflib.get_close_matches(value, _WORDS, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else "."
-                raise ScheduleError(
-                    f"unknown word '{match.group(kind)}' in '{text.strip()}'{hint} A schedule knows "
-                    f"{', '.join(_WORDS)}, counts such as x8, shares such as 40% and sigmas such as 0.95"
-                )
-        if kind == "other" and value != ",":
-            raise ScheduleError(
-                f"found '{value}' in '{text.strip()}'; expected looks separated by ',' "
-                "and passes separated by ';'"
-            )
-        found.append((kind, value))
-    return found
-
-
-def _parse_pass(text: str, index: int) -> Pass:
-    tokens = _tokens(text)
-    quoted = f"'{text.strip()}'"
-    start = None
-    if tokens and tokens[0] == ("word", "draft"):
+def _pass(text: str, index: int) -> Pass:
+    given, quote = tokens(text), quoted(text)
+    start: float | FirstStep | None = None
+    if given and given[0] == DRAFT:
         if index:
-            raise ScheduleError(f"{quoted}: only the first pass is a draft; later passes are 'refine'")
-        tokens = tokens[1:]
-    elif tokens and tokens[0] == ("word", "refine"):
+            raise ScheduleError(f"{quote}: only the first pass is a draft; later passes are 'refine'")
+        given = given[1:]
+    elif given and given[0] == REFINE:
         if index == 0:
-            raise ScheduleError(
-                f"{quoted}: the first pass has nothing to refine; begin with 'draft 1/2; ...'"
-            )
-        start, tokens = FIRST_STEP, tokens[1:]
-        if tokens and tokens[0][0] == "number":
-            start, tokens = float(tokens[0][1]), tokens[1:]
+            raise ScheduleError(f"{quote}: the first pass has nothing to refine; begin with 'draft 1/2; ...'")
+        start, given = FIRST_STEP, given[1:]
+        if given and given[0].kind == "number":
+            start, given = float(given[0].value), given[1:]
     elif index:
         raise ScheduleError(
-            f"{quoted}: a later pass begins with 'refine', for example 'refine x8' or 'refine 0.95 x8'"
+            f"{quote}: a later pass begins with 'refine', for example 'refine x8' or 'refine 0.95 x8'"
+        )
+    later = next((token.value for token in given if token in (DRAFT, REFINE)), None)
+    if later is not None:
+        raise ScheduleError(
+            f"{quote}: found '{later}' within a pass; passes are separated by ';', as in "
+            "'draft 1/2 60%; refine 40%'"
         )
     end = 0.0
-    if len(tokens) >= 2 and tokens[-2] == ("word", "to"):
-        if tokens[-1][0] != "number":
-            raise ScheduleError(f"{quoted}: 'to' needs a sigma, for example 'to 0.1'")
-        end = float(tokens[-1][1])
-        tokens = tokens[:-2]
-    groups: list[list[tuple[str, str]]] = [[]]
-    for token in tokens:
-        if token == ("other", ","):
+    if len(given) >= 2 and given[-2] == TO:
+        if given[-1].kind != "number":
+            raise ScheduleError(f"{quote}: 'to' needs a sigma, for example 'to 0.1'")
+        end, given = float(given[-1].value), given[:-2]
+    groups = _between_commas(given)
+    first = groups[0][0] if groups[0] else None
+    if start is not None and (first is None or first.kind in ("count", "share") or first == MIN):
+        groups[0].insert(0, FULL)  # 'refine 0.95 x8' refines at full resolution
+    if not any(groups):
+        raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.95'")
+    return Pass(tuple(_look(group, quote) for group in groups), start, end)
+
+
+def _between_commas(given: list[Token]) -> list[list[Token]]:
+    groups: list[list[Token]] = [[]]
+    for token in given:
+        if token == COMMA:
             groups.append([])
         else:
             groups[-1].append(token)
-    first = groups[0][0] if groups[0] else None
-    if start is not None and (first is None or first[0] in ("count", "share") or first[1] == "min"):
-        groups[0].insert(0, ("word", "full"))  # 'refine 0.95 x8' refines at full resolution
-    if not any(groups):
-        raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.95'")
-    return Pass(tuple(_parse_look(group, quoted) for group in groups), start, end)
+    return groups
 
 
-def _parse_look(tokens: list[tuple[str, str]], quoted: str) -> Look:
-    if not tokens:
-        raise ScheduleError(f"{quoted}: a look is missing between commas; expected 'full', '1/2' or '1/4'")
-    about = tokens[0][0] == "about"
-    tokens = tokens[about:]
-    kind, value = tokens[0] if tokens else ("other", "~")
-    rest, fine, auto = tokens[1:], None, None
-    order, clock, frame = None, None, None
-    if (kind, value) in (("word", "mixed"), ("word", "focus")):
-        level = MIXED_LEVEL if value == "mixed" else 0
-        fine, rest = _parse_fine(value, rest, quoted), rest[1:]
-        order, rest = _parse_name(rest, ORDERS if level else FOCUS_ORDERS)
-        clock, rest = _parse_name(rest, CLOCKS if level else ())
-        frame, rest = _parse_name(rest, FRAMES if level else ())
-    elif (kind, value) == ("word", "auto"):
-        level, auto = AUTO_LEVEL, AUTO_TOLERANCE
-        if rest and rest[0][0] == "level":
-            level, rest = _parse_level(rest[0][1], quoted), rest[1:]
-        if rest and rest[0][0] == "number":
-            auto, rest = float(rest[0][1]), rest[1:]
-    elif (kind, value) == ("word", "full") or (kind == "number" and float(value) == 1.0):
-        level = 0
-    elif kind == "level":
-        level = _parse_level(value, quoted)
-    else:
-        raise ScheduleError(
-            f"{quoted}: found '{value}' where a level belongs; expected 'full', 'mixed 50%', 'focus 50%', "
-            "'auto', '1/2' or '1/4'"
-        )
-    least = 1
-    until, count, share = None, None, None
+def _look(given: list[Token], quote: str) -> Look:
+    if not given:
+        raise ScheduleError(f"{quote}: a look is missing between commas; expected 'full', '1/2' or '1/4'")
+    about = given[0].kind == "about"
+    if len(given) == about:
+        raise ScheduleError(f"{quote}: {_NO_LEVEL.format(found=quoted('~'))}")
+    look, rest = _level(given[about:], quote)
+    until, amount, least = None, None, 1
     while rest:
-        kind, value = rest[0]
-        if (kind, value) == ("word", "until"):
-            if until is not None or len(rest) < 2 or rest[1][0] != "number":
-                raise ScheduleError(f"{quoted}: 'until' needs one sigma, for example '1/2 until 0.55'")
-            until, rest = float(rest[1][1]), rest[2:]
-        elif (kind, value) == ("word", "min") and len(rest) == 2 and rest[1][0] == "count":
-            least, rest = int(rest[1][1]), []
-        elif kind in ("count", "share") and count is None and share is None:
-            if kind == "count":
-                count = int(value)
-            else:
-                share = float(value) / 100.0
-            rest = rest[1:]
+        token, *after = rest
+        if token == UNTIL:
+            if until is not None or not after or after[0].kind != "number":
+                raise ScheduleError(f"{quote}: 'until' needs one sigma, for example '1/2 until 0.55'")
+            until, rest = float(after[0].value), after[1:]
+        elif token == MIN and len(after) == 1 and after[0].kind == "count":
+            least, rest = int(after[0].value), []
+        elif token.kind in ("count", "share") and amount is None:
+            amount, rest = token, after
         else:
             raise ScheduleError(
-                f"{quoted}: did not expect '{value}' after '{tokens[0][1]}'; a look is a level, then "
-                "'until SIGMA', 'xCOUNT' or 'SHARE%', then 'min xCOUNT'"
+                f"{quote}: did not expect {quoted_word(token)} after {quoted_word(given[0])}; a "
+                "look is a level, then 'until SIGMA', 'xCOUNT' or 'SHARE%', then 'min xCOUNT'"
             )
-    return Look(level, until, count, share, fine, least, about, auto, order, clock, frame)
+    count = int(amount.value) if amount is not None and amount.kind == "count" else None
+    share = share_of(amount.value) if amount is not None and amount.kind == "share" else None
+    return replace(look, until=until, count=count, share=share, least=least, about=about)
 
 
-def _parse_fine(word: str, tokens: list[tuple[str, str]], quoted: str) -> tuple[float, float]:
-    if not tokens or tokens[0][0] not in ("share", "range"):
-        what = "blocks that are fine" if word == "mixed" else "tokens that are queried"
+_NO_LEVEL = (
+    "found {found} where a level belongs; expected 'full', 'mixed 50%', 'focus 50%', 'auto', '1/2' or '1/4'"
+)
+
+
+def _level(given: list[Token], quote: str) -> tuple[Look, list[Token]]:
+    """What a look begins with, and what follows."""
+    token, *rest = given
+    if token in (MIXED, FOCUS):
+        level = MIXED_LEVEL if token.value == "mixed" else 0
+        fine, rest = _fine(token.value, rest, quote), rest[1:]
+        order, rest = _name(rest, ORDERS if level else FOCUS_ORDERS)
+        clock, rest = _name(rest, CLOCKS if level else ())
+        frame, rest = _name(rest, FRAMES if level else ())
+        return Look(level, fine=fine, order=order, clock=clock, frame=frame), rest
+    if token == AUTO:
+        level, tolerance = AUTO_LEVEL, AUTO_TOLERANCE
+        if rest and rest[0].kind == "level":
+            level, rest = _level_of(rest[0].value, quote), rest[1:]
+        if rest and rest[0].kind == "number":
+            tolerance, rest = float(rest[0].value), rest[1:]
+        return Look(level, auto=tolerance), rest
+    if token == FULL or (token.kind == "number" and float(token.value) == 1.0):
+        return Look(0), rest
+    if token.kind == "level":
+        return Look(_level_of(token.value, quote)), rest
+    raise ScheduleError(f"{quote}: {_NO_LEVEL.format(found=quoted_word(token))}")
+
+
+def _fine(kind: str, given: list[Token], quote: str) -> tuple[float, float]:
+    if not given or given[0].kind not in ("share", "range"):
+        what = "blocks that are fine" if kind == "mixed" else "tokens that are queried"
         raise ScheduleError(
-            f"{quoted}: '{word}' needs the share of the {what}, for example '{word} 50%', or "
-            f"'{word} 25%..75%' for a share that grows"
+            f"{quote}: '{kind}' needs the share of the {what}, for example '{kind} 50%', or "
+            f"'{kind} 25%..75%' for a share that grows"
         )
-    parts = [float(part.strip(" %")) / 100.0 for part in tokens[0][1].split("..")]
+    parts = [share_of(part.strip(" %")) for part in given[0].value.split("..")]
     return parts[0], parts[-1]
 
 
-def _parse_name(tokens: list[tuple[str, str]], known: tuple[str, ...]) -> tuple[str | None, list]:
+def _name(given: list[Token], known: tuple[str, ...]) -> tuple[str | None, list[Token]]:
     """One of the words `known`, if it comes next, and what follows."""
-    return (tokens[0][1], tokens[1:]) if tokens and tokens[0][1] in known else (None, tokens)
+    return (given[0].value, given[1:]) if given and given[0].value in known else (None, given)
 
 
-def _parse_level(value: str, quoted: str) -> int:
-    top, bottom = (int(n) for n in value.split("/"))
-    levels = {1 << k: k for k in range(MAX_LEVEL + 1)}
-    if top != 1 or bottom not in levels:
-        raise ScheduleError(
-            f"{quoted}: unknown level '{value}'; expected full, "
-            + ", ".join(f"1/{n}" for n in levels if n > 1)
-        )
-    return levels[bottom]
+def _level_of(value: str, quote: str) -> int:
+    if value in LEVELS:
+        return LEVELS.index(value)
+    if value == "1/1":
+        return 0
+    raise ScheduleError(f"{quote}: unknown level {quoted_word(value)}; expected {', '.join(LEVELS)}")

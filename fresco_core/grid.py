@@ -47,9 +47,22 @@ def pass_range(
     end = last if is_last else parameterisation.from_share(p.end * part)
     if p.start is None:
         return first, end
-    if p.start == FIRST_STEP:
+    if p.start is FIRST_STEP:
         return subgrid(sigmas, first, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS], end
+    if p.start * part >= 1.0:
+        return first, end  # pure noise, which is no sigma of a variance-exploding model
     return min(parameterisation.from_share(p.start * part), first), end
+
+
+def pass_grid(
+    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation, sigma_max: float | None
+) -> tuple[float, ...] | None:
+    """The sigmas of a pass of several, which has `steps` steps; None where they would not fall."""
+    start, end = pass_range(p, sigmas, steps, parameterisation, sigma_max)
+    if start <= end:
+        return None
+    grid = subgrid(sigmas, start, end, steps, parameterisation)
+    return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
 
 
 def subgrid(
@@ -65,7 +78,7 @@ def subgrid(
         return tuple(float(s) for s in grid)
     exploding = not isinstance(parameterisation, Flow)
     positive = grid[grid > 0.0]
-    if exploding and start < positive[-1]:  # below all that the grid shows of its spread
+    if exploding and start <= positive[-1]:  # below all that the grid shows of its spread
         return _exactly(np.linspace(start, end, steps + 1), start, end)
     body = np.log(positive) if exploding else grid
     lowest = math.log(end) if exploding and end > 0.0 else end

@@ -22,12 +22,13 @@ def on_canvas(blocks: Tensor, trace: Trace, scale: int = 1) -> Tensor:
 
 
 def values_of(evaluation: Evaluation) -> Tensor:
-    """The convergence values (B, T, h, w) of an evaluation; ValueError where it has none."""
+    """The convergence values (B, T, h, w) of an evaluation, infinite where a run has lost its numbers (NaN);
+    ValueError where it has none."""
     if evaluation.convergence is None:
         raise ValueError(
             "this evaluation has no convergence value: it is the first of its pass, and a variance needs two"
         )
-    return evaluation.convergence.float()
+    return evaluation.convergence.float().nan_to_num(nan=torch.inf)
 
 
 def brightness(values: Tensor, decades: float = DECADES) -> Tensor:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from .canvas import MIN_TOKENS_PER_SIDE, Canvas
 from .clock import FLOW, Parameterisation
+from .division import check_amounts, divided, looks_of_steps
 from .fitting import fitted, least_steps, shortened
 from .focus import REFRESH
-from .grid import check_sigmas, pass_range, subgrid
-from .schedule import Look, Pass, Schedule, ScheduleError, level_name, pass_amounts
-from .shares import few_shares, nearest, wanted_share
+from .grid import check_sigmas, pass_grid
+from .schedule import MAX_LEVEL, Look, Schedule, ScheduleError, level_name
+from .shares import few_shares, nearest, wanted_shares
+from .stage import counted, for_stage, held_levels, suits_stage
+from .wording import quoted
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,15 @@ class PlannedPass:
 
     mixes: where any step is mixed, a Mix per step, None for dense ones; a mixed step's level is that of its
     coarse tokens, and 0 makes it a focus step. tolerance: of a pass whose coarse steps are `auto`: each has
-    its level or a finer one, as settling.py finds in the run.
+    its level or a finer one, as settling.py finds in the run. least_sigma: what no level's own sigma may fall
+    below, the end of a stage whose model is not to be asked about less noise; 0 elsewhere.
     """
 
     sigmas: tuple[float, ...]
     levels: tuple[int, ...]
     mixes: tuple[Mix | None, ...] = ()
     tolerance: float | None = None
+    least_sigma: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -47,8 +52,9 @@ class PlannedPass:
 
     @property
     def uniform(self) -> bool:
-        """Whether all steps have one look, known beforehand."""
-        return self.tolerance is None and len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
+        """Whether all evaluations have one look, known beforehand."""
+        open_levels = self.tolerance is not None or (self.least_sigma > 0.0 and any(self.levels))
+        return not open_levels and len(set(self.levels)) == 1 and len(set(self.mixes)) <= 1
 
     def mix_at(self, step: int) -> Mix | None:
         """The mix of a step (negative: from the end), None if it is dense."""
@@ -56,17 +62,18 @@ class PlannedPass:
 
     def tokens(self, canvas: Canvas) -> tuple[int, ...]:
         """Image tokens per sample of each step; the least of an `auto` one."""
-        mixes = self.mixes or (None,) * self.steps
-        return tuple(
-            canvas.tokens(level) if mix is None else canvas.mixed_tokens(level, mix.share)
-            for level, mix in zip(self.levels, mixes)
-        )
+        kinds = list(zip(self.levels, self.mixes or (None,) * self.steps))
+        tokens = {
+            (level, mix): canvas.tokens(level) if mix is None else canvas.mixed_tokens(level, mix.share)
+            for level, mix in set(kinds)
+        }
+        return tuple(tokens[kind] for kind in kinds)
 
     def kept_tokens(self, canvas: Canvas) -> tuple[int, ...]:
         """Image tokens per sample of each step that are only seen, as keys and values kept from before."""
-        mixes = self.mixes or (None,) * self.steps
+        mixes, full = self.mixes or (None,) * self.steps, canvas.tokens(0)
         return tuple(
-            canvas.tokens(0) - queried if level == 0 and mix is not None else 0
+            full - queried if level == 0 and mix is not None else 0
             for level, mix, queried in zip(self.levels, mixes, self.tokens(canvas))
         )
 
@@ -75,8 +82,10 @@ class PlannedPass:
 
         Samplers that evaluate between the grid's sigmas, or slightly above the first, are covered.
         """
-        negated = [-s for s in self.sigmas[:-1]]
-        return min(max(bisect_right(negated, -sigma + 1e-7 * (1.0 + abs(sigma))) - 1, 0), self.steps - 1)
+        above = bisect_right(
+            self.sigmas, -sigma + 1e-7 * (1.0 + abs(sigma)), hi=self.steps, key=lambda s: -s
+        )
+        return min(max(above - 1, 0), self.steps - 1)
 
 
 @dataclass(frozen=True)
@@ -84,13 +93,14 @@ class Plan:
     """Passes to run.
 
     schedule: fitted to the canvas, unless the run is plain. reason: where given, says why the run is plain
-    against its schedule.
+    against its schedule. note: where given, says how the run keeps from its schedule.
     """
 
     schedule: Schedule
     canvas: Canvas
     passes: tuple[PlannedPass, ...]
     reason: str | None = None
+    note: str | None = None
 
     @property
     def plain(self) -> bool:
@@ -160,6 +170,7 @@ class Plan:
         for index, p in enumerate(self.passes):
             looks = ", ".join(self._describe_looks(p))
             lines.append(f"pass {index + 1}: sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {looks}")
+        lines += [self.note] if self.note else []
         least, up_to = ("at least ", "up to ") if self.open else ("", "")
         lines.append(
             f"{least}{self.tokens()} image tokens instead of {self.full_tokens()} for {self.steps} steps "
@@ -197,14 +208,23 @@ def make_plan(
     canvas: Canvas,
     parameterisation: Parameterisation = FLOW,
     sigma_max: float | None = None,
+    coarsest: int = MAX_LEVEL,
+    pass_steps: int = 1,
 ) -> Plan:
     """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
 
     A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid
     spreads them. A rewind to s goes to noise share s of a run that starts from `sigma_max` (default:
     sigmas[0]), and to the same part of the starting share of a run that starts lower. Looks marked `~` are
-    fitted to the canvas. Runs that cannot gain come back plain with a reason. Raises ScheduleError where the
-    schedule does not fit the steps, the sigmas or the canvas.
+    fitted to the canvas. coarsest: the coarsest level that the run may begin with, by what its latent holds
+    (spectrum.py). pass_steps: the fewest steps that the sampler makes a pass of.
+
+    A run that ends above sigma 0 is a stage of a longer one: no level's own sigma falls below its end. A
+    schedule of several passes becomes one that is as coarse as the noise allows, as a draft would have to
+    leave the stage's range.
+
+    Runs that cannot gain come back plain with a reason. Raises ScheduleError where the schedule does not fit
+    the steps, the sigmas or the canvas.
     """
     steps = max(len(sigmas) - 1, 0)
     asked = schedule
@@ -215,12 +235,24 @@ def make_plan(
     if schedule.off or steps == 0:
         return plain()
     check_sigmas(sigmas)
+    check_fits(schedule, sigmas)
     if not canvas.allows(1):
         return plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
             f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
         )
-    schedule = fitted(shortened(schedule, steps), canvas)
+    end, note = float(sigmas[-1]), None
+    staged = end > 0.0 and not suits_stage(schedule)
+    if staged and counted(schedule):
+        return plain(
+            f"this run is a stage that ends at sigma {end:.4g}, where a draft cannot run to its end; "
+            "write for example 'auto', or one pass such as '1/2 x4, full x2'"
+        )
+    schedule = shortened(schedule, steps)
+    needed = 2 if staged else max(least_steps(schedule), 2)
+    if steps < needed:
+        return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
+    schedule = fitted(schedule, canvas)
     if asked.deepest and not schedule.deepest:
         return plain(canvas.too_small())
     if not canvas.allows(schedule.deepest):
@@ -231,74 +263,67 @@ def make_plan(
             f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
             f"use {level_name(possible)} at the most, or a larger picture"
         )
-    needed = least_steps(schedule)
-    if steps < max(needed, 2):
-        return plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
-    counts = _divide(schedule, steps)
+    if staged:
+        schedule = for_stage(schedule)
+        note = f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
+    counts = divided(schedule, steps)
+    share = parameterisation.share(float(sigmas[0]))
+    if coarsest == 0:
+        return plain(
+            f"the run starts at sigma {share:.4g}, where the picture that it starts from still shows through "
+            "the noise: a coarse look would lose its detail"
+        )
     planned = []
     for p, parts in zip(schedule.passes, counts):
-        grid = tuple(float(s) for s in sigmas)
+        grid: tuple[float, ...] | None = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
-            start, end = pass_range(p, sigmas, sum(parts), parameterisation, sigma_max)
-            if start <= end:
-                words = p.describe(alone=False)
-                return plain(f"'{words}' would start at sigma {start:.4g} and end at {end:.4g} in this run")
-            grid = subgrid(sigmas, start, end, sum(parts), parameterisation)
-        planned.append((grid, _looks(p, parts, grid, parameterisation)))
+            words = p.describe(alone=False)
+            if sum(parts) < pass_steps:
+                return plain(
+                    f"this sampler needs {pass_steps} steps in every pass, and '{words}' has {sum(parts)} "
+                    f"of {steps}"
+                )
+            grid = pass_grid(p, sigmas, sum(parts), parameterisation, sigma_max)
+            if grid is None:
+                return plain(f"the sigmas of '{words}' would not fall in {sum(parts)} steps of this run")
+        assert grid is not None
+        planned.append((grid, looks_of_steps(p, parts, grid, parameterisation)))
     tolerances = [p.looks[0].auto for p in schedule.passes]
-    passes = zip(_planned(planned, canvas), tolerances)
-    plan = Plan(schedule, canvas, tuple(replace(p, tolerance=auto) for p, auto in passes))
+    passes = [replace(p, tolerance=auto) for p, auto in zip(_planned(planned, canvas), tolerances)]
+    passes[0], held = _held(passes[0], coarsest, end, parameterisation)
+    plan = Plan(schedule, canvas, tuple(passes), note=note or held)
     if not any(level or mix for p in plan.passes for level, mix in zip_longest(p.levels, p.mixes)):
-        first = parameterisation.share(plan.passes[0].sigmas[0])
-        return plain(f"the run starts at sigma {first:.4g}, where '{plan.schedule}' is already full")
+        return plain(held or f"the run starts at sigma {share:.4g}, where '{plan.schedule}' is already full")
     return plan
 
 
-def _divide(schedule: Schedule, steps: int) -> list[list[int]]:
-    """Steps of each look that carries an amount, per pass; largest remainders, `least` steps each."""
-    looks = [look for p in schedule.passes for look in pass_amounts(p)]
-    fixed = sum(look.count or 0 for look in looks)
-    free = [look for look in looks if look.count is None]
-    needed = fixed + sum(look.least for look in free)
-    if (not free and fixed != steps) or needed > steps:
+def _held(
+    p: PlannedPass, coarsest: int, end: float, parameterisation: Parameterisation
+) -> tuple[PlannedPass, str | None]:
+    """The first pass of a run that ends at `end`, its levels held to what stage.py allows; and why any is."""
+    levels, why = held_levels(p.sigmas[:-1], p.levels, coarsest, end, parameterisation)
+    mixes = [mix if now == was else None for mix, now, was in zip(p.mixes, levels, p.levels)]
+    return (
+        replace(p, levels=tuple(levels), mixes=tuple(mixes) if any(mixes) else (), least_sigma=end),
+        why,
+    )
+
+
+def check_fits(schedule: Schedule, sigmas: Sequence[float]) -> None:
+    """Raises ScheduleError where a run over `sigmas` ends clean but not full, or has other steps than the
+    schedule's amounts add up to."""
+    if sigmas[-1] == 0.0:
+        check_end(schedule)
+    check_amounts(schedule, len(sigmas) - 1)
+
+
+def check_end(schedule: Schedule) -> None:
+    """Raises ScheduleError where the schedule ends coarse, which no run may that ends clean."""
+    if not schedule.ends_full:
         raise ScheduleError(
-            f"'{schedule}' sets {fixed} steps{' and more' if free else ''}, but the sampler has "
-            f"{steps}; set the "
-            f"sampler's steps to {fixed if not free else f'{needed} or more'}, or leave the "
-            f"counts out "
-            "and the steps are divided"
+            f"{quoted(schedule)} never becomes full: in a run that ends clean (at sigma 0) the last look of "
+            "the last pass must be 'full'; add ', full' to it or a pass such as '; refine 0.95'"
         )
-    open_looks = sum(1 for look in free if look.share is None)
-    rest = 1.0 - fixed / steps - sum(look.share or 0.0 for look in free)
-    even = max(rest, 0.0) / open_looks if open_looks else 0.0
-    wanted = [
-        float(look.count) if look.count is not None else steps * (even if look.share is None else look.share)
-        for look in looks
-    ]
-    counts = [look.count or max(look.least, int(w)) for look, w in zip(looks, wanted)]
-    movable = [i for i, look in enumerate(looks) if look.count is None]
-    while movable and sum(counts) != steps:
-        missing = 1 if sum(counts) < steps else -1
-        able = [i for i in movable if counts[i] + missing >= looks[i].least]
-        i = max(able, key=lambda i: missing * (wanted[i] - counts[i]))
-        counts[i] += missing
-    parts = iter(counts)
-    return [[next(parts) for _ in pass_amounts(p)] for p in schedule.passes]
-
-
-def _looks(
-    p: Pass, parts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
-) -> list[Look]:
-    """The look of every step of a pass."""
-    if not p.by_sigma:
-        return [look for look, count in zip(p.looks, parts) for _ in range(count)]
-    looks = []
-    for sigma in sigmas[:-1]:
-        share = parameterisation.share(sigma)
-        looks.append(next(look for look in p.looks if look.until is None or share > look.until))
-    if sigmas[-1] == 0.0 and p.looks[-1].level == 0:
-        looks[-1] = p.looks[-1]  # a grid of few steps may jump over the last 'until'; the last step is full
-    return looks
 
 
 def _planned(
@@ -310,27 +335,37 @@ def _planned(
     whose share leaves no block fine, or none coarse, are dense. The first of adjoining focus steps queries
     all tokens, and every REFRESH-th after it.
     """
-    wanted = [[wanted_share(looks, step) for step in range(len(looks))] for _, looks in passes]
-    shares = few_shares([look for _, looks in passes for look in looks], sum(wanted, []))
+    wanted = [wanted_shares(looks) for _, looks in passes]
+    shares = few_shares([look for _, looks in passes for look in looks], list(chain.from_iterable(wanted)))
     planned = []
+    seen: dict[tuple[Look, float | None], tuple[int, Mix | None]] = {}
     for (sigmas, looks), row in zip(passes, wanted):
-        levels: list[int] = []
-        mixes: list[Mix | None] = []
+        steps: list[tuple[int, Mix | None]] = []
         focused = 0  # steps since the first of these focus steps
         for look, share in zip(looks, row):
-            level, mix = look.level, None
-            if share is not None and look.fine is not None:
-                share = nearest(shares[level], share)
-                rows, columns = canvas.blocks(level)
-                fine = canvas.fine_blocks(level, share)
-                if level == 0:
-                    mix = Mix(share if focused % REFRESH and fine else 1.0, *look.fine)
-                elif fine == rows * columns:
-                    level = 0
-                elif fine > 0:
-                    mix = Mix(share, *look.fine)
-            focused = focused + 1 if mix is not None and level == 0 else 0
-            levels.append(level)
-            mixes.append(mix)
-        planned.append(PlannedPass(sigmas, tuple(levels), tuple(mixes) if any(mixes) else ()))
+            key = look, None if share is None else nearest(shares[look.level], share)
+            if key not in seen:
+                seen[key] = _seen(*key, canvas)
+            level, mix = seen[key]
+            if mix is not None and level == 0:
+                mix = replace(mix, share=1.0) if focused % REFRESH == 0 else mix
+                focused += 1
+            else:
+                focused = 0
+            steps.append((level, mix))
+        levels, mixes = tuple(level for level, _ in steps), tuple(mix for _, mix in steps)
+        planned.append(PlannedPass(sigmas, levels, mixes if any(mixes) else ()))
     return tuple(planned)
+
+
+def _seen(look: Look, share: float | None, canvas: Canvas) -> tuple[int, Mix | None]:
+    """Level and mix of a step with a look, of `share` of fine blocks or queried tokens."""
+    if share is None or look.fine is None:
+        return look.level, None
+    rows, columns = canvas.blocks(look.level)
+    fine = canvas.fine_blocks(look.level, share)
+    if look.level == 0:
+        return 0, Mix(share if fine else 1.0, *look.fine)
+    if fine == rows * columns:
+        return 0, None
+    return look.level, Mix(share, *look.fine) if fine else None

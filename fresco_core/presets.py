@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .grammar import parse
 from .schedule import Schedule, ScheduleError
+from .wording import quoted_word
 
 PRESETS: dict[str, str] = {
     "off": "full",
@@ -25,5 +26,5 @@ PRESETS: dict[str, str] = {
 def preset(name: str) -> Schedule:
     """The schedule of that name in PRESETS; ScheduleError naming them all otherwise."""
     if name not in PRESETS:
-        raise ScheduleError(f"unknown preset {name!r}; expected one of {', '.join(PRESETS)}")
+        raise ScheduleError(f"unknown preset {quoted_word(name)}; expected one of {', '.join(PRESETS)}")
     return parse(PRESETS[name])

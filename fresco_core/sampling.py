@@ -17,7 +17,10 @@ from .noise import check_finite
 from .plan import Plan
 from .promotion import Promoter, Promotion, promotion_of
 from .received import ReceivedAttention, watched
+from .schedule import MAX_LEVEL
 from .settling import Settling
+from .spectrum import coarsest_level
+from .stage import goes_on_mixed
 from .trace import Trace
 
 Callback = Callable[[int, Tensor, Tensor], None]
@@ -61,7 +64,8 @@ def sample(
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
-    Between passes `rewind` makes the canvas from the last prediction and the same noise. `trace`, where
+    Between passes `rewind` makes the canvas from the last prediction and the same noise; a later pass takes
+    no look that would hide detail which the prediction already has. `trace`, where
     given, records every evaluation. `promotion` (default: its own), `clock`, one of `mixed.CLOCKS`, and
     `frame`, one of `mixed.FRAMES`, are for mixed steps whose schedule names no other. Those need a
     MixedDenoiser; focus steps need a FocusDenoiser, the order `attention` an AttentiveDenoiser. Raises
@@ -87,12 +91,17 @@ def sample(
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         tracker.reset()
         promoter.begin_pass(index)
+        coarsest = MAX_LEVEL
+        if index and any(planned.levels):
+            coarsest = coarsest_level(x0, planned.sigmas[0], MAX_LEVEL, parameterisation)
         if planned.tolerance is not None:
             settling.reset(x0, planned.levels[0])
         for sigma, sigma_next, level, mix in zip(
             sigmas, sigmas[1:], planned.levels, planned.mixes or (None,) * planned.steps, strict=False
         ):
             at, layout = sigma.expand(x.shape[0]), None
+            if level > coarsest and not (mix and goes_on_mixed(plan, index)):
+                level, mix = coarsest, None
             if planned.tolerance is not None:
                 level = settling.choose(level, planned.tolerance, settling.read(sigma))
             if mix is None:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from .clock import FLOW, Parameterisation
-from .transform import merge, pad_to_even, split
+from .spectrum import hidden_powers, hides_noise_only
+from .transform import merge
 
 
 class Settling:
@@ -56,30 +57,7 @@ class Settling:
         if self._finest_yet is not None:
             level = min(level, self._finest_yet)
         if self._power is not None and level == self._seen_at > 0:
-            signal, noise = self._parameterisation.signal(sigma), self._parameterisation.noise(sigma)
-            enough = [signal * signal * power <= tolerance * noise * noise for power in self._known]
+            enough = hides_noise_only(self._known, sigma, self._parameterisation, tolerance)
             level -= (*enough, True).index(True)
         self._finest_yet = level
         return level
-
-
-def hidden_powers(low: Tensor, level: int) -> Tensor:
-    """P of the bands that the levels from `level` to 1 hide, for the prediction low (B, C, ..., h, w) made at
-    `level`: (level,).
-
-    In units of the canvas's orthonormal bands. Power never rises towards finer bands; where low is too small
-    to show two, it is taken to stay.
-    """
-    fine = _detail_power(low)
-    ratio = torch.ones_like(fine)
-    if min(low.shape[-2:]) >= 4:
-        coarse = 4.0 * _detail_power(merge(pad_to_even(low), 1))
-        ratio = (fine / coarse.clamp_min(1e-30)).clamp(max=1.0)
-    bands = torch.arange(1, level + 1, device=low.device)
-    return (fine * ratio ** bands.unsqueeze(1)).amax(dim=1) * 4.0**level
-
-
-def _detail_power(z: Tensor) -> Tensor:
-    """Mean power (B,) of the detail bands of z (B, C, ..., h, w)."""
-    detail = split(pad_to_even(z.float()))[1]
-    return (detail * detail).mean(dim=(0, *range(2, detail.ndim)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -11,14 +13,21 @@ from .schedule import Look
 MAX_LENGTHS = 6  # distinct numbers of image tokens in a run: compiled models recompile for each
 
 
-def wanted_share(looks: Sequence[Look], step: int) -> float | None:
-    """The share of fine blocks, or of queried tokens, that a step's look asks for; None for dense looks."""
-    fine = looks[step].fine
-    if fine is None:
-        return None
-    steps = [i for i, look in enumerate(looks) if look == looks[step]]
-    part = (step - steps[0]) / (len(steps) - 1) if len(steps) > 1 else 0.5
-    return fine[0] + part * (fine[1] - fine[0])
+def wanted_shares(looks: Sequence[Look]) -> list[float | None]:
+    """The share of fine blocks, or of queried tokens, that each step's look asks for; None for dense looks.
+
+    It grows evenly over the steps of a look, which follow each other.
+    """
+    shares: list[float | None] = []
+    for look, same in groupby(looks):
+        steps = sum(1 for _ in same)
+        if look.fine is None:
+            shares += [None] * steps
+            continue
+        floor, ceiling = look.fine
+        parts = [step / (steps - 1) for step in range(steps)] if steps > 1 else [0.5]
+        shares += [floor + part * (ceiling - floor) for part in parts]
+    return shares
 
 
 def few_shares(looks: Sequence[Look], wanted: Sequence[float | None]) -> dict[int, list[float]]:
@@ -39,5 +48,7 @@ def few_shares(looks: Sequence[Look], wanted: Sequence[float | None]) -> dict[in
 
 
 def nearest(values: Sequence[float], value: float) -> float:
-    """The one of `values` that is nearest to `value`."""
-    return min(values, key=lambda v: abs(v - value))
+    """The one of the rising `values` that is nearest to `value`, the lower of two."""
+    place = bisect_left(values, value)
+    around = values[max(place - 1, 0) : place + 1]
+    return around[0] if value - around[0] <= around[-1] - value else around[-1]

@@ -13,7 +13,7 @@ from .compare_node import FrescoCompare  # noqa: E402
 from .convergence_node import FrescoConvergence  # noqa: E402
 from .demo_node import FrescoDemoLoader  # noqa: E402
 from .ksampler_node import FrescoKSampler  # noqa: E402
-from .plan_preview import add_route  # noqa: E402
+from .plan_route import add_route  # noqa: E402
 from .schedule_node import FrescoSchedule  # noqa: E402
 
 

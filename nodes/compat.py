@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 OLDEST_HOST = (0, 9, 2)
 UNTOLD_PIXELS = {"Flux2": 16, "Wan22": 16, "HunyuanVideo15": 16, "LTXV": 32, "HunyuanImage21": 32}
 KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
-    "sample_ar_video": "draws a video block by block and keeps the network's keys and values of all",
-    "sample_lcm_upscale": "enlarges the latent within the run",
+    "ar_video": "draws a video block by block and keeps the network's keys and values of all",
+    "lcm_upscale": "enlarges the latent within the run",
 }
 PATCHES = ("patch_size", "patch_spatial", "patch")  # the last is Krea 2's
 WRAPPED_AS = ("model", "_orig_mod", "module")
@@ -190,9 +190,9 @@ def unsupported(
 ) -> str | None:
     """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
     they can."""
-    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    name = _function_of(sampler)
     if name in KNOWS_THE_SIZE:
-        return f"the sampler {name.removeprefix('sample_')} {KNOWS_THE_SIZE[name]}"
+        return f"the sampler {name} {KNOWS_THE_SIZE[name]}"
     model, latent = patcher.model, patcher.model.latent_format
     if latent_shapes is not None and len(latent_shapes) > 1:
         return "the model packs several streams into one latent"
@@ -333,10 +333,35 @@ def previewer_of(callback: Any) -> Any:
     return found if hasattr(found, "decode_latent_to_preview_image") else None
 
 
+PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2, "dpm_adaptive": 2}
+
+
+def least_steps(sampler: Any) -> int:
+    """The fewest steps that the sampler makes a whole pass of: with fewer it leaves noise or does nothing."""
+    return PASS_STEPS.get(_function_of(sampler), 1)
+
+
 def off_grid(sampler: Any) -> bool:
     """Whether the sampler picks its own sigmas between its grid's first and last positive one."""
+    return _function_of(sampler) in ("dpm_fast", "dpm_adaptive")
+
+
+def _function_of(sampler: Any) -> str:
+    """The name of a sampler's function: sample_euler's and the host's own euler_function's are euler."""
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
-    return name.removeprefix("sample_").startswith(("dpm_fast", "dpm_adaptive"))
+    return name.removeprefix("sample_").removesuffix("_function")
+
+
+def latent_in(model: Any, latent: Tensor) -> Tensor:
+    """A latent as the host hands it to a sampler: in the model's scale, unless it is empty."""
+    return model.process_latent_in(latent) if latent.any() else latent
+
+
+def one_tensor(samples: Any) -> Tensor:
+    """A latent's values as one tensor; those of several streams (audio and video) one after another."""
+    if not getattr(samples, "is_nested", False):
+        return samples
+    return torch.cat([part.flatten() for part in samples.unbind()])
 
 
 def clean_latent(model: Any, samples: Tensor) -> Tensor:
@@ -355,23 +380,30 @@ def with_forward_of(executor: Any, view: Any) -> Any:
     return type(executor)(view._forward, executor.class_obj, executor.wrappers, executor.idx)
 
 
-def restart_step_cache(transformer_options: dict, size_changed: bool) -> None:
+def restart_step_cache(transformer_options: dict) -> None:
     """Bring core's EasyCache or LazyCache back to its first step, its settings and counters kept.
 
-    On a change of size their own reset sets the rate of change to 0, after which every later step is skipped.
-    LazyCache looks at the canvas, whose size never changes: it restarts only between passes.
+    On a change of size EasyCache's own reset sets the rate of change to 0, after which every later step is
+    skipped; LazyCache looks at the canvas, whose size never changes, and would answer for the finer look with
+    what the coarser one has left.
     """
     holder = transformer_options.get("easycache")
-    if (
-        holder is None
-        or not hasattr(holder, "clone")
-        or (size_changed and not hasattr(holder, "uuid_cache_diffs"))
-    ):
+    if holder is None or not hasattr(holder, "clone"):
         return
     kept = {"start_t", "end_t", "total_steps_skipped", "output_change_rates", "approx_output_change_rates"}
     for name, value in vars(holder.clone()).items():
         if name not in kept:
             setattr(holder, name, value)
+
+
+def end_step_cache_at(transformer_options: dict, sigma: float) -> None:
+    """Let core's EasyCache or LazyCache answer for no step of this run from `sigma` on.
+
+    Without it they may skip every step of a pass's last look.
+    """
+    holder = transformer_options.get("easycache")
+    if holder is not None and hasattr(holder, "end_t"):
+        holder.end_t = max(float(holder.end_t), sigma)
 
 
 def restart_hooks(guider: Any) -> None:

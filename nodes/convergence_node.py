@@ -13,33 +13,38 @@ import nodes as host_nodes
 
 from ..fresco_core import Trace
 from ..fresco_core.colours import DEFAULT_PALETTE, PALETTES
-from ..fresco_core.heatmap import (
-    DECADES,
-    brightness_mask,
-    converged_mask,
-    evenly,
-    fitted,
-    frames_shown,
-    heatmap,
-    overlay,
-    promotion_map,
-    refined_mask,
-)
-from ..fresco_core.schedule import level_name
-from ..fresco_core.trace import signature
+from ..fresco_core.heatmap import fitted, overlay
 from . import compat
 from .legend import with_legends
-from .readout import maps, recorded, rows
-from .steps import chosen_steps, in_range
+from .readout import maps, rows, some_rows, valued_steps
+from .run_file import as_text, save_run
+from .steps import chosen_steps, ranges
+from .trace_pictures import (
+    CHANGE,
+    CONVERGED,
+    REFINED,
+    blank_size,
+    caption,
+    foreign,
+    heatmaps,
+    mask_of,
+    picture_scale,
+    pictures_of,
+    promotion,
+    unfit,
+    value_ticks,
+)
 from .types import CATEGORY, FrescoTraceType
 
-LONGEST_SIDE = 512
-CONVERGED, REFINED, CHANGE = "converged below tau", "refined at the step", "change at the step"
 MEAN, STRIP = "mean", "strip"
 
 
 class FrescoConvergence(io.ComfyNode):
-    """Trace in; one heatmap per chosen evaluation, the promotion map and a mask out."""
+    """Trace in; one heatmap per chosen step, the promotion map and a mask out.
+
+    A trace is never the reason that a prompt fails whose picture is done: what it cannot give is black, and a
+    note on the node says why.
+    """
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -59,7 +64,7 @@ class FrescoConvergence(io.ComfyNode):
                     default=-1,
                     min=-1,
                     max=10000,
-                    tooltip="Which recorded step the mask is taken from, counted from 0; -1 is the last.",
+                    tooltip="Which step the mask is taken from, counted from 1; -1 is the last.",
                 ),
                 compat.widget(
                     io.Float.Input,
@@ -115,48 +120,65 @@ class FrescoConvergence(io.ComfyNode):
         palette: str = DEFAULT_PALETTE,
         opacity: float = 0.6,
         legend: bool = True,
+        gallery: bool = False,
     ) -> io.NodeOutput:
-        check_trace(trace, samples)
-        scale, strip = picture_scale(trace), frames == STRIP
-        evaluations = recorded(trace)
-        chosen = chosen_steps(steps, len(evaluations))
-        heats = [heatmap(evaluations[i], trace, scale, palette, strip) for i in chosen]
-        promotion = promotion_map(trace, scale, palette, strip)
+        notes = [words for words in (valueless(trace), beyond(trace, step), foreign(trace, samples)) if words]
+        strip, valued = frames == STRIP, valued_steps(trace)
+        chosen = chosen_steps(steps, valued, len(trace.evaluations)) if valued else []
+        heats = heatmaps(trace, chosen, palette, strip)
         captions = [caption(trace, i) for i in chosen]
 
         def labelled(pictures: list[Tensor]) -> Tensor:
-            if legend:
+            if legend and captions:
                 return with_legends(pictures, captions, value_ticks(), palette)
             return torch.cat(pictures)
 
-        numbers: dict[str, Any] = {
-            "summary": (trace.summary(),),
-            "evaluations": (rows(trace, tau),),
-            "maps": (maps(trace, palette),),
-        }
-        if image is None and vae is not None and samples is not None:
+        if image is None and vae is not None and samples is not None and foreign(trace, samples) is None:
             image = host_nodes.VAEDecode().decode(vae, samples)[0]
+        if image is not None and (reason := unfit(image, trace, strip)) is not None:
+            notes.append(reason)
+            image = None
         overlays: Any = ExecutionBlocker(
             "Fresco Convergence: connect image, or samples and vae, for overlays"
         )
         if image is not None:
             below = pictures_of(image, trace, strip)
-            overlays = labelled([overlay(heat, below, opacity) for heat in heats])
-            size = (trace.canvas.height * scale, trace.canvas.width * scale)
-            numbers["picture"] = preview(cls, fitted(pictures_of(image, trace, False), size))
-        if legend:
-            words = "refined at step (grey: never)"
-            promotion = with_legends([promotion], [words], step_ticks(trace), palette)
-        heatmaps = labelled(heats)
-        numbers["promotion"] = preview(cls, promotion)
-        chosen_mask = mask_of(trace, mask, step, tau)
-        return io.NodeOutput(
-            heatmaps,
-            chosen_mask,
-            overlays,
-            promotion,
-            ui={**ui.PreviewImage(heatmaps, cls=cls).as_dict(), **numbers},
-        )
+            strength = opacity if chosen else 0.0
+            overlays = labelled([overlay(heat, below, strength) for heat in heats])
+        pictures = labelled(heats)
+        refined = promotion(trace, palette, strip, legend)
+        shown: dict[str, Any] = {
+            "summary": (trace.summary(),),
+            "evaluations": (some_rows(rows(trace, tau)),),
+            **kept(trace, tau, palette, image, notes),
+        }
+        if gallery:
+            shown["images"] = preview(cls, pictures)
+            shown["promotion"] = preview(cls, refined)
+        return io.NodeOutput(pictures, mask_of(trace, mask, step, tau), overlays, refined, ui=shown)
+
+    @classmethod
+    def validate_inputs(cls, steps: str | None = None) -> bool | str:
+        try:
+            ranges(steps or "")  # None where it is connected, and not known yet
+        except ValueError as error:
+            return str(error)
+        return True
+
+
+def kept(
+    trace: Trace, tau: float, palette: str, image: Tensor | None, notes: list[str]
+) -> dict[str, tuple[str]]:
+    """What the viewer on the node shows: `run`, the name of the file with a run's maps, and `note`, words for
+    the user."""
+    pictures: list[str] = []
+    if image is not None:
+        scale = picture_scale(trace)
+        size = blank_size(trace, scale)
+        pictures = [as_text(picture) for picture in fitted(pictures_of(image, trace, False), size)]
+    name = save_run({"evaluations": rows(trace, tau), "maps": maps(trace, palette), "pictures": pictures})
+    found = {} if name is None else {"run": (name,)}
+    return {**found, "note": ("; ".join(notes),)} if notes else found
 
 
 def added_inputs() -> list:
@@ -169,7 +191,7 @@ def added_inputs() -> list:
             "steps",
             default="all",
             optional=True,
-            tooltip="Which recorded steps to draw: 'all', 'every 4', or numbers and ranges, '0, 3, 6-9, -1'.",
+            tooltip="Which steps to draw: 'all', 'every 4', or numbers and ranges, '1, 4, 7-10, -1'.",
         ),
         compat.widget(
             io.Combo.Input,
@@ -213,60 +235,15 @@ def added_inputs() -> list:
             optional=True,
             tooltip="Write step, sigma and values below the pictures.",
         ),
+        compat.widget(
+            io.Boolean.Input,
+            "gallery",
+            default=False,
+            optional=True,
+            tooltip="Also save a picture of every chosen step for the host's gallery. The viewer on the node "
+            "and the outputs need none.",
+        ),
     ]
-
-
-def picture_scale(trace: Trace) -> int:
-    """Heatmap pixels per latent pixel: the picture's own size, 512 pixels at the most."""
-    return max(1, min(trace.scale, LONGEST_SIDE // max(trace.canvas.height, trace.canvas.width)))
-
-
-def caption(trace: Trace, step: int) -> str:
-    """The line below a heatmap."""
-    evaluation = recorded(trace)[step]
-    return f"step {step}   sigma {float(evaluation.sigma):.3g}   level {level_name(evaluation.level)}"
-
-
-def value_ticks() -> list[tuple[float, str]]:
-    """Values along the bar of a heatmap: one per power of ten."""
-    count = int(DECADES)
-    return [(i / count, "1" if i == count else f"1e-{count - i}") for i in range(count + 1)]
-
-
-def step_ticks(trace: Trace) -> list[tuple[float, str]]:
-    """Evaluations along the bar of a promotion map, with the sigma at both ends."""
-    evaluations = trace.evaluations
-    last = len(evaluations) - 1
-    first_words = f"0 (sigma {float(evaluations[0].sigma):.3g})"
-    return [(0.0, first_words), (1.0, f"{last} (sigma {float(evaluations[-1].sigma):.3g})")]
-
-
-def pictures_of(image: Tensor, trace: Trace, strip: bool) -> Tensor:
-    """Pictures (B, n, H, W, 3) to lay heatmaps over, of decoded ones (B, H, W, C) or (B * T, H, W, C)."""
-    if image.shape[0] % trace.batch:
-        raise ValueError(
-            f"image holds {image.shape[0]} pictures and the trace is of {trace.batch}; connect the decoded "
-            "pictures of the same Fresco KSampler"
-        )
-    frames = image[..., :3].reshape(trace.batch, -1, *image.shape[1:3], 3)
-    count = frames_shown(trace, strip)
-    if frames.shape[1] < count:
-        raise ValueError(
-            f"image holds {frames.shape[1]} frames of each video and the strip shows {count}; connect all "
-            "decoded frames, or set frames to 'mean'"
-        )
-    return frames[:, evenly(frames.shape[1], count)]
-
-
-def mask_of(trace: Trace, kind: str, step: int, tau: float) -> Tensor:
-    """The mask (B * T, H, W) in the picture's size that the node's widgets mean."""
-    evaluations = recorded(trace)
-    evaluation = evaluations[in_range(step, len(evaluations))]
-    if kind == REFINED:
-        return refined_mask(evaluation, trace, trace.scale)
-    if kind == CHANGE:
-        return brightness_mask(evaluation, trace, trace.scale)
-    return converged_mask(evaluation, trace, tau, trace.scale)
 
 
 def preview(node: type[io.ComfyNode], pictures: Tensor) -> list[dict]:
@@ -274,24 +251,18 @@ def preview(node: type[io.ComfyNode], pictures: Tensor) -> list[dict]:
     return ui.PreviewImage(pictures, cls=node).as_dict()["images"]
 
 
-def check_trace(trace: Trace, samples: dict | None) -> None:
-    """Raise ValueError for a trace without values, or of another run than the latent's."""
-    if not isinstance(trace, Trace):
-        raise ValueError(f"found {type(trace).__name__}; expected the trace of a Fresco KSampler")
-    if not recorded(trace):
-        raise ValueError(
-            f"the trace holds {len(trace.evaluations)} evaluations and no convergence value, which needs two "
-            "of one pass: take more steps, or a latent of pictures or video"
-        )
-    if samples is None:
-        return
-    found = tuple(samples["samples"].shape)
-    if (found[0], found[-2], found[-1]) != (trace.batch, trace.canvas.height, trace.canvas.width):
-        raise ValueError(
-            f"the trace is from another run: it recorded {trace.batch} latents of {trace.canvas.height}x"
-            f"{trace.canvas.width}, and the latent is {found}; connect the latent of the same Fresco KSampler"
-        )
-    if trace.result is not None and trace.result != signature(samples["samples"]):
-        raise ValueError(
-            "the trace is from another run than the latent; connect both from the same Fresco KSampler"
-        )
+def valueless(trace: Trace) -> str | None:
+    """What to say of a trace without values; None where it has some."""
+    if valued_steps(trace):
+        return None
+    count = len(trace.evaluations)
+    if count == 0:
+        return "nothing was sampled (denoise 0, or a latent that is no picture): there is nothing to show"
+    steps = "one step was" if count == 1 else f"{count} steps were"
+    return f"{steps} sampled, and convergence needs two of one pass: there is nothing to show"
+
+
+def beyond(trace: Trace, step: int) -> str | None:
+    """What to say of a step that the run has not; None where it has it."""
+    count = len(trace.evaluations)
+    return f"step is {step} and the run has {count}: the mask is of the last" if step > count > 0 else None

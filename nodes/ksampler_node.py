@@ -24,7 +24,7 @@ from .types import (
     schedule_input,
     scheduler_input,
     steps_input,
-    to_schedule,
+    to_clean_schedule,
 )
 from .wrappers import apply_fresco
 
@@ -108,7 +108,7 @@ class FrescoKSampler(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, schedule: str | None = None) -> bool | str:
-        return explained(to_schedule, schedule)  # None where it is connected, and not known yet
+        return explained(to_clean_schedule, schedule)  # None where it is connected, and not known yet
 
     @classmethod
     def execute(
@@ -132,7 +132,7 @@ class FrescoKSampler(io.ComfyNode):
         traces: list[Trace] = []
         patched = apply_fresco(
             model,
-            to_schedule(schedule, preset),
+            to_clean_schedule(schedule, preset),
             detail,
             traces,
             tell=lambda words: compat.show_text(cls, words),
@@ -146,5 +146,5 @@ class FrescoKSampler(io.ComfyNode):
             compat.show_text(cls, str(error))
             raise
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
-        trace.sign(latent["samples"])
+        trace.sign(compat.one_tensor(latent["samples"]))
         return io.NodeOutput(latent, trace)

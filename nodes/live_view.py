@@ -26,8 +26,9 @@ from .run import Run
 log = logging.getLogger(__name__)
 
 SMALLEST_SIDE = 128  # previews may be as small as the latent; the host enlarges what is sent
+METHOD = "decode_latent_to_preview_image"
 STRIP = 10  # pixels along the bottom
-LEVEL_COLOURS = np.array([(91, 155, 213), (224, 164, 88), (217, 105, 95), (166, 120, 180)], dtype=np.uint8)
+LEVEL_COLOURS = np.array([(91, 155, 213), (224, 164, 88), (166, 120, 180), (138, 143, 152)], dtype=np.uint8)
 CLEAR, COVERED = 30, 210  # opacity of 255 over blocks that have settled, and over those that change
 
 
@@ -40,17 +41,21 @@ def live_view(run: Run, callback: Any) -> Iterator[None]:
         yield
         return
     palette = (colour(torch.linspace(0.0, 1.0, 256)).numpy() * 255.0).round().astype(np.uint8)
-    decode = previewer.decode_latent_to_preview_image
+    decode, own, drawing = previewer.decode_latent_to_preview_image, vars(previewer).get(METHOD), True
 
     def decorated(preview_format: str, x0: Tensor) -> Any:
         kind, image, longest = decode(preview_format, x0)
-        return kind, drawn(image, run.trace, palette, longest), longest
+        return kind, drawn(image, run.trace, palette, longest) if drawing else image, longest
 
-    previewer.decode_latent_to_preview_image = decorated  # the host makes a previewer for each run
+    previewer.decode_latent_to_preview_image = decorated
     try:
         yield
     finally:
-        del previewer.decode_latent_to_preview_image
+        drawing = False  # another pack may have wrapped ours meanwhile: then it stays, and draws nothing
+        if vars(previewer).get(METHOD) is decorated:
+            del previewer.decode_latent_to_preview_image
+            if own is not None:  # another pack's, which was there before
+                previewer.decode_latent_to_preview_image = own
 
 
 def drawn(image: Image.Image, trace: Trace, palette: np.ndarray, longest: int) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from . import compat
 from .run import Run
+
+log = logging.getLogger(__name__)
 
 
 def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
@@ -38,6 +41,14 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
             mask,
             given.get("disable_pbar", False),
         )
+        if samples.shape != latent.shape:
+            log.warning(
+                "Fresco ends with pass %d: the sampler has changed the latent from %s to %s",
+                index + 1,
+                tuple(latent.shape),
+                tuple(samples.shape),
+            )
+            break
         if index + 1 < len(run.plan.passes):
             clean = samples if planned.sigmas[-1] == 0.0 else run.prediction
             samples = compat.clean_latent(run.model, clean)

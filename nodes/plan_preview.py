@@ -1,19 +1,16 @@
 """What the schedule editor in the browser draws: a plan and its cost as numbers, and edits of its schedule.
 
 The browser knows neither the grammar nor the costs. It posts the node's widgets, and an edit if the user has
-made one, to ROUTE; this answers with the schedule's text, its steps, or what is wrong with it.
+made one, to plan_route.ROUTE; this answers with the schedule's text, its steps, or what is wrong with it.
 """
 
 from __future__ import annotations
 
-import json
+import functools
 import math
-import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-
-from aiohttp import web
 
 from ..fresco_core import (
     FLOW,
@@ -30,17 +27,13 @@ from ..fresco_core import (
 from ..fresco_core.cost import MODELS, Architecture
 from ..fresco_core.editing import move_boundary, set_level, set_start, stages
 from ..fresco_core.schedule import MAX_LEVEL, level_name
+from .request_fields import RequestError, choice, number, numbers, text
 from .schedule_source import LEVELS, build
 
-ROUTE = "/fresco/plan"
-LARGEST_BODY = 1 << 20
 MOST_STEPS = 10000
+HIGHEST_SIGMA, LOWEST_MAXIMUM = 1e12, 1e-6
 ASSUMED_MODEL = "flux.1-dev"
 KINDS: dict[str, Parameterisation] = {"flow": FLOW, "exploding": VE}
-
-
-class RequestError(ValueError):
-    """A request that the editor would not send; says which field and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ def flops_at(points: tuple[tuple[int, int, int], ...], tokens: int, kept: int = 
     for n, flops, seen in points:
         weights = (Fraction(tokens - m, n - m) for m, *_ in points if m != n)
         total += (flops + kept * seen) * math.prod(weights, start=Fraction(1))
-    return max(round(total), 0)
+    return max(round(total), 1)
 
 
 def answer(request: Any) -> dict:
@@ -115,8 +108,8 @@ def answer(request: Any) -> dict:
     """
     if not isinstance(request, dict):
         raise RequestError(f"found {type(request).__name__}; expected an object with the node's widgets")
-    steps = _number(request, "steps", 1, MOST_STEPS, whole=True, default=20)
-    baseline = _number(request, "baseline_steps", 0, MOST_STEPS, whole=True, default=0)
+    steps = number(request, "steps", 1, MOST_STEPS, whole=True, default=20)
+    baseline = number(request, "baseline_steps", 0, MOST_STEPS, whole=True, default=0)
     setting = _setting(request, int(steps))
     base = {
         "presets": list(PRESETS),
@@ -125,11 +118,11 @@ def answer(request: Any) -> dict:
     }
     try:
         schedule = build(
-            _text(request, "preset", "balanced"),
-            _text(request, "text", ""),
-            _choice(request, "draft_level", tuple(LEVELS)),
-            float(_number(request, "draft_share", 0.0, 1.0, default=0.5)),
-            float(_number(request, "refine_from", 0.0, 1.0, default=0.95)),
+            text(request, "preset", "balanced"),
+            text(request, "text", ""),
+            choice(request, "draft_level", tuple(LEVELS)),
+            float(number(request, "draft_share", 0.0, 1.0, default=0.5)),
+            float(number(request, "refine_from", 0.0, 1.0, default=0.95)),
         )
         if request.get("edit") is not None:
             schedule = _edited(schedule, setting, request["edit"])
@@ -146,17 +139,17 @@ def _plan(schedule: Schedule, setting: Setting) -> Plan:
 def _edited(schedule: Schedule, setting: Setting, edit: Any) -> Schedule:
     if not isinstance(edit, dict):
         raise RequestError(f"edit: found {type(edit).__name__}; expected an object")
-    kind = _choice(edit, "kind", ("boundary", "level", "start"))
+    kind = choice(edit, "kind", ("boundary", "level", "start"))
     if kind == "boundary":
-        stage = int(_number(edit, "stage", 0, MOST_STEPS, whole=True))
-        step = int(_number(edit, "step", -MOST_STEPS, 2 * MOST_STEPS, whole=True))
+        stage = int(number(edit, "stage", 0, MOST_STEPS, whole=True))
+        step = int(number(edit, "step", -MOST_STEPS, 2 * MOST_STEPS, whole=True))
         return move_boundary(_plan(schedule, setting), stage, step, setting.parameterisation)
     if kind == "level":
-        stage = int(_number(edit, "stage", 0, MOST_STEPS, whole=True))
-        level = int(_number(edit, "level", 0, MAX_LEVEL, whole=True))
+        stage = int(number(edit, "stage", 0, MOST_STEPS, whole=True))
+        level = int(number(edit, "level", 0, MAX_LEVEL, whole=True))
         return set_level(_plan(schedule, setting).schedule, stage, level)
-    pass_index = int(_number(edit, "pass", 0, MOST_STEPS, whole=True))
-    return set_start(schedule, pass_index, float(_number(edit, "sigma", 0.0, 1.0)))
+    pass_index = int(number(edit, "pass", 0, MOST_STEPS, whole=True))
+    return set_start(schedule, pass_index, float(number(edit, "sigma", 0.0, 1.0)))
 
 
 def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
@@ -166,17 +159,21 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
         {
             "pass": index,
             "level": level,
-            "fine": 0.0 if not level or p.mix_at(step) is None else round(p.mix_at(step).share, 4),
-            "sigma": round(share(p.sigmas[step]), 4),
+            "fine": 0.0 if not level or mix is None else round(mix.share, 4),
+            "sigma": round(share(sigma), 4),
             "tokens": tokens,
         }
         for index, p in enumerate(done.passes)
-        for step, (level, tokens) in enumerate(zip(p.levels, p.tokens(plan.canvas)))
+        for level, mix, sigma, tokens in zip(
+            p.levels, p.mixes or (None,) * p.steps, p.sigmas, p.tokens(plan.canvas)
+        )
     ]
     tokens = [step["tokens"] for step in steps]
-    kept = [n for p in done.passes for n in p.kept_tokens(plan.canvas)]
-    flops = None if setting.flops is None else [flops_at(setting.flops, *n) for n in zip(tokens, kept)]
-    full = plan.canvas.tokens(0) if setting.flops is None else flops_at(setting.flops, plan.canvas.tokens(0))
+    flops, full = None, plan.canvas.tokens(0)
+    if setting.flops is not None:
+        cost = functools.cache(functools.partial(flops_at, setting.flops))
+        kept = [n for p in done.passes for n in p.kept_tokens(plan.canvas)]
+        flops, full = [cost(*n) for n in zip(tokens, kept)], cost(full)
     spent = sum(tokens if flops is None else flops)
     return {
         "reason": plan.reason,
@@ -190,7 +187,7 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
                 "first": s.first,
                 "end": s.end,
             }
-            for s in stages(plan)
+            for s in stages(plan, setting.parameterisation)
         ],
         "open": plan.open,
         "tokens": sum(tokens),
@@ -210,92 +207,38 @@ def _setting(request: dict, steps: int) -> Setting:
     known = request.get("known")
     if known is None:
         model = MODELS[ASSUMED_MODEL]
-        width, height = _numbers(request, "size", 2, 16, 65536, [1024, 1024])
+        width, height = numbers(request, "size", 2, 16, 65536, [1024, 1024])
         canvas = model.canvas(int(width), int(height))
         flops = tuple((n, f, seen) for n, f, seen in step_flops(model.architecture, canvas))
         assumed = ("model", "sigmas") if "size" in request else ("model", "size", "sigmas")
         return Setting(canvas, tuple(flow_sigmas(steps)), FLOW, None, flops, ASSUMED_MODEL, assumed)
     if not isinstance(known, dict):
         raise RequestError(f"known: found {type(known).__name__}; expected what a run of the node gave")
-    fewest, most = (int(n) for n in _numbers(known, "trained", 2, 0, 1 << 32, [0, 0]))
+    fewest, most = (int(n) for n in numbers(known, "trained", 2, 0, 1 << 32, [0, 0]))
     canvas = Canvas(
-        *(int(n) for n in _numbers(known, "canvas", 5, 1, 65536)),
+        *(int(n) for n in numbers(known, "canvas", 5, 1, 65536)),
         (fewest, most or None),
-        scale=int(_number(known, "scale", 0, 1024, whole=True, default=0)),
-        family=_text(known, "family", ""),
+        scale=int(number(known, "scale", 0, 1024, whole=True, default=0)),
+        family=text(known, "family", ""),
         unknown=known.get("unknown") is True,
     )
-    kind = _choice(known, "kind", tuple(KINDS))
-    grid = _numbers(known, "sigmas", None, 0.0, math.inf)
-    sigma_max = float(_number(known, "sigma_max", 0.0, math.inf))
+    kind = choice(known, "kind", tuple(KINDS))
+    grid = numbers(known, "sigmas", None, 0.0, HIGHEST_SIGMA)
+    sigma_max = float(number(known, "sigma_max", LOWEST_MAXIMUM, HIGHEST_SIGMA))
     flops = None
     if known.get("flops") is not None:
         found = known["flops"] if isinstance(known["flops"], list) else []
         if not 1 <= len(found) <= 3:
             raise RequestError(f"flops: found {known['flops']!r:.40}; expected one to three lists of numbers")
-        points = [_numbers({"flops": item}, "flops", 3, 0, 1e30) for item in found]
+        points = [numbers({"flops": item}, "flops", 3, 0, 1e30) for item in found]
         flops = tuple((int(n), int(f), int(seen)) for n, f, seen in points)
+        if not all(f for _, f, _ in flops):
+            raise RequestError("flops: found a step of 0 FLOPs; expected what it costs")
         if len({n for n, *_ in flops}) != len(flops):
             raise RequestError("flops: found a number of tokens twice; expected it once")
-    name = None if known.get("model") is None else _text(known, "model", "")
+    name = None if known.get("model") is None else text(known, "model", "")
     parts = known.get("parts") is not False
     if len(grid) == steps + 1:
         return Setting(canvas, tuple(grid), KINDS[kind], sigma_max, flops, name, (), parts)
     even = [s * (sigma_max if kind == "exploding" else 1.0) for s in flow_sigmas(steps)]
     return Setting(canvas, tuple(even), KINDS[kind], sigma_max, flops, name, ("sigmas",), parts)
-
-
-def _text(fields: dict, name: str, default: str) -> str:
-    value = fields.get(name, default)
-    if not isinstance(value, str) or len(value) > 2000:
-        raise RequestError(f"{name}: found {value!r:.40}; expected a line of text")
-    return value
-
-
-def _choice(fields: dict, name: str, options: tuple[str, ...]) -> str:
-    value = _text(fields, name, options[0])
-    if value not in options:
-        raise RequestError(f"{name}: found {value!r}; expected one of {', '.join(options)}")
-    return value
-
-
-def _number(
-    fields: dict, name: str, low: float, high: float, whole: bool = False, default: float | None = None
-) -> float:
-    value = fields.get(name, default)
-    kinds = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        wanted = "a whole number" if whole else "a number"
-        raise RequestError(f"{name}: found {value!r:.40}; expected {wanted} from {low:g} to {high:g}")
-    return value
-
-
-def _numbers(
-    fields: dict, name: str, count: int | None, low: float, high: float, default: list | None = None
-) -> list[float]:
-    value = fields.get(name, default)
-    if (
-        not isinstance(value, list)
-        or not 1 <= len(value) <= MOST_STEPS + 1
-        or len(value) != (count or len(value))
-    ):
-        raise RequestError(f"{name}: found {value!r:.40}; expected a list of {count or 'some'} numbers")
-    return [_number({name: item}, name, low, high) for item in value]
-
-
-async def handle(request: web.Request) -> web.Response:
-    """POST ROUTE: the answer as JSON; status 400 and {error} for what is not a request."""
-    try:
-        if (request.content_length or 0) > LARGEST_BODY:
-            raise RequestError(f"the request is larger than {LARGEST_BODY} bytes")
-        body = await request.content.read(LARGEST_BODY + 1)
-        return web.json_response(answer(json.loads(body)))
-    except (RequestError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        return web.json_response({"error": str(error)}, status=400)
-
-
-def add_route() -> None:
-    """Serve ROUTE on the host's own server; nothing where there is none, as in scripts."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    if server is not None:
-        server.routes.post(ROUTE)(handle)

@@ -25,7 +25,6 @@ from ..fresco_core import (
     coarse_state,
     complete,
     expand,
-    make_plan,
     merge,
     mixed_layout,
     plain_plan,
@@ -33,6 +32,9 @@ from ..fresco_core import (
 from ..fresco_core.cost import Architecture, plan_cost
 from ..fresco_core.mixed import DEFAULT_FRAME, complete_coarse, level_state
 from ..fresco_core.promotion import promotion_of
+from ..fresco_core.schedule import MAX_LEVEL
+from ..fresco_core.spectrum import coarsest_level
+from ..fresco_core.stage import goes_on_mixed, level_within
 from ..fresco_core.transform import (
     extend,
     level_size,
@@ -88,15 +90,19 @@ class Run:
 
     settings: Settings
     model: Any
+    sampling: Any
     parameterisation: Parameterisation
     trace: Trace
     seed: int
     packing: int = 1
     architecture: Architecture | None = None
+    grid: list[float] = field(default_factory=list)
     plan: Plan | None = None
     pass_index: int = 0
+    coarsest: int = MAX_LEVEL
     level: int = 0
     settled: bool = False
+    foreign: bool = False
     full_below: float = 0.0
     prediction: Tensor | None = None
     kept_mask: Tensor | None = None
@@ -123,15 +129,14 @@ class Run:
         self.tracker = ConvergenceTracker(self.trace.block_level)
         self.settling = Settling(self.parameterisation)
 
-    def prepare(self, sigmas: Tensor, conds: dict[str, list[dict]], model_options: dict) -> Plan:
-        """Work the schedule out for this run's sigmas, before the first step. Raises ScheduleError."""
-        grid = sigmas.tolist()
-        sigma_max = float(self.model.model_sampling.sigma_max)
-        plan = make_plan(self.settings.schedule, grid, self.trace.canvas, self.parameterisation, sigma_max)
+    def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
+        """Hold the plan against this run's conditioning, and tell it, before the first step."""
+        plan = self.plan
+        assert plan is not None
         self.maps = declared_maps(conds)
         reason = unmergeable(self.model, plan, conds, model_options)
         if reason is not None and not plan.plain:
-            plan = plain_plan(plan.schedule, grid, plan.canvas, reason)
+            plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
         if plan.parts:
             self.adapter, reason = adapter_of(self.model.diffusion_model)
             reason = reason or self._unmixable(plan, conds, model_options)
@@ -175,6 +180,9 @@ class Run:
         self.pass_index = index
         self.settled = False
         self.tracker.reset()
+        self.coarsest = MAX_LEVEL
+        if index and any(self.plan.passes[index].levels) and self.prediction is not None:
+            self.coarsest = self._coarsest_after(self.prediction, sigmas[0])
         if self.plan.passes[index].tolerance is not None and self.prediction is not None:
             self.settling.reset(self.unpacked(self.prediction), self.plan.passes[index].levels[0])
         self.controls.clear()
@@ -182,8 +190,27 @@ class Run:
         for promoter in self._promoters:
             promoter.begin_pass(index)
         if index:
-            compat.restart_step_cache(transformer_options, size_changed=False)
+            compat.restart_step_cache(transformer_options)
             compat.restart_hooks(guider)
+        if not self.plan.plain:
+            compat.end_step_cache_at(transformer_options, sigmas[-2])
+
+    def shows(self, x: Tensor) -> bool:
+        """Whether a sampler's state x (B, C, ..., H, W) is the canvas. Samplers that show the model something
+        else (parts, other sizes) have it seen at full resolution."""
+        canvas = self.trace.canvas
+        frames = (canvas.frames,) if x.ndim == 5 else ()
+        if tuple(x.shape[2:]) == (*frames, canvas.height, canvas.width):
+            return True
+        if not self.foreign:
+            log.warning(
+                "Fresco looks at full resolution where the sampler evaluates %s, as the latent is %dx%d",
+                "x".join(map(str, x.shape[2:])),
+                canvas.height,
+                canvas.width,
+            )
+        self.foreign, self.level, self.layout, self.watch = True, 0, None, None
+        return False
 
     def choose_level(self, sigma: Tensor, transformer_options: dict) -> int:
         """The level of the evaluation at `sigma`. Reads from the device only in passes that change their
@@ -195,11 +222,17 @@ class Run:
             value = self.settling.read(sigma)
             step = -1 if value <= self.full_below * (1.0 + 1e-5) else planned.step_at(value)
             last = planned.levels[-1], planned.mix_at(-1)
-            self.settled = (planned.levels[step], planned.mix_at(step)) == last
+            held = planned.least_sigma > 0.0 and planned.levels[-1] > 0
+            self.settled = not held and (planned.levels[step], planned.mix_at(step)) == last
         level, mix = planned.levels[step], planned.mix_at(step)
+        if level > self.coarsest and not (mix and goes_on_mixed(self.plan, self.pass_index)):
+            level, mix = self.coarsest, None
         if planned.tolerance is not None:
             level = self.settling.choose(level, planned.tolerance, value)
             self.settled = level == 0
+        if level and planned.least_sigma:
+            within = level_within(value, level, planned.least_sigma, self.parameterisation)
+            level, mix = within, mix if within == level else None
         level, mix = self.looks.allowed(level, mix)
         promoter = self.promoter if level else self.focus
         if mix is None or promoter is None:
@@ -212,7 +245,7 @@ class Run:
         else:
             self.memory.begin()
         if level != self.level:
-            compat.restart_step_cache(transformer_options, size_changed=True)
+            compat.restart_step_cache(transformer_options)
             restart_block_caches(self.model, transformer_options)
         self.level = level
         return level
@@ -355,6 +388,18 @@ class Run:
         self.margin = Margin()
         self.tracker.reset()
         self.trace.finish()
+
+    def _coarsest_after(self, picture: Tensor, sigma: float) -> int:
+        """The coarsest level that hides nothing of the clean picture that a later pass starts from."""
+        coarsest = coarsest_level(self.unpacked(picture), sigma, MAX_LEVEL, self.parameterisation)
+        if coarsest == 0:
+            log.warning(
+                "Fresco takes pass %d at full resolution: it starts at sigma %.4g, where a coarse look would "
+                "lose detail that the picture already has",
+                self.pass_index + 1,
+                sigma,
+            )
+        return coarsest
 
     @property
     def _promoters(self) -> list[Promoter]:

@@ -16,7 +16,7 @@ def build(source: str, text: str, draft_level: str, draft_share: float, refine_f
         return Schedule(
             (
                 Pass((Look(LEVELS[draft_level], share=round(draft_share, 4)),)),
-                Pass((Look(0, share=round(1.0 - draft_share, 4)),), start=refine_from),
+                Pass((Look(0, share=round(1.0 - draft_share, 4)),), start=round(refine_from, 4)),
             )
         )
     return preset(source)

@@ -1,39 +1,63 @@
-"""Which recorded steps a line of text means."""
+"""Which steps of a run a line of text means. Steps are counted from 1, in evaluations of the model."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+ALL = "all"
+Range = tuple[int, int]
 
 
-def chosen_steps(text: str, count: int) -> list[int]:
-    """Steps among `count` that a line means: 'all', 'every 4', or numbers and ranges, '0, 3, 6-9, -1'.
+def ranges(text: str) -> int | list[Range]:
+    """What a line asks for: every how manieth step ('all', 'every 4'), or (first, last) of numbers and
+    ranges, '1, 4, 7-10, -1'.
 
-    Counted from 0; -1 is the last. Raises ValueError that names what is wrong and the range.
+    -1 is the last step, and 0 is taken for the first. Raises ValueError that names what is wrong.
     """
     words = text.strip().lower()
-    if words in ("", "all"):
-        return list(range(count))
-    every = re.fullmatch(r"every\s+(\d+)", words)
+    if words in ("", ALL):
+        return 1
+    every = re.fullmatch(r"every\s+(\d{1,6})", words)
     if every and int(every[1]) > 0:
-        return list(range(0, count, int(every[1])))
-    steps: list[int] = []
+        return int(every[1])
+    found: list[Range] = []
     for part in words.split(","):
-        found = re.fullmatch(r"\s*(-?\d+)(?:\s*-\s*(\d+))?\s*", part)
-        if found is None:
+        match = re.fullmatch(r"(-1|\d{1,6})(?:\s*-\s*(\d{1,6}))?", part.strip())
+        if match is None:
             raise ValueError(
-                f"steps has {part.strip()!r}; expected 'all', 'every 4', or numbers and ranges such as "
-                "'0, 3, 6-9, -1'"
+                f"steps has {part.strip()[:80]!r}; expected 'all', 'every 4', or numbers and ranges such as "
+                "'1, 4, 7-10, -1'"
             )
-        first = in_range(int(found[1]), count)
-        last = first if found[2] is None else in_range(int(found[2]), count)
-        steps.extend(range(first, last + 1))
-    if not steps:
-        raise ValueError(f"steps '{text}' names no step; write ranges upwards, such as '2-5'")
-    return steps
+        first = int(match[1])
+        found.append((first, first if match[2] is None else int(match[2])))
+    if any(last < first for first, last in found if first >= 0):
+        raise ValueError(f"steps {words[:80]!r} counts downwards; write ranges upwards, such as '2-5'")
+    return found
 
 
-def in_range(step: int, count: int) -> int:
-    """A step among `count` counted from 0, -1 the last; ValueError that names the range."""
-    if not -1 <= step < count:
-        raise ValueError(f"step {step} is not in the trace, which has values for steps 0 to {count - 1}")
-    return count - 1 if step == -1 else step
+def chosen_steps(text: str, valued: Sequence[int], count: int) -> list[int]:
+    """The steps among `valued`, which have values, that a line means in a run of `count`.
+
+    A step without a value stands for the next one with it, and a number beyond the run for the last.
+    `valued` must not be empty. Raises ValueError like `ranges`.
+    """
+    asked = ranges(text)
+    if isinstance(asked, int):
+        return list(valued[::asked])
+    found: list[int] = []
+    for first, last in asked:
+        start, end = within(first, count), within(last, count)
+        inside = [step for step in valued if start <= step <= end]
+        found += inside if start < end and inside else [with_value(start, valued)]
+    return list(dict.fromkeys(found))
+
+
+def within(step: int, count: int) -> int:
+    """A step of a run of `count`: -1 and what lies beyond are the last, 0 the first."""
+    return count if step < 0 else min(max(step, 1), count)
+
+
+def with_value(step: int, valued: Sequence[int]) -> int:
+    """The step itself where it has a value, else the next that has, else the last that has."""
+    return next((other for other in valued if other >= step), valued[-1])

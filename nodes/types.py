@@ -9,6 +9,7 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..fresco_core import DEFAULT_PRIOR, DETAIL_PRIORS, PRESETS, Schedule, ScheduleError, parse, preset
+from ..fresco_core.plan import check_end
 from . import compat
 
 FrescoScheduleType = io.Custom("FRESCO_SCHEDULE")
@@ -97,9 +98,16 @@ def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET)
     """What a `schedule` input and a preset mean: what is connected or written, else the preset."""
     if isinstance(value, Schedule):
         return value
-    if value is None or not str(value).strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
         return preset(preset_name)
-    return parse(str(value))
+    return parse(value)
+
+
+def to_clean_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:
+    """As `to_schedule`, for runs that end clean. Raises ScheduleError for schedules that end coarse."""
+    schedule = to_schedule(value, preset_name)
+    check_end(schedule)
+    return schedule
 
 
 def explained(read: Callable[..., Schedule], *values: Any) -> bool | str:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import comfy.model_patcher
 import comfy.patcher_extension
 from torch import Tensor
 
-from ..fresco_core import Canvas, Promotion, Schedule, Trace, check_finite
+from ..fresco_core import Canvas, Promotion, Schedule, Trace
 from ..fresco_core.detail import check_prior
 from ..fresco_core.mixed import DEFAULT_FRAME, check_clock, check_frame
 from . import compat
@@ -28,6 +28,7 @@ from .focus import focus_prediction
 from .live_view import live_view
 from .mixing import diffusion_model, mixed_prediction
 from .passes import run_passes
+from .planning import plan_run
 from .refusals import evaluate, watched
 from .run import KEY, RUN, Run, Settings
 
@@ -82,7 +83,7 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     guider = executor.class_obj
     options = guider.model_options
     settings: Settings | None = options["transformer_options"].get(KEY)
-    if settings is None or settings.idle:
+    if settings is None or settings.idle or len(given["sigmas"]) < 2:  # one sigma is no step
         return executor(*args, **kwargs)
     noise = given["noise"]
     reason = compat.unsupported(
@@ -90,34 +91,41 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     )
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
+        if settings.tell is not None:
+            settings.tell(f"plain: {reason}")
         return executor(*args, **kwargs)
-    if not settings.schedule.off:
-        check_finite("noise", noise)
-        check_finite("latent", given["latent_image"])
     run = open_run(settings, guider.model_patcher, noise, given.get("seed"))
+    latent = compat.latent_in(run.model, given["latent_image"])
+    plan_run(run, given["sampler"], given["sigmas"], noise, latent, given.get("denoise_mask"))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     guider.model_options["transformer_options"][RUN] = run
     try:
         with live_view(run, given.get("callback")) if settings.live else nullcontext():
-            return executor(*args, **kwargs)
+            samples = executor(*args, **kwargs)
+    except BaseException:
+        with suppress(Exception):  # a device that has failed would hide why
+            run.close()
+        raise
     finally:
         guider.model_options = options
-        run.close()
         if settings.traces is not None:
             settings.traces.append(run.trace)
-        if run.plan is not None and not run.plan.plain and run.trace.evaluations:
-            log.info("Fresco: %s", run.trace.summary(settings.baseline_steps))
+    run.close()
+    if run.plan is not None and not run.plan.plain and run.trace.evaluations:
+        log.info("Fresco: %s", run.trace.summary(settings.baseline_steps))
+    return samples
 
 
 def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) -> Run:
     """The state of a run over `noise` (B, C, ..., H, W)."""
     model = patcher.model
-    parameterisation = compat.parameterisation_of(compat.sampling_of(patcher))
+    sampling = compat.sampling_of(patcher)
+    parameterisation = compat.parameterisation_of(sampling)
     assert parameterisation is not None
     canvas = trained_canvas(model, tuple(noise.shape))
     trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=compat.pixels_of(model))
     packing, architecture = compat.packing_of(model), architecture_of(model)
-    return Run(settings, model, parameterisation, trace, seed or 0, packing, architecture)
+    return Run(settings, model, sampling, parameterisation, trace, seed or 0, packing, architecture)
 
 
 def block_level_of(canvas: Canvas) -> int:
@@ -134,12 +142,15 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
+    mask = given.get("denoise_mask")
     run.prediction = run.latent = given["latent_image"]
-    if given.get("denoise_mask") is not None and compat.shows_kept_clean(run.model):
-        run.kept_mask = given["denoise_mask"]
+    if mask is not None and compat.shows_kept_clean(run.model):
+        run.kept_mask = mask
     model_options = given["extra_args"]["model_options"]
     conds = compat.evaluated_conds(given["guider"], model_options)
-    plan = run.prepare(given["sigmas"], conds, model_options)
+    if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
+        plan_run(run, executor.class_obj, given["sigmas"], given["noise"], given["latent_image"], mask)
+    plan = run.prepare(conds, model_options)
     if len(plan.passes) == 1:
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)
@@ -152,6 +163,8 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
     transformer_options = given.get("model_options", {}).get("transformer_options", {})
     run: Run | None = transformer_options.get(RUN)
     if run is None or run.plan is None:
+        return executor(*args, **kwargs)
+    if not run.shows(given["x"]):
         return executor(*args, **kwargs)
     prediction = evaluate(run, executor, args, kwargs, given["timestep"], transformer_options)
     run.record(prediction, given["timestep"])

@@ -3,13 +3,48 @@
 import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
 import { loadLanguage } from './fresco/language.js'
+import { followOutput } from './fresco/outputs.js'
+import { addPanel, chain, enlarge } from './fresco/panel.js'
 import { ConvergenceViewer } from './fresco/viewer.js'
+import { say } from './fresco/words.js'
 
 const MIN_HEIGHT = 330
 const SIZE = [380, 780]
+const MOST_RECORDS = 8
 
-function urlOf({ filename, subfolder = '', type = 'temp' }) {
-  return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`)
+const records = new Map()
+
+/** The record of a run, from its file in the host's temporary folder; null where the host has it no more. */
+function recordOf(name) {
+  const found = records.get(name) ?? load(name)
+  records.delete(name)
+  records.set(name, found)
+  if (records.size > MOST_RECORDS) records.delete(records.keys().next().value)
+  return found
+}
+
+async function load(name) {
+  const response = await api.fetchApi(`/view?${new URLSearchParams({ filename: name, type: 'temp' })}`).catch(() => null)
+  if (response?.ok) return response.json()
+  records.delete(name) // it may come back with the connection
+  return null
+}
+
+/** What shows a node's output on its viewer; of runs that follow each other only the last is shown. */
+function showOn(viewer) {
+  let shown
+  return async (output) => {
+    const name = output.run?.[0] ?? null
+    const note = output.note?.[0] ?? ''
+    if (shown === `${name} ${note}`) return
+    shown = `${name} ${note}`
+    const asked = shown
+    const record = name === null ? null : await recordOf(name)
+    if (shown !== asked) return
+    const gone = name !== null && record === null
+    if (gone) shown = undefined
+    viewer.receive(record, gone ? say('The host has this run no more: queue the graph again.') : note)
+  }
 }
 
 app.registerExtension({
@@ -18,31 +53,20 @@ app.registerExtension({
 
   nodeCreated(node) {
     if (node.constructor.comfyClass !== 'FrescoConvergence') return
-    const viewer = new ConvergenceViewer(urlOf)
-    const widget = node.addDOMWidget('viewer', 'fresco_viewer', viewer.element, {
-      serialize: false,
-      hideOnZoom: false,
-      getMinHeight: () => MIN_HEIGHT
-    })
-    widget.serialize = false
+    const viewer = new ConvergenceViewer()
+    addPanel(node, 'viewer', viewer.element, { getMinHeight: () => MIN_HEIGHT })
+    enlarge(node, ...SIZE)
 
     // the viewer shows what the host's own gallery below the node would repeat
     node.hideOutputImages = true
     node.onDrawBackground = () => {}
-    node.setSize([Math.max(node.size[0], SIZE[0]), Math.max(node.size[1], SIZE[1])])
 
     const resize = new ResizeObserver(() => viewer.fit())
     resize.observe(viewer.stage)
-
-    const { onExecuted, onRemoved } = node
-    node.onExecuted = function (output) {
-      onExecuted?.apply(this, arguments)
-      viewer.receive(output)
-    }
-    node.onRemoved = function () {
+    followOutput(node, ['run', 'note'], showOn(viewer))
+    chain(node, 'onRemoved', () => {
       viewer.stop()
       resize.disconnect()
-      onRemoved?.apply(this, arguments)
-    }
+    })
   }
 })

@@ -3,10 +3,12 @@
 import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
 import { loadLanguage } from './fresco/language.js'
+import { followOutput } from './fresco/outputs.js'
+import { addPanel, chain, enlarge } from './fresco/panel.js'
 import { say } from './fresco/words.js'
+import { addWords } from './fresco/words_panel.js'
 import { addStyle } from './schedule/dom.js'
 import { createEditor } from './schedule/editor.js'
-import { addPanel, chain } from './schedule/panel.js'
 
 const SIZE = { width: 380, height: 320 }
 const NAMES = ['preset', 'text', 'draft_level', 'draft_share', 'refine_from', 'steps', 'baseline_steps']
@@ -65,7 +67,14 @@ function addEditor(node) {
       return linked ? say('{input} comes from another node: edit it there', { input: linked }) : null
     }
   })
-  addPanel(node, 'fresco_editor', editor.element, SIZE)
+  editor.element.style.minHeight = `${SIZE.height}px`
+  addPanel(node, 'fresco_editor', editor.element, {
+    getValue: () => '',
+    setValue: () => {},
+    getMinHeight: () => SIZE.height + 20
+  })
+  const [width, height] = node.computeSize()
+  enlarge(node, Math.max(SIZE.width, width), height)
   let timer = null
   const refresh = () => {
     clearTimeout(timer)
@@ -75,12 +84,10 @@ function addEditor(node) {
     const target = widget(node, name)
     if (target) chain(target, 'callback', refresh)
   }
-  const learn = (output) => {
-    known = output?.fresco_known?.[0] ?? known
+  followOutput(node, ['text', 'fresco_known'], (output) => {
+    known = output.fresco_known?.[0] ?? known
     refresh()
-  }
-  chain(node, 'onExecuted', learn)
-  chain(node, 'onConfigure', () => setTimeout(() => learn(app.nodeOutputs?.[node.id])))
+  })
   chain(node, 'onConnectionsChange', () => {
     known = null // another model or latent: assume again until the next run
     refresh()
@@ -97,6 +104,8 @@ app.registerExtension({
   init: loadLanguage,
   setup: addStyle,
   nodeCreated(node) {
-    if (node.constructor.comfyClass === 'FrescoSchedule') addEditor(node)
+    if (node.constructor.comfyClass !== 'FrescoSchedule') return
+    addEditor(node)
+    addWords(node)
   }
 })

@@ -68,15 +68,34 @@ def test_levels_and_rewinds():
     assert str(set_start(schedule, 1, 0.8249)) == "draft 1/2 60%; refine 0.82 40%"
     assert str(set_level(parse("auto 80%, full 20%"), 0, 1)) == "1/2 80%, full 20%"
     assert str(set_level(parse("draft ~1/2; refine 0.75"), 0, 0)) == "draft full; refine 0.75"
-    with pytest.raises(ScheduleError, match="never becomes full"):
-        set_level(schedule, 1, 1)
+    assert str(set_level(schedule, 1, 1)) == "draft 1/2 60%; refine 0.75 1/2 40%", "a stage may end coarse"
+    assert set_level(parse("mixed 50% low, full"), 0, 1) == parse("1/2, full")
     with pytest.raises(ScheduleError, match="outside 0..3"):
         set_level(schedule, 0, 4)
     with pytest.raises(ScheduleError, match="stage 3 is not there"):
         set_level(schedule, 2, 1)
     with pytest.raises(ScheduleError, match="does not start at a sigma"):
         set_start(schedule, 0, 0.5)
-    with pytest.raises(ScheduleError, match="starts at sigma 1; expected between 0 and 1"):
-        set_start(schedule, 1, 0.996)
-    with pytest.raises(ScheduleError, match="expected between 0 and 1"):
-        set_start(schedule, 1, 1.0)
+    assert str(set_start(schedule, 1, 0.996)) == "draft 1/2 60%; refine 1 40%"
+    with pytest.raises(ScheduleError, match="starts at sigma 0; expected between 0 and 1"):
+        set_start(schedule, 1, 0.004)
+
+
+@pytest.mark.parametrize(
+    "text", ["draft 1/2 x3, mixed 1% x3; refine x3", "1/2 until 0.7, mixed 99% until 0.4, full"]
+)
+def test_a_mixed_stage_too_small_for_a_block_is_a_stage_all_the_same(text):
+    plan = make_plan(parse(text), flow_sigmas(9), Canvas(16, 16))
+    assert not plan.mixed_shares and [s.end - s.first for s in stages(plan)] == [3, 3, 3]
+    moved = make_plan(move_boundary(plan, 1, 7), flow_sigmas(9), Canvas(16, 16))
+    assert [s.end for s in stages(moved)] == [3, 7, 9]
+
+
+def test_a_boundary_without_a_step_to_move_over_is_named():
+    """A grid of few steps jumps over sigmas; the boundary would lie outside its pass."""
+    plan = make_plan(parse("1/4 until 0.9, 1/2 until 0.85, full"), [1.0, 0.5, 0.0], CANVAS)
+    assert [(s.first, s.end) for s in stages(plan)] == [(0, 1), (1, 1), (1, 2)]
+    with pytest.raises(ScheduleError, match="stages 1 and 2 have 1 steps in this run"):
+        move_boundary(plan, 0, 1)
+    with pytest.raises(ScheduleError, match="stages 2 and 3 have 1 steps in this run"):
+        move_boundary(plan, 1, 2)

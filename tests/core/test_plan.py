@@ -1,4 +1,6 @@
+import math
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from fresco_core.clock import FLOW, VE
 from fresco_core.grammar import parse
-from fresco_core.plan import Canvas, PlannedPass, make_plan
+from fresco_core.plan import Canvas, PlannedPass, check_end, make_plan
 from fresco_core.presets import preset
 from fresco_core.sampling import flow_sigmas
 from fresco_core.schedule import ScheduleError
@@ -97,8 +99,8 @@ def test_exploding_grids_are_spread_in_log_sigma_and_keep_the_last_jump():
     assert refine.sigmas[0] == pytest.approx(3.0, rel=1e-5), "noise share 0.75 is sigma 3"
     ratios = np.diff(np.log(draft.sigmas[:-1]))
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-3)
-    partial = make_plan(parse("draft 1/2 x6; refine 0.75 x4"), karras[:11], CANVAS, VE, 14.6)
-    assert partial.passes[0].sigmas[-1] == 0.0 and partial.passes[1].sigmas[-1] == pytest.approx(karras[10])
+    low = make_plan(parse("draft 1/2 x1; refine 0.5 x3"), [14.6, 9.0, 3.0, 1.0, 0.0], CANVAS, VE, 14.6)
+    assert low.passes[1].sigmas == pytest.approx((1.0, 2 / 3, 1 / 3, 0.0)), "no sigma twice"
 
 
 def test_runs_that_start_lower_rewind_to_the_same_part_of_their_range():
@@ -113,11 +115,6 @@ def test_ends_scale_as_rewinds_do_and_schedulers_that_start_a_little_lower_are_n
     assert p.passes[0].sigmas[-1] == pytest.approx(0.1)
     p = make_plan(parse("draft 1/2; refine 0.75"), [*np.geomspace(11.0, 0.03, 20), 0.0], CANVAS, VE, 14.6)
     assert p.passes[1].sigmas[0] == pytest.approx(3.0)
-
-
-def test_a_run_that_keeps_noise_drafts_to_the_clean_end():
-    p = make_plan(parse("draft 1/2 x4; refine 0.9 x4"), flow_sigmas(16)[:9], CANVAS, sigma_max=1.0)
-    assert p.passes[0].sigmas[-1] == 0.0 and p.passes[1].sigmas[-1] == pytest.approx(0.5)
 
 
 def test_a_draft_may_stop_early():
@@ -157,8 +154,11 @@ def test_runs_that_cannot_gain_are_plain_and_say_why(canvas, steps, text, reason
 def test_a_run_that_starts_below_the_last_until_is_plain():
     p = make_plan(parse("1/2 until 0.8, full"), flow_sigmas(20)[-11:], CANVAS)
     assert p.plain and "already full" in p.reason
-    p = make_plan(parse("draft 1/2; refine 0.3"), [1.0, 0.9, 0.8, 0.7, 0.5], CANVAS)
-    assert p.plain and "would start at sigma 0.3 and end at 0.5" in p.reason
+
+
+def test_passes_whose_sigmas_would_not_fall_are_plain():
+    p = make_plan(parse("draft 1/2 x4; refine 0.5 x1"), [1.0, 0.8, 0.8, 0.8, 0.8, 0.0], CANVAS)
+    assert p.plain and "would not fall" in p.reason
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,107 @@ def test_a_run_has_six_lengths_at_the_most(a, b, steps, height, width):
         mixes = [mix for level, mix in zip(q.levels, q.mixes) if mix is not None and level]
         assert [mix.share for mix in mixes] == sorted(mix.share for mix in mixes)
         assert all(0 < canvas.fine_blocks(1, mix.share) < canvas.tokens(1) for mix in mixes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/2 40%, mixed 25%..75% 40%, full 20%",
+        "draft 1/2, mixed 25%..75%; refine 0.8 focus 10%..90%, full",
+        "1/4 until 0.8, mixed 10%..90% until 0.1, full",
+        "draft 1/2 50%; refine 50% min x3",
+        "1/2 x1, mixed 25%..75%, full min x900",
+        ", ".join(f"mixed {n}%" for n in range(1, 64)) + ", full",
+    ],
+)
+def test_planning_is_linear_in_the_steps(text):
+    def seconds(steps):
+        schedule, grid, best = parse(text), flow_sigmas(steps), 10.0
+        for _ in range(5):
+            begun = time.process_time()
+            p = make_plan(schedule, grid, CANVAS)
+            assert p.steps == steps and p.describe() and p.tokens()
+            best = min(best, time.process_time() - begun)
+        return best
+
+    few, many = seconds(1000), seconds(8000)
+    assert many < 0.02 + 32 * few, "8 times the steps; a quadratic planner takes 64 times"
+    assert seconds(10_000) < 0.5
+
+
+@pytest.mark.parametrize(
+    "text,steps,words",
+    [
+        ("draft 1/2 x10; refine 50%", 40, "10 steps and 50% of the run's 40, that is 30; expected 40"),
+        ("draft 1/2 x10; refine 50%", 40, "or set the sampler's steps to 20"),
+        ("1/2 20%, mixed 50% x2, full 10%", 40, "2 steps and 30% of the run's 40, that is 14; expected 40"),
+        ("1/2 x15, mixed 50% 50%, full", 20, "that is 25, and leaves none for 'full'"),
+        ("draft 1/2 x10; refine 80%", 20, "that is 26; expected 20 together"),
+        ("1/2 x2, full 99%", 20, "that is 21.8; expected 20 together"),
+        ("draft 1/2 x10 to 0.2; refine 0.9 1/2 until 0.5, full 25%", 20, "that is 15; expected 20 together"),
+    ],
+)
+def test_amounts_that_do_not_add_up_are_named(text, steps, words):
+    with pytest.raises(ScheduleError, match=words) as error:
+        plan(text, steps)
+    assert f"'{text}'" in str(error.value)
+
+
+@given(st.integers(1, 30), st.integers(1, 99), st.integers(2, 60))
+def test_counts_and_shares_add_up_where_a_rounding_brings_them_to_the_runs_steps(count, percent, steps):
+    share = Fraction(percent, 100) * steps
+    fits = count + math.floor(share) <= steps <= count + math.ceil(share)
+    try:
+        p = plan(f"draft 1/2 x{count}; refine {percent}%", steps)
+    except ScheduleError:
+        assert not fits or steps == count, "a look has a step at least"
+    else:
+        assert fits and [q.steps for q in p.passes] == [count, steps - count]
+
+
+@given(st.integers(1, 99), st.integers(2, 60))
+def test_a_look_without_an_amount_takes_the_rest(percent, steps):
+    p = plan(f"draft 1/2 {percent}%; refine", steps)
+    wanted = Fraction(percent, 100) * steps
+    assert max(abs(p.passes[0].steps - wanted), abs(p.passes[1].steps - (steps - wanted))) < 1
+
+
+def test_a_minimum_takes_steps_from_shares_and_from_nothing_else():
+    assert [q.steps for q in plan("draft 1/2 50%; refine 50% min x3", 4).passes] == [1, 3]
+    assert [q.steps for q in plan("draft 1/2 80%; refine min x3", 10).passes] == [7, 3]
+    with pytest.raises(ScheduleError, match="set the sampler's steps to 13 or more"):
+        plan("draft 1/2 x10; refine min x3", 12)
+
+
+COARSE_ENDS = ["1/2", "1/4 x4, 1/2", "draft 1/4; refine 0.9 1/2", "mixed 50%", "auto", "1/2 x5, focus 50%"]
+
+
+@pytest.mark.parametrize("text", COARSE_ENDS)
+def test_a_run_that_ends_clean_ends_full_and_a_stage_that_keeps_noise_may_not(text):
+    for parameterisation, grid in ((FLOW, flow_sigmas(20)), (VE, [*np.geomspace(14.6, 0.03, 20), 0.0])):
+        with pytest.raises(ScheduleError, match="never becomes full: in a run that ends clean"):
+            make_plan(parse(text), grid, CANVAS, parameterisation)
+        stage = make_plan(parse(text), grid[:11], CANVAS, parameterisation, grid[0])
+        assert not stage.plain and stage.steps == 10
+        assert any(stage.passes[0].levels)
+    with pytest.raises(ScheduleError, match="never becomes full"):
+        check_end(parse(text))
+    check_end(parse(text + ", full"))
+
+
+def test_a_stage_of_one_pass_is_looked_at_on_its_own_sigmas():
+    grid = [1.0, 0.96, 0.9, 0.8]  # half of it at 0.9 is 0.8182
+    only = make_plan(parse("1/2"), grid, CANVAS, sigma_max=1.0).passes
+    assert len(only) == 1 and only[0].sigmas == tuple(grid) and only[0].levels == (1,) * 3
+
+
+def test_a_pass_from_sigma_1_starts_where_the_run_does():
+    for parameterisation, grid in ((FLOW, flow_sigmas(20)), (VE, [*np.geomspace(14.6, 0.03, 20), 0.0])):
+        p = make_plan(parse("draft 1/2 x8; refine 1 x12"), grid, CANVAS, parameterisation, grid[0])
+        assert p.passes[1].sigmas[0] == pytest.approx(grid[0])
+        assert all(a > b for a, b in zip(p.passes[1].sigmas, p.passes[1].sigmas[1:]))
+    first_step = make_plan(parse("draft 1/2 x8; refine x12"), flow_sigmas(20), CANVAS).passes[1].sigmas
+    assert first_step[0] == pytest.approx(1.0 - 2 / 38)
 
 
 def test_a_plan_for_models_without_mixed_sequences_is_full_in_mixed_steps():

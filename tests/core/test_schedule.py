@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,7 +24,17 @@ from fresco_core.schedule import FIRST_STEP, Look, Pass, Schedule, ScheduleError
         ("1/2 60%, full 40%", "1/2 60%, full 40%"),
         ("draft 1/2 x12; refine 0.75 x8", "draft 1/2 x12; refine 0.75 x8"),
         ("draft 1/2; refine 0.75 full;", "draft 1/2; refine 0.75"),
-        ("draft 1/2 60%; refine 1 40%", "draft 1/2 60%; refine 40%"),
+        ("draft 1/2 60%; refine 1 40%", None),
+        ("draft 1/2; refine 1.0", "draft 1/2; refine 1"),
+        ("draft 1/2; refine 0.9999999", None),
+        ("draft 1/2; refine 0.123456789012", None),
+        ("mixed 33.333333333333%, full", None),
+        ("mixed 25%\t..\n75%, full", "mixed 25%..75%, full"),
+        ("1/2 X8, FULL X 12", "1/2 x8, full x12"),
+        ("auto 0.000000001 x8, full", None),
+        ("1/2", None),
+        ("1/2 until 0.95, mixed 50%", None),
+        ("draft 1/4; refine 0.9 focus 50%", None),
         ("draft 1/2; refine;", "draft 1/2; refine"),
         ("draft 1/4; refine 1/2; refine full x3", "draft 1/4; refine 1/2; refine x3"),
         ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
@@ -97,7 +109,7 @@ def schedules(draw):
             looks = [replace(look, **draw(amounts)) for look in use]
             looks = [look if look.count else replace(look, least=draw(st.integers(1, 5))) for look in looks]
         if start is not None and draw(st.booleans()):
-            start = FIRST_STEP
+            start = draw(st.sampled_from([FIRST_STEP, start]))
         passes.append(Pass(tuple(looks), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
     return Schedule(tuple(passes))
 
@@ -120,7 +132,8 @@ def test_presets_are_valid_and_named():
     "text,words",
     [
         ("", "schedule is empty"),
-        (";", "pass 1 is empty"),
+        (";", "schedule is empty"),
+        ("; full", "pass 1 is empty"),
         ("draft", "pass 1 is empty"),
         ("draf 1/2; refine 0.75", "unknown word 'draf'.*did you mean 'draft'"),
         ("half, full", "unknown word 'half'"),
@@ -131,11 +144,8 @@ def test_presets_are_valid_and_named():
         ("1/2,, full", "a look is missing"),
         ("1/2 until, full", "'until' needs one sigma"),
         ("1/2 until 0.5 until 0.4, full", "'until' needs one sigma"),
-        ("1/2 x4 x5, full", "did not expect '5'"),
+        ("1/2 x4 x5, full", "did not expect 'x5'"),
         ("1/2 @ full", "found '@'"),
-        ("1/2", "never becomes full"),
-        ("draft 1/2 x4", "never becomes full"),
-        ("draft 1/2; refine 0.75 1/2", "never becomes full"),
         ("full, 1/2", "coarse to fine"),
         ("1/2, 1/2, full", "coarse to fine"),
         ("1/4 until 0.5, 1/2 until 0.8, full", "sigmas out of order, 0.5, 0.8; expected falling"),
@@ -161,14 +171,12 @@ def test_presets_are_valid_and_named():
         ("draft mixed 25% native; refine 0.9 mixed 50% shared, full", "names the clocks native and shared"),
         ("focus, full", "'focus' needs the share of the tokens that are queried"),
         ("focus 75%..25%, full", "focus from 75% to 25%; expected rising shares"),
-        ("focus 50%", "never becomes full"),
         ("focus 50%, mixed 50%, full", "coarse to fine"),
         ("focus 50%, focus 50%, full", "coarse to fine"),
         ("mixed 25%..75%, mixed 50%, full", "coarse to fine"),
         ("~, full", "found '~' where a level belongs"),
         ("~full", "'~' and 'auto' go with a coarse level such as '1/2'; found '~full'"),
         ("~auto, full", "without '~'"),
-        ("auto", "never becomes full"),
         ("1/4, auto 1/2, full", "'auto' is the first look of its pass"),
         ("auto, 1/2, full", "coarse to fine"),
         ("auto 0, full", "a tolerance above 0"),
@@ -186,6 +194,26 @@ def test_presets_are_valid_and_named():
         ("draft 1/2; refine 1.5", "expected between 0 and 1"),
         ("draft 1/4; refine 0.7 1/2; refine 0.8", "each below the one before"),
         ("draft 1/2; refine 0.7 to 0.2", "stops at sigma 0.2"),
+        ("1/2 100%, full", "leave no step for 'full'"),
+        ("draft 1/2; refine 0", "starts at sigma 0; expected between 0 and 1"),
+        ("draft 1/2; refine 0.0000000001", "starts at sigma 0.0000000001; expected.*from 0.000001 on"),
+        ("draft 1/2 60%, refine 40%", "passes are separated by ';'"),
+        ("draft 1/2 60% refine 40%", "passes are separated by ';'"),
+        ("draft 1/2; refine 0,9", "decimals take a point: '0.9'"),
+        ("draft 1/2 33,3%; refine", "decimals take a point: '33.3'"),
+        ("½, full", "found '½' in '½, full'; write '1/2'"),
+        ("full;¼", "write '1/4'"),
+        ("1/2， full", "write ','"),
+        ("1/2, full x-3", "found '-3' after 'x'.*a number of steps from 1 on"),
+        ("1/2, full x3.5", "found '3.5' after 'x'"),
+        ("draft 1/2; refine -0.9", "no number of a schedule is negative"),
+        ("1/2 x" + "9" * 1900, "9 digits at the most"),
+        ("1/2 x9999999, full", "more than 1000000 steps"),
+        ("1/" + "0" * 1900 + "2, fulll", "unknown word 'fulll'"),
+        ("1" + " " * 100_000 + "%", "has 100002 characters.*expected 2000 at the most"),
+        ("1" + " " * 1900 + "%", "found '1%' where a level belongs"),
+        ("1/2\x00, full", "found '\N{REPLACEMENT CHARACTER}'"),
+        ("1/2," * 64 + "full", "has 65 looks; expected 64 at the most"),
         ("draft 1/2 to; refine 0.7", "did not expect 'to'"),
         ("draft 1/2 to 0.8; refine 0.9 1/2 to 0.95; refine 0.5", "expected from 0 up to below its start"),
     ],
@@ -202,6 +230,13 @@ def test_values_made_by_hand_are_checked_too():
         (Pass((Look(9), Look(0))),),
         (Pass((Look(0),), start=0.5),),
         (Pass((Look(1),)), Pass((Look(0),))),
+        (Pass((Look(1, count=3, share=0.5), Look(0))),),
+        (Pass((Look(1, auto=float("nan")), Look(0))),),
+        (Pass((Look(1, fine=(0.5, 0.5), auto=0.1), Look(0))),),
+        (Pass((Look(1, order="low"), Look(0))),),
+        (Pass((Look(0, fine=(0.5, 0.5), clock="native"), Look(0))),),
+        (Pass((Look(1),)), Pass((Look(0),), start=float("inf"))),
+        tuple(Pass((Look(1),), start=1.0 - n / 100 if n else None) for n in range(65)),
     ]:
         with pytest.raises(ScheduleError):
             Schedule(passes)
@@ -212,3 +247,27 @@ def test_an_order_or_clock_named_once_holds_for_all_its_looks():
     assert schedule.named("order") == "edge" and schedule.named("clock") == "shared"
     assert schedule.named("order", focus=True) == "random"
     assert parse("mixed 50%, full").named("order") is None
+
+
+@pytest.mark.parametrize(
+    "text,full",
+    [("full", True), ("1/2, full", True), ("1/2", False), ("draft 1/2; refine 0.9 focus 50%", False)]
+    + [(text, True) for text in PRESETS.values()],
+)
+def test_a_schedule_knows_whether_it_ends_full(text, full):
+    assert parse(text).ends_full == full
+
+
+def test_a_start_at_sigma_1_is_not_the_start_after_a_first_step():
+    named, open_ = parse("draft 1/2; refine 1.0"), parse("draft 1/2; refine")
+    assert named != open_ and named.passes[1].start == 1.0 and open_.passes[1].start is FIRST_STEP
+    assert FIRST_STEP != 1.0 and not isinstance(FIRST_STEP, float)
+
+
+def test_the_schedules_of_the_readme_read_as_they_are_written():
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    cells = re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE)
+    lines = [cell for cell in cells if re.match(r"(draft |~?1/[248] |mixed |auto )", cell)]
+    assert len(lines) >= 5
+    for line in lines:
+        assert str(parse(line)) == line and parse(line).ends_full

@@ -81,6 +81,37 @@ def test_an_interrupt_leaves_the_previewer_as_it_was(flux):
     assert "decode_latent_to_preview_image" not in vars(previewer)
 
 
+def test_another_packs_override_of_the_previewer_stays(flux):
+    previewer, sent, theirs = Previewer(), [], []
+    plain = previewer.decode_latent_to_preview_image
+
+    def override(preview_format, x0):
+        theirs.append(x0.shape)
+        return plain(preview_format, x0)
+
+    previewer.decode_latent_to_preview_image = override
+    draw(flux, True, callback_of(previewer, sent))
+    assert previewer.decode_latent_to_preview_image is override, "what was there before is there again"
+    assert len(theirs) == len(sent) == 7
+    assert not (np.asarray(sent[6][1]) == 250).all(), "ours is drawn over theirs"
+
+
+def test_an_override_that_comes_during_the_run_stays_and_is_drawn_on_no_more(flux):
+    previewer, sent = Previewer(), []
+    send = callback_of(previewer, sent)
+
+    def callback(step, x0, x, total_steps):
+        if step == 2:
+            ours = previewer.decode_latent_to_preview_image
+            previewer.decode_latent_to_preview_image = lambda *args: ours(*args)
+        send(step, x0, x, total_steps)
+
+    draw(flux, True, callback)
+    assert "decode_latent_to_preview_image" in vars(previewer)
+    after = previewer.decode_latent_to_preview_image("JPEG", torch.zeros(1, 16, 32, 32))
+    assert (np.asarray(after[1]) == 250).all(), "the run is over: nothing is drawn"
+
+
 def test_settled_and_refined_blocks_show_the_picture():
     from fresco_pack.fresco_core import Canvas, Evaluation, Trace
     from fresco_pack.fresco_core.colours import colour

@@ -64,6 +64,8 @@ def test_edits_change_the_one_line(ask, edit, text):
             "sets 8 steps, but the sampler has 20",
         ),
         ({"edit": {"kind": "level", "stage": 1, "level": 1}}, "never becomes full"),
+        ({"text": "1/2"}, "never becomes full: in a run that ends clean"),
+        ({"text": "draft 1/2 x10; refine 50%", "steps": 40}, "that is 30; expected 40 together"),
         ({"preset": "best"}, "unknown preset 'best'"),
     ],
 )
@@ -133,6 +135,21 @@ def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
     assert seen == {0} and "trained for" in small["reason"] and small["text"].startswith("draft ~1/4")
     edited, _ = levels(1024, "turbo", {"kind": "boundary", "stage": 0, "step": 10})
     assert edited["text"] == "draft 1/2 50%; refine 50%"
+
+
+def test_a_stage_that_keeps_noise_is_drawn_coarse_where_its_range_allows_it(ask):
+    from fresco_pack.fresco_core import FLOW, flow_sigmas
+    from fresco_pack.fresco_core.cost import MODELS
+    from fresco_pack.nodes.plan_preview import known_setting
+
+    wan = MODELS["wan-14b"]
+    grid = flow_sigmas(20, 5.0)[:11]
+    known = known_setting(wan.canvas(1280, 720), grid, FLOW, 1.0, wan.architecture)
+    drawn = ask(text="1/2", steps=10, known=known)
+    within = [int(sigma / (2.0 - sigma) >= grid[-1]) for sigma in grid[:-1]]
+    assert [s["level"] for s in drawn["steps"]] == within and 0 < sum(within) < 10 and drawn["text"] == "1/2"
+    assert drawn["ends"] == [round(grid[-1], 4)]
+    assert [s["sigma"] for s in drawn["steps"]] == [round(sigma, 4) for sigma in grid[:-1]]
 
 
 def test_levels_that_the_run_settles_are_drawn_as_bounds(ask):

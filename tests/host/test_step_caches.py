@@ -69,12 +69,38 @@ def test_counters_survive_the_restart_and_the_next_run_is_the_same(flux, apply, 
     assert first_pattern == second_pattern and torch.equal(first, second)
 
 
+@pytest.mark.parametrize("fresco_first", [True, False])
+@pytest.mark.parametrize("schedule", ["1/2 x16, full x8", "draft 1/2 x16; refine x8", "draft 1/2; refine x2"])
+@pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
+def test_a_cache_that_may_skip_to_the_end_leaves_the_last_step(flux, apply, node, schedule, fresco_first):
+    """A reuse threshold above all: every step that may be skipped is."""
+    if fresco_first:
+        patched = cached(node, apply(flux.patcher, schedule), 3.0)
+    else:
+        patched = apply(cached(node, flux.patcher, 3.0), schedule)
+    pattern, result = skip_pattern(flux, patched)
+    assert torch.isfinite(result).all() and pattern.endswith("F") and "-" in pattern
+
+
 def test_without_the_restart_easycache_would_skip_every_later_step(flux, apply, monkeypatch):
     """The host's behaviour that the restart is for; if this fails the host has changed and the restart may
     go."""
     from fresco_pack.nodes import compat
 
     monkeypatch.setattr(compat, "restart_step_cache", lambda *args, **kwargs: None)
+    monkeypatch.setattr(compat, "end_step_cache_at", lambda *args, **kwargs: None)
     pattern, _ = skip_pattern(flux, cached(EasyCacheNode, apply(flux.patcher, SCHEDULES["one pass"]), 0.5))
     tail = pattern[pattern.rindex("h") + 1 :].lstrip("-")
     assert tail.rstrip("-").count("-") == 0 and tail.endswith("-" * (len(tail) // 2))
+
+
+@pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
+@pytest.mark.parametrize("text,latent", [("full", 0.0), ("draft 1/2 x12; refine 0.75 x12", 1.0)])
+def test_plain_runs_are_cached_as_the_host_caches_them(flux, apply, node, text, latent):
+    """Recorded, but with nothing of Fresco's in it: also where the schedule gives way to a given picture."""
+    picture = latent * torch.randn(flux.latent["samples"].shape, generator=torch.Generator().manual_seed(1))
+    run = {"steps": STEPS, "latent": picture, "denoise": 1.0 - 0.5 * latent}
+    plain = tiny.sample(cached(node, flux.patcher, 0.5), flux, **run)
+    traces = []
+    ours = tiny.sample(cached(node, apply(flux.patcher, text, traces=traces), 0.5), flux, **run)
+    assert traces[0].plan.plain and torch.equal(ours, plain)

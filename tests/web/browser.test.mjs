@@ -5,12 +5,15 @@ import { testEditor } from './editor_in_browser.mjs'
 import { testErrors } from './errors_in_browser.mjs'
 import { inBothRenderers } from './frontend.mjs'
 import { testGraphs } from './graphs_in_browser.mjs'
-import { testLanguage, testViewer } from './viewer_in_browser.mjs'
+import { testSurvival } from './survival_in_browser.mjs'
+import { testLanguage, testNothingToShow, testViewer } from './viewer_in_browser.mjs'
 
 inBothRenderers((on, renderer) => {
   testGraphs(on, renderer)
   testViewer(on, renderer)
   testEditor(on, renderer)
+  testSurvival(on, renderer)
+  testNothingToShow(on, renderer)
   testErrors(on, renderer)
   testLanguage(on, renderer)
 })

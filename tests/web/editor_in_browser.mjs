@@ -65,8 +65,11 @@ export function testEditor(on, renderer) {
     await eventually(() => text('.figures'), /2,016\s+of 2,880 tokens/, 'the drawing is undone with the widgets')
 
     await editor().focus()
-    await page.keyboard.press('ArrowRight')
-    await eventually(widgets, ['from text', 'draft 1/2 45%; refine 0.75 55%'])
+    for (let i = 0; i < 4; i++) page.keyboard.press('ArrowRight')
+    await eventually(widgets, ['from text', 'draft 1/2 60%; refine 0.75 40%'], 'each of four quick keys counts')
+    for (let i = 0; i < 3; i++) page.keyboard.press('ArrowLeft')
+    page.keyboard.press('ArrowDown')
+    await eventually(widgets, ['from text', 'draft 1/4 45%; refine 0.75 55%'])
   })
 
   test('the editor is not part of what is saved, and presets are a click', async () => {

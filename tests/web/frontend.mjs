@@ -75,16 +75,28 @@ function collectErrors(page, errors) {
 export async function open(page, settings) {
   await fetch(`${FRESCO_URL}/api/settings`, { method: 'POST', body: JSON.stringify({ ...SETTINGS, ...settings }) })
   await page.goto(FRESCO_URL)
+  await opened(page)
+}
+
+/** Wait until the frontend has its first graph. */
+export async function opened(page) {
   const ready = () => window.app?.extensionManager && window.LiteGraph?.registered_node_types.FrescoConvergence && app.canvas?.graph?.nodes.length
   await page.waitForFunction(ready)
 }
 
-/** Load a graph of a file, or of a prompt in API format. */
+let files = 0
+
+/** Load a graph as the host loads a file, in a tab of its own; a prompt in API format is made a graph first. */
 export async function load(page, graph) {
-  await page.evaluate(async (g) => {
+  const name = `graph_${++files}.json` // newer hosts put a file of the same name into the same tab
+  await page.evaluate(async ([g, file]) => {
     app.canvas.setGraph(app.graph) // out of the subgraph that a test may have left open
-    await (g.nodes ? app.loadGraphData(g, true, true) : app.loadApiJson(g, 'prompt'))
-  }, graph)
+    if (!g.nodes) {
+      await app.loadApiJson(g, 'prompt')
+      g = app.graph.serialize()
+    }
+    await app.handleFile(new File([JSON.stringify(g)], file, { type: 'application/json' }))
+  }, [graph, name])
   await frames(page)
 }
 
@@ -111,16 +123,17 @@ export async function lookAt(page, type) {
   await frames(page)
 }
 
-/** Put a node into a subgraph, open it, and give the node's id as messages have it, "5:3". */
-export async function intoSubgraph(page, type) {
-  const id = await page.evaluate((t) => {
-    const { node: holder } = app.graph.convertToSubgraph(new Set([app.graph.nodes.find((n) => n.type === t)]))
+/** Put nodes into a subgraph, open it, and give the first one's id as messages have it, "5:3". */
+export async function intoSubgraph(page, ...types) {
+  const id = await page.evaluate((kinds) => {
+    const inside = kinds.map((kind) => app.graph.nodes.find((n) => n.type === kind))
+    const { node: holder } = app.graph.convertToSubgraph(new Set(inside))
     app.canvas.openSubgraph(holder.subgraph, holder)
-    return `${holder.id}:${holder.subgraph.nodes[0].id}`
-  }, type)
+    return `${holder.id}:${holder.subgraph.nodes.find((n) => n.type === kinds[0]).id}`
+  }, types)
   await page.waitForFunction(() => app.canvas.graph !== app.graph)
   await frames(page)
-  await lookAt(page, type)
+  await lookAt(page, types[0])
   return id
 }
 

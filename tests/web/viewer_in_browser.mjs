@@ -19,16 +19,18 @@ export function testViewer(on, renderer) {
     assert.equal(await viewer.locator('.fresco-empty').isVisible(), true)
     await run(page)
     await slider.waitFor()
-    assert.equal(await slider.getAttribute('max'), '17', '20 evaluations, the first of each pass without values')
-    assert.match(await words.textContent(), /^step 17 · pass 2 · σ .* · full · 144 tokens$/)
+    assert.deepEqual([await slider.getAttribute('min'), await slider.getAttribute('max')], ['1', '20'], 'as many as the sampler')
+    assert.match(await words.textContent(), /^step 20 of 20 · pass 2 · σ .* · full · 144 tokens$/)
 
     await slider.focus()
     await page.keyboard.press('Home')
-    assert.match(await words.textContent(), /^step 0 · pass 1 · σ .* · 1\/4 · 9 tokens$/)
+    assert.match(await words.textContent(), /^step 1 of 20 · pass 1 · σ .* · 1\/4 · 9 tokens$/)
+    assert.match(await reading.textContent(), /^no value yet/)
     await page.keyboard.press('ArrowRight')
-    assert.match(await words.textContent(), /^step 1 /)
+    assert.match(await words.textContent(), /^step 2 of /)
+    assert.match(await reading.textContent(), /^mean .* converged$/)
     await page.keyboard.press('Space')
-    await eventually(() => words.textContent(), /^step 1[0-7] /, 'it plays')
+    await eventually(() => words.textContent(), /^step 1[0-9] /, 'it plays')
     await slider.fill('5')
     await page.keyboard.press('Space')
     assert.match(await words.textContent(), /^step \d /)
@@ -56,12 +58,10 @@ export function testViewer(on, renderer) {
     await load(page, demo({ schedule: '', preset: 'progressive' }))
     const id = await intoSubgraph(page, 'FrescoConvergence')
     assert.match(id, /^\d+:\d+$/)
-    const picture = page.waitForResponse((response) => response.url().includes('ComfyUI_temp'))
     await run(page)
-    await picture
     const { viewer, slider, reading, words } = locatorsOf(page)
-    await slider.fill('10')
-    assert.match(await words.textContent(), /^step 10 · pass 1 · σ .* · 1\/2 · (?!36 )\d+ tokens$/, 'between coarse and full')
+    await slider.fill('12')
+    assert.match(await words.textContent(), /^step 12 of 20 · pass 1 · σ .* · 1\/2 · (?!36 )\d+ tokens$/, 'between coarse and full')
     await screenshot(page, `viewer_mixed_${renderer}`)
     const box = await viewer.locator('canvas').boundingBox()
     const levels = new Set()
@@ -71,6 +71,22 @@ export function testViewer(on, renderer) {
       levels.add((await reading.textContent()).split(' · ').at(-1))
     }
     assert.deepEqual([...levels].sort(), ['1/2', 'full'])
+  })
+}
+
+/** A run of no step, whose picture is the latent's own. */
+export function testNothingToShow(on, renderer) {
+  test('a run without steps does not fail, and the viewer says why there is nothing', async () => {
+    const { page } = on
+    await load(page, demo({ denoise: 0 }))
+    await lookAt(page, 'FrescoConvergence')
+    await run(page)
+    await eventually(() => page.locator('.fresco-viewer .fresco-empty').innerText(), /^nothing was sampled/)
+    await screenshot(page, `viewer_nothing_${renderer}`)
+    await load(page, demo({ steps: 1 }))
+    await lookAt(page, 'FrescoConvergence')
+    await run(page)
+    await eventually(() => page.locator('.fresco-viewer .fresco-empty').innerText(), /^one step was sampled/)
   })
 }
 

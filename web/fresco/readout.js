@@ -1,4 +1,4 @@
-// The numbers that FrescoConvergence sends with its ui output, made ready for drawing. No browser objects here.
+// The record of a run that FrescoConvergence leaves for the viewer, made ready for drawing. No browser objects here.
 
 import { levelName, say } from './words.js'
 
@@ -8,23 +8,24 @@ export function bytesOf(text) {
 }
 
 /**
- * The readout of a run: `evaluations` (one row per call of the model), `recorded` (those with values, which the
- * slider counts), and per recorded step and batch item the values and levels of its blocks.
+ * The readout of a run's record: `rows`, one per step, which the slider counts from 0 and the user from 1; and the values
+ * and levels of their blocks. Null where no step has values.
  */
-export function readoutOf(output) {
-  const rows = output?.evaluations?.[0]
-  const maps = output?.maps?.[0]
+export function readoutOf(record) {
+  const rows = record?.evaluations
+  const maps = record?.maps
   if (!rows?.length || !maps) return null
-  const [steps, batch, height, width] = maps.shape
+  const [count, batch, height, width] = maps.shape
   const bytes = bytesOf(maps.values)
-  const codes = new Uint16Array(steps * batch * height * width)
+  const codes = new Uint16Array(count * batch * height * width)
   for (let i = 0; i < codes.length; i++) codes[i] = bytes[2 * i] | (bytes[2 * i + 1] << 8)
   const fine = maps.fine ? bytesOf(maps.fine) : null
-  const recorded = rows.filter((row) => row.step !== null)
+  let found = 0
+  const mapOf = rows.map((row) => (row.converged === null ? null : found++))
+  const at = (step, item, y, x) => ((mapOf[step] * batch + item) * height + y) * width + x
   return {
     rows,
-    recorded,
-    steps,
+    steps: rows.length,
     batch,
     height,
     width,
@@ -34,16 +35,16 @@ export function readoutOf(output) {
     fullTokens: maps.full_tokens,
     palette: maps.palette,
     decades: maps.decades,
-    summary: output.summary?.[0] ?? '',
-    /** Convergence value of a block. */
+    /** Whether a step has values: the first of a pass has none. */
+    valued: (step) => mapOf[step] !== null,
+    /** Convergence value of a block; null in a step without values. */
     value(step, item, y, x) {
-      const code = codes[((step * batch + item) * height + y) * width + x]
-      return 10 ** (maps.lowest + (maps.span * code) / 65535)
+      if (mapOf[step] === null) return null
+      return 10 ** (maps.lowest + (maps.span * codes[at(step, item, y, x)]) / 65535)
     },
     /** Level that a block was seen at: 0 is full resolution. */
     level(step, item, y, x) {
-      const seen = fine?.[((step * batch + item) * height + y) * width + x]
-      return seen ? 0 : recorded[step].level
+      return mapOf[step] !== null && fine?.[at(step, item, y, x)] ? 0 : rows[step].level
     }
   }
 }
@@ -61,9 +62,10 @@ export function colour(position, palette) {
   return palette[low].map((c, i) => Math.round(255 * (c * (1 - part) + palette[low + 1][i] * part)))
 }
 
-/** One step of one batch item as RGBA bytes, a pixel per block. */
+/** One step of one batch item as RGBA bytes, a pixel per block; clear where the step has no values. */
 export function pixelsOf(readout, step, item) {
   const out = new Uint8ClampedArray(readout.width * readout.height * 4)
+  if (!readout.valued(step)) return out
   for (let y = 0; y < readout.height; y++)
     for (let x = 0; x < readout.width; x++) {
       const position = brightness(readout.value(step, item, y, x), readout.decades)
@@ -84,7 +86,7 @@ export function blockAt(readout, across, down) {
  * The outline [[x1, y1, x2, y2], ...], in blocks, of what a mixed step refined; nothing of other steps.
  */
 export function refinedOutline(readout, step, item) {
-  if (!readout.mixed || readout.recorded[step].level === 0) return []
+  if (!readout.mixed || readout.rows[step].level === 0) return []
   const { width, height } = readout
   const inside = (y, x) => y >= 0 && x >= 0 && y < height && x < width && readout.level(step, item, y, x) === 0
   const edges = []
@@ -96,7 +98,7 @@ export function refinedOutline(readout, step, item) {
   return edges
 }
 
-/** The step after `step` by `by`, kept within the recorded ones. */
+/** The step after `step` by `by`, kept within the run. */
 export function stepBy(readout, step, by) {
   return Math.min(Math.max(step + by, 0), readout.steps - 1)
 }
@@ -114,7 +116,14 @@ export function tokenCurve(readout) {
 
 /** The line above the slider. */
 export function stepWords(readout, step) {
-  const row = readout.recorded[step]
-  const shown = { step, pass: row.pass + 1, sigma: row.sigma.toPrecision(3), level: levelName(row.level), tokens: row.tokens }
-  return say('step {step} · pass {pass} · σ {sigma} · {level} · {tokens} tokens', shown)
+  const row = readout.rows[step]
+  const shown = {
+    step: step + 1,
+    count: readout.steps,
+    pass: row.pass + 1,
+    sigma: row.sigma.toPrecision(3),
+    level: levelName(row.level),
+    tokens: row.tokens
+  }
+  return say('step {step} of {count} · pass {pass} · σ {sigma} · {level} · {tokens} tokens', shown)
 }

@@ -9,6 +9,11 @@ const CSS = `
 .fresco-viewer * { box-sizing: border-box; }
 .fresco-viewer [hidden] { display: none !important; }
 .fresco-empty { margin: auto; text-align: center; opacity: 0.75; }
+.fresco-note { flex: none; opacity: 0.85; overflow-wrap: anywhere; }
+.fresco-words { box-sizing: border-box; width: 100%; overflow-y: auto; padding: 2px 8px; color: var(--input-text);
+  font: 12px/1.35 system-ui, sans-serif; white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; min-height: var(--fresco-height); }
+[data-node-id] .fresco-words { max-height: var(--fresco-height); }
+.fresco-words.fresco-hint { opacity: 0.5; }
 .fresco-stage { position: relative; flex: 1 1 0; min-height: 60px; }
 .fresco-stage canvas { position: absolute; inset: 0; margin: auto; max-width: 100%; max-height: 100%;
   border-radius: 4px; cursor: crosshair; touch-action: none; }

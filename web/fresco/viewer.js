@@ -13,11 +13,9 @@ function svg(tag, attributes = {}) {
   return made
 }
 
-/** `urlOf` makes an address of one of the host's picture entries. */
 export class ConvergenceViewer {
-  constructor(urlOf) {
+  constructor() {
     addStyle()
-    this.urlOf = urlOf
     this.readout = null
     this.pictures = []
     this.step = 0
@@ -34,7 +32,7 @@ export class ConvergenceViewer {
     this.words = element('span')
     this.items = element('select', { title: say('Which picture of the batch') })
     this.play = element('button', { type: 'button', textContent: '▶', title: say('Play (space)') })
-    this.slider = element('input', { type: 'range', min: 0, step: 1, title: say('Step (arrow keys, Home, End)') })
+    this.slider = element('input', { type: 'range', min: 1, step: 1, title: say('Step (arrow keys, Home, End)') })
     this.slider.setAttribute('aria-label', say('Step'))
     this.strength = element('input', { type: 'range', min: 0, max: 100, value: 55, title: say('Heatmap over the picture') })
     const strength = element('label', {}, say('picture'), this.strength, say('heatmap'))
@@ -61,13 +59,15 @@ export class ConvergenceViewer {
       element('div', { className: 'fresco-tokens' }, this.curve, tokens)
     )
     this.empty = element('div', { className: 'fresco-empty', textContent: say('Queue the graph to see where the picture settles, step by step.') })
-    this.element = element('div', { className: 'fresco-viewer', tabIndex: 0 }, this.empty, this.body)
+    this.hint = this.empty.textContent
+    this.note = element('div', { className: 'fresco-note', role: 'status', hidden: true })
+    this.element = element('div', { className: 'fresco-viewer', tabIndex: 0 }, this.empty, this.note, this.body)
     this.body.hidden = true
     this.listen()
   }
 
   listen() {
-    this.slider.addEventListener('input', () => this.show(Number(this.slider.value)))
+    this.slider.addEventListener('input', () => this.show(Number(this.slider.value) - 1))
     this.strength.addEventListener('input', () => this.draw())
     this.play.addEventListener('click', () => this.toggle())
     this.items.addEventListener('change', () => {
@@ -86,21 +86,24 @@ export class ConvergenceViewer {
     })
     this.curve.addEventListener('pointerdown', (event) => {
       const box = this.curve.getBoundingClientRect()
-      this.showNear(Math.floor(((event.clientX - box.left) / box.width) * this.readout.rows.length))
+      this.show(Math.floor(((event.clientX - box.left) / box.width) * this.readout.steps))
     })
     // else the host drags the node along with a slider
     this.element.addEventListener('pointerdown', (event) => event.stopPropagation())
   }
 
-  /** What the node's run has sent. */
-  receive(output) {
+  /** Show the record of a run, null for none, and a note about it. */
+  receive(record, note = '') {
     this.stop()
-    this.readout = readoutOf(output)
+    this.readout = readoutOf(record)
     this.empty.hidden = this.readout !== null
     this.body.hidden = this.readout === null
+    this.empty.textContent = note || this.hint
+    this.note.textContent = note
+    this.note.hidden = !note || this.readout === null
     if (!this.readout) return
     const { steps, batch, palette, decades } = this.readout
-    this.slider.max = steps - 1
+    this.slider.max = steps
     this.item = Math.min(this.item, batch - 1)
     this.items.replaceChildren(...Array.from({ length: batch }, (_, i) => new Option(say('picture {number}', { number: i + 1 }), i)))
     this.items.value = this.item
@@ -111,10 +114,10 @@ export class ConvergenceViewer {
     const curve = tokenCurve(this.readout)
     this.stairs.setAttribute('points', curve)
     this.area.setAttribute('points', `0,100 ${curve} 100,100`)
-    this.pictures = (output.picture ?? []).map((entry) => {
+    this.pictures = record.pictures.map((text) => {
       const image = new Image()
       image.onload = () => this.draw()
-      image.src = this.urlOf(entry)
+      image.src = `data:image/jpeg;base64,${text}`
       return image
     })
     this.strengthLine.hidden = this.pictures.length === 0
@@ -123,20 +126,12 @@ export class ConvergenceViewer {
 
   show(step) {
     this.step = stepBy(this.readout, step, 0)
-    this.slider.value = this.step
+    this.slider.value = this.step + 1
     this.words.textContent = stepWords(this.readout, this.step)
-    const index = this.readout.rows.indexOf(this.readout.recorded[this.step])
-    const x = (100 * (index + 0.5)) / this.readout.rows.length
+    const x = (100 * (this.step + 0.5)) / this.readout.steps
     this.marker.setAttribute('x1', x)
     this.marker.setAttribute('x2', x)
     this.draw()
-  }
-
-  /** The recorded step nearest to an evaluation, which may be a pass's first and have no values. */
-  showNear(evaluation) {
-    const { rows, recorded } = this.readout
-    const distance = (row) => Math.abs(rows.indexOf(row) - evaluation)
-    this.show(recorded.reduce((best, row, i) => (distance(row) < distance(recorded[best]) ? i : best), 0))
   }
 
   draw() {
@@ -186,17 +181,20 @@ export class ConvergenceViewer {
   }
 
   read() {
-    const block = this.pointer && this.readout && blockAt(this.readout, ...this.pointer)
-    if (!block) {
-      const row = this.readout?.recorded[this.step]
-      if (!row) return
-      const shown = { mean: short(row.convergence), percent: Math.round(100 * row.converged) }
+    if (!this.readout) return
+    const block = this.pointer && blockAt(this.readout, ...this.pointer)
+    const row = this.readout.rows[this.step]
+    if (!this.readout.valued(this.step)) {
+      this.reading.textContent = say('no value yet: the first step of its pass')
+    } else if (block) {
+      const value = this.readout.value(this.step, this.item, block.y, block.x)
+      const level = levelName(this.readout.level(this.step, this.item, block.y, block.x))
+      this.reading.textContent = say('block {x}, {y} · {value} · {level}', { ...block, value: short(value), level })
+    } else {
+      const mean = row.convergence === null ? '∞' : short(row.convergence)
+      const shown = { mean, percent: Math.round(100 * row.converged) }
       this.reading.textContent = say('mean {mean} · {percent} % converged', shown)
-      return
     }
-    const value = this.readout.value(this.step, this.item, block.y, block.x)
-    const level = levelName(this.readout.level(this.step, this.item, block.y, block.x))
-    this.reading.textContent = say('block {x}, {y} · {value} · {level}', { ...block, value: short(value), level })
   }
 
   key(event) {

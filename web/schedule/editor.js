@@ -18,6 +18,7 @@ export function createEditor({ fields, ask, write, locked }) {
   let hovered = null
   let chosen = null
   let waiting = null
+  const keys = []
   let busy = false
 
   const canvas = make('canvas')
@@ -41,30 +42,60 @@ export function createEditor({ fields, ask, write, locked }) {
   )
 
   /** Ask for a drawing; of requests that come while one is under way only the last is sent. */
-  async function request(edit, then) {
-    waiting = { edit, then, base: drag?.fields ?? fields() }
+  function request(edit, then) {
+    waiting = { edit, then, base: drag?.fields }
+    return work()
+  }
+
+  function refresh() {
+    return request(null)
+  }
+
+  /** Answer what waits, one by one: keys in their order, each on the plan that the one before has left. */
+  async function work() {
     if (busy) return
     busy = true
-    while (waiting) {
-      const { edit, then, base } = waiting
-      waiting = null
-      let answer
-      try {
-        answer = await ask(edit ? { ...base, edit } : base)
-      } catch (failure) {
-        answer = { error: say('the server did not answer: {reason}', { reason: failure.message }) }
+    while (keys.length || waiting) {
+      if (keys.length) await press()
+      else {
+        const { edit, then, base } = waiting
+        waiting = null
+        const answer = await answered(base ?? fields(), edit)
+        then?.(answer.error ? null : answer)
       }
-      error = answer.error ?? null
-      if (answer.presets) showPresets(answer.presets, base.preset)
-      if (!error) plan = answer
-      then?.(error ? null : answer)
       draw()
     }
     busy = false
   }
 
-  function refresh() {
-    return request(null)
+  /** Take the keys that wait; the widgets are written once, at their end. */
+  async function press() {
+    let base = fields()
+    let text = null
+    while (keys.length) {
+      const edit = editOfKey(keys.shift(), plan, Math.min(chosen ?? 0, plan.stages.length - 1))
+      if (!edit) continue
+      const answer = await answered(base, edit)
+      if (answer.error) continue
+      text = answer.text
+      base = { ...base, preset: 'from text', text }
+      draw()
+    }
+    if (text !== null) finish({ text })
+  }
+
+  /** The server's answer, taken over into the drawing; {error} where there is none. */
+  async function answered(base, edit) {
+    let answer
+    try {
+      answer = await ask(edit ? { ...base, edit } : base)
+    } catch (failure) {
+      answer = { error: say('the server did not answer: {reason}', { reason: failure.message }) }
+    }
+    error = answer.error ?? null
+    if (answer.presets) showPresets(answer.presets, edit && !error ? 'from text' : base.preset)
+    if (!error) plan = answer
+    return answer
   }
 
   function finish(answer) {
@@ -221,19 +252,13 @@ export function createEditor({ fields, ask, write, locked }) {
     drag.last = edit
     request(edit)
   })
-  canvas.addEventListener('pointerup', async () => {
+  canvas.addEventListener('pointerup', () => {
     if (!drag) return
     const { last, fields: base } = drag
     drag = null
     if (!last) return draw()
-    waiting = null
-    const answer = await ask({ ...base, edit: last }).catch((failure) => ({ error: failure.message }))
-    if (answer.error) return refresh() // what was wrong was told while it was dragged
-    error = null
-    plan = answer
-    finish(answer)
-    showPresets(answer.presets, 'from text')
-    draw()
+    waiting = { edit: last, base, then: (answer) => (answer ? finish(answer) : refresh()) }
+    work() // what was wrong was told while it was dragged
   })
   canvas.addEventListener('pointercancel', () => {
     drag = null
@@ -245,10 +270,10 @@ export function createEditor({ fields, ask, write, locked }) {
   })
   keepKeys(element, (event) => {
     if (!plan || plan.reason || locked() !== null || event.target !== element) return false
-    const edit = editOfKey(event.key, plan, Math.min(chosen ?? 0, plan.stages.length - 1))
-    if (!edit) return false
+    if (!editOfKey(event.key, plan, Math.min(chosen ?? 0, plan.stages.length - 1))) return false
     chosen ??= 0
-    request(edit, finish)
+    keys.push(event.key)
+    work()
     return true
   })
   const stop = redrawOnChange(element, draw)

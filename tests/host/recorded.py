@@ -1,0 +1,33 @@
+"""What a network is called with, and networks that predict one thing only."""
+
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def network_calls(model):
+    """Yields a list that fills with (shape of input, first timestep) of every call of a model's network."""
+    seen = []
+
+    def note(_network, args, kwargs):
+        x, timestep = (
+            args[place] if len(args) > place else next(kwargs[n] for n in names if n in kwargs)
+            for place, names in ((0, ("x",)), (1, ("timestep", "timesteps", "t")))
+        )
+        seen.append((tuple(x.shape), float(torch.as_tensor(timestep).flatten()[0])))
+
+    handle = model.diffusion_model.register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def knowing(patcher, clean):
+    """A clone whose every prediction is `clean`: what is left of the noise is the sampler's."""
+    patcher = patcher.clone()
+    patcher.model_options["sampler_calc_cond_batch_function"] = lambda args: [
+        clean.to(args["input"]).expand_as(args["input"]).clone() for _ in args["conds"]
+    ]
+    return patcher

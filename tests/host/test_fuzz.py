@@ -1,0 +1,133 @@
+"""The fuzzer with a small budget, and that it finds what it is for."""
+
+from dataclasses import replace
+
+import fuzz
+import pytest
+from fuzz_cases import Case
+from fuzz_judge import judge
+
+SEED, COUNT = 12, 30
+FAST = ("flux", "qwen_image", "wan", "lumina2", "sd3", "chroma", "sd15", "demo")
+PLAIN = Case(
+    seed=0,
+    number=7,
+    family="flux",
+    size=(16, 16),
+    frames=1,
+    batch=1,
+    dtype="float32",
+    any_size=True,
+    text="draft 1/2 x3; refine 0.8 x3",
+    sampler="euler",
+    scheduler="simple",
+    steps=6,
+    sigmas=None,
+    denoise=1.0,
+    begin=None,
+    end=None,
+    leftover=True,
+    noisy=True,
+    source="empty",
+    mask=None,
+    cfg=1.0,
+    cache=None,
+    stop=None,
+)
+LOW = replace(PLAIN, denoise=0.6, source="detailed", text="1/2 x3, full x3")
+TRAINED = replace(LOW, family="demo", size=(24, 24), steps=20, denoise=0.5, source="picture")
+
+
+def test_a_small_budget_finds_nothing():
+    ended, failures = fuzz.fuzz(SEED, COUNT, minutes=10.0, families=FAST)
+    assert not failures, "\n".join(failures)
+    assert sum(ended.values()) == COUNT and ended["right"] >= COUNT // 4
+
+
+def test_a_case_is_the_same_alone():
+    drawn = [case for case, _ in zip(fuzz.cases(SEED), range(8))]
+    assert len({str(case) for case in drawn}) == 8
+    assert next(fuzz.cases(SEED, first=drawn[5].number)) == drawn[5]
+
+
+def hide_detail(monkeypatch, nodes):
+    monkeypatch.setattr(nodes.planning, "coarsest_start", lambda *_: 3)
+
+
+def leave_the_stage(monkeypatch, nodes):
+    make_plan = nodes.planning.make_plan
+
+    def to_the_end(schedule, sigmas, *rest):
+        return make_plan(schedule, [*sigmas[:-1], 0.0], *rest)
+
+    monkeypatch.setattr(nodes.planning, "make_plan", to_the_end)
+
+
+def end_coarse(monkeypatch, nodes):
+    make_plan = nodes.planning.make_plan
+
+    def coarse(*given):
+        plan = make_plan(*given)
+        passes = [replace(p, levels=(1,) * p.steps) for p in plan.passes]
+        return replace(plan, passes=tuple(passes))
+
+    monkeypatch.setattr(nodes.planning, "make_plan", coarse)
+
+
+def tell_too_little(monkeypatch, nodes):
+    choose = nodes.run.Run.choose_level
+
+    def finer(self, *given):
+        choose(self, *given)
+        self.level = 0
+        return 0
+
+    monkeypatch.setattr(nodes.run.Run, "choose_level", finer)
+
+
+def stay_on_the_model(monkeypatch, nodes):
+    begin = nodes.run.Run.begin_pass
+
+    def leave(self, *given):
+        self.model.fresco = begin(self, *given)
+
+    monkeypatch.setattr(nodes.run.Run, "begin_pass", leave)
+
+
+def remember(monkeypatch, nodes):
+    begin, seen = nodes.run.Run.begin_pass, []
+
+    def shift(self, *given):
+        begin(self, *given)
+        seen.append(self)
+        self.full_below = self.plan.passes[0].sigmas[0] * (len(seen) > 1)
+
+    monkeypatch.setattr(nodes.run.Run, "begin_pass", shift)
+
+
+def raise_late(monkeypatch, nodes):
+    def fail(*_):
+        raise KeyError("words")
+
+    monkeypatch.setattr(nodes.run.Run, "record", fail)
+
+
+FAULTS = {
+    "detail hidden": (hide_detail, LOW, "over detail of"),
+    "a picture worse than plain steps": (hide_detail, replace(TRAINED, text="1/2 50%, full"), "dB to plain"),
+    "an end outside the stage": (leave_the_stage, replace(PLAIN, steps=12, end=4, text="1/2"), "outside"),
+    "a coarse end": (end_coarse, PLAIN, "ends with"),
+    "costs": (tell_too_little, replace(PLAIN, text="1/2 x3, full x3"), "the plan tells"),
+    "state": (stay_on_the_model, PLAIN, "state of"),
+    "a run that is another": (remember, replace(PLAIN, text="1/2 x3, full x3"), "twice differs"),
+    "a late error": (raise_late, PLAIN, "raises KeyError"),
+}
+
+
+@pytest.mark.parametrize("fault,case,words", FAULTS.values(), ids=FAULTS)
+def test_faults_are_found(monkeypatch, fault, case, words):
+    from fresco_pack import nodes
+
+    assert judge(case).failures == []
+    fault(monkeypatch, nodes)
+    assert words in " ".join(judge(case).failures)

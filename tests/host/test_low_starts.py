@@ -1,0 +1,96 @@
+"""Runs that start from a picture: never further from the plain run than fewer plain steps are.
+
+Judged on the trained demo model, against the host's own sampler at 20 steps and at as many as ours cost.
+"""
+
+import pytest
+import tiny
+import torch
+from mixed_models import demo_model
+
+STEPS = 20
+MOST_DECIBELS = 1.0
+MASKS = {"no mask": None, "hard mask": 1.0, "soft mask": 8.0}
+
+
+@pytest.fixture(scope="module")
+def demo():
+    model, _ = demo_model()
+    model.positive = [
+        [model.positive[0][0][:1], {"pooled_output": model.positive[0][1]["pooled_output"][:1]}]
+    ]
+    model.negative = model.positive
+    model.latent = {"samples": torch.zeros(1, 16, 24, 24)}
+    return model
+
+
+@pytest.fixture(scope="module")
+def source(demo):
+    return tiny.sample(demo.patcher, demo, steps=12, seed=3)
+
+
+def mask_of(width):
+    """A square in the middle, its border `width` latent pixels wide."""
+    if width is None:
+        return None
+    ramp = 1.0 - ((torch.arange(24) - 11.5).abs() - 6.0).clamp_min(0.0) / width
+    line = ramp.clamp(0.0, 1.0) if width > 1.0 else (ramp >= 1.0).float()
+    return (line[:, None] * line[None, :]).unsqueeze(0)
+
+
+def decibels(a, b):
+    error = float(((a - b) ** 2).mean())
+    return float("inf") if error == 0.0 else -10.0 * torch.log10(torch.tensor(error)).item()
+
+
+def distances(samples, plain):
+    """PSNR of the latent and of its finest band, up to a constant, to the plain run's."""
+    from fresco_pack.fresco_core import split
+
+    return decibels(samples, plain), decibels(split(samples)[1], split(plain)[1])
+
+
+def schedules():
+    from fresco_pack.fresco_core import PRESETS
+
+    return {
+        **{name: text for name, text in PRESETS.items() if name != "off"},
+        "text": "draft 1/2 50%; refine 50%",
+    }
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+@pytest.mark.parametrize("denoise", [0.3, 0.5, 0.7])
+def test_no_schedule_is_worse_than_plain_steps_of_equal_cost(demo, source, apply, denoise, mask):
+    run = {"denoise": denoise, "latent": source, "noise_mask": mask_of(mask)}
+    plain = tiny.sample(demo.patcher, demo, steps=STEPS, **run)
+    at_cost = {STEPS: (float("inf"), float("inf"))}
+    for name, text in schedules().items():
+        traces = []
+        ours = tiny.sample(apply(demo.patcher, text, traces=traces), demo, steps=STEPS, **run)
+        cost = min(STEPS, max(1, round(traces[0].tokens / traces[0].canvas.tokens(0))))
+        if cost not in at_cost:
+            fewer = tiny.sample(demo.patcher, demo, steps=cost, **run)
+            at_cost[cost] = distances(fewer, plain)
+        for found, allowed in zip(distances(ours, plain), at_cost[cost]):
+            assert found >= allowed - MOST_DECIBELS, f"{name} at denoise {denoise}, cost {cost} full steps"
+
+
+def test_a_picture_under_pure_noise_may_be_drafted(demo, source, apply):
+    traces = []
+    tiny.sample(apply(demo.patcher, "draft 1/2 50%; refine 50%", traces=traces), demo, steps=8, latent=source)
+    assert [e.level for e in traces[0].evaluations] == [1] * 4 + [0] * 4
+
+
+def test_detail_that_no_mask_paints_is_not_in_the_way(demo, source, apply):
+    """What is kept comes from the original in any case; what is painted was flat."""
+    latent, mask = source.clone(), torch.zeros(1, 24, 24)
+    latent[..., :12, :] = latent[..., :12, :].mean(dim=(-2, -1), keepdim=True)
+    mask[..., :12, :] = 1.0
+    kept = {}
+    for name, noise_mask in (("painted", mask), ("everywhere", None)):
+        traces = []
+        schedule = apply(demo.patcher, "draft 1/2 50%; refine 50%", traces=traces)
+        tiny.sample(schedule, demo, steps=8, denoise=0.8, latent=latent, noise_mask=noise_mask)
+        kept[name] = any(e.level for e in traces[0].evaluations)
+    assert kept == {"painted": True, "everywhere": False}

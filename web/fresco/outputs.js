@@ -1,0 +1,35 @@
+// Tells panels of their node's last run: when it ends, when the node is made anew, when the host restores outputs.
+
+import { app } from '../../../scripts/app.js'
+import { chain } from './panel.js'
+import { recall, remember } from './runs.js'
+
+const updates = new Set()
+
+/**
+ * Call `show(output)` with the node's last output now and whenever it changes; `keep` names what of it is to be there
+ * after a reload of the page.
+ */
+export function followOutput(node, keep, show) {
+  const update = () => {
+    if (node.graph) show(recall(node, app))
+  }
+  const later = () => setTimeout(update)
+  chain(node, 'onExecuted', (output) => {
+    remember(node, app, Object.fromEntries(keep.map((name) => [name, output?.[name] ?? null])))
+    show(output ?? {})
+  })
+  chain(node, 'onAdded', () => {
+    updates.add(update)
+    later()
+  })
+  chain(node, 'onConfigure', later)
+  chain(node, 'onRemoved', () => updates.delete(update))
+}
+
+app.registerExtension({
+  name: 'Fresco.Outputs',
+  onNodeOutputsUpdated() {
+    for (const update of updates) update()
+  }
+})
