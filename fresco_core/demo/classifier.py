@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .scenes import MAX_OBJECTS
+from .scene import slots_of
 from .vocabulary import Vocabulary
 
 INPUT_SIDE = 96
@@ -98,7 +98,7 @@ def sizes_wanted(ids: Tensor) -> Tensor:
 
 
 def _spread(ids: Tensor, column: int) -> Tensor:
-    objects = ids[:, : 3 * MAX_OBJECTS].unflatten(1, (MAX_OBJECTS, 3))
+    objects = slots_of(ids)
     cells = torch.zeros(len(ids), 10, dtype=ids.dtype, device=ids.device)
     return cells.scatter(1, objects[..., 1], objects[..., column])[:, 1:]
 

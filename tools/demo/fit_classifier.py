@@ -20,7 +20,7 @@ from fresco_core.demo.classifier import (
 )
 
 from .render import Renderer
-from .work import Course, Workplace, draw_ids, save
+from .work import Workplace, draw_ids, save
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def disturbed(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 def fit_classifier(work: Workplace) -> None:
     """Train until the stage's budget is spent, then report the accuracy on held-out scenes."""
-    stage, course, renderer = work.budget.classifier, Course(work.budget.classifier), work.renderer()
+    stage, course, renderer = work.budget.classifier, work.course(work.budget.classifier), work.renderer()
     torch.manual_seed(work.budget.seed + 1)
     model = SceneClassifier(work.budget.vocabulary()).to(work.device)
     adam = torch.optim.AdamW(model.parameters(), stage.rate, (0.9, 0.99), weight_decay=0.01)
