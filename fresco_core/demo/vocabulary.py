@@ -74,7 +74,8 @@ class Vocabulary:
         """Name index of the family for every name index from 0, "nothing", on; 0 for none. A family is its
         own."""
         first = len(self.objects) + 1
-        own = [self.families.index(word) + first if word else 0 for word in self.family_of]
+        words = self.family_of or ("",) * len(self.objects)
+        own = [self.families.index(word) + first if word else 0 for word in words]
         return [0, *own, *range(first, first + len(self.families))]
 
     def to_json(self) -> str:
