@@ -40,6 +40,8 @@ class Vocabulary:
     """The family of each object, in the order of `objects`, "" for none."""
     slots: int = 3
     """Objects that a scene can have."""
+    picture_side: int = 192
+    """Pixels of the full-size pictures that the model was trained on."""
 
     def __post_init__(self) -> None:
         if self.families and len(self.family_of) != len(self.objects):
@@ -221,4 +223,5 @@ def open_vocabulary() -> Vocabulary:
         families=tuple(family for family in OPEN_FAMILIES if family),
         family_of=tuple(family for family, _ in pairs),
         slots=OPEN_SLOTS,
+        picture_side=256,
     )

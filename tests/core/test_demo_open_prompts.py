@@ -38,11 +38,11 @@ def test_vocabulary_has_many_kinds_all_those_of_the_shipped_one_and_survives_jso
 
 def test_vocabularies_stored_before_there_were_families_still_load():
     fields = json.loads(SHIPPED_WORDS.to_json())
-    for name in ("families", "family_of", "slots"):
+    for name in ("families", "family_of", "slots", "picture_side"):
         del fields[name]
     old = Vocabulary.from_json(json.dumps(fields))
     assert old == SHIPPED_WORDS and not old.open
-    assert (old.columns, old.tokens) == (11, 5)
+    assert (old.columns, old.tokens, old.picture_side) == (11, 5, 192)
 
 
 def test_every_object_needs_a_family_or_none():

@@ -188,7 +188,7 @@ GPU = Budget(
 
 OPEN = Budget(
     name="open",
-    looks=Looks(side=256, shift=12.0, stretch=0.12),
+    looks=Looks(side=open_vocabulary().picture_side, shift=12.0, stretch=0.12),
     autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
     transformer_shape=TransformerShape(hidden=256, double_blocks=2, single_blocks=6),
     autoencoder=Stage(
