@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, help="folder for checkpoints, log and sheets; default out/demo-BUDGET"
     )
+    parser.add_argument("--export", type=Path, help="folder for the safetensors; default weights in --out")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument(
         "--minutes", type=float, help="work per stage, earlier runs included, in place of the budget's"
@@ -63,7 +64,12 @@ def main() -> None:
     )
     gpu = args.device != "cpu"
     work = Workplace(
-        budget, folder, args.device, compile=gpu and not args.no_compile, bfloat16=gpu or args.bf16
+        budget,
+        folder,
+        args.device,
+        compile=gpu and not args.no_compile,
+        bfloat16=gpu or args.bf16,
+        export=args.export,
     )
     if args.from_weights:
         from tools.demo.shipped import lay_out_shipped_weights

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .scenes import MAX_OBJECTS
-from .vocabulary import Vocabulary
+from .scene import slots_of
+from .vocabulary import SHIPPED_WORDS, Vocabulary
 
 INPUT_SIDE = 96
 FEATURES = 128
@@ -98,39 +98,66 @@ def sizes_wanted(ids: Tensor) -> Tensor:
 
 
 def _spread(ids: Tensor, column: int) -> Tensor:
-    objects = ids[:, : 3 * MAX_OBJECTS].unflatten(1, (MAX_OBJECTS, 3))
+    objects = slots_of(ids)
     cells = torch.zeros(len(ids), 10, dtype=ids.dtype, device=ids.device)
     return cells.scatter(1, objects[..., 1], objects[..., column])[:, 1:]
 
 
-def fidelity_marks(reading: Reading, ids: Tensor) -> dict[str, Tensor]:
-    """Marks per picture, for means and bootstrap: counts of objects asked, found, at their place, and so on,
-    (B,)."""
-    wanted, seen = places_wanted(ids), reading.objects.argmax(-1)
-    asked = wanted > 0
-    found = ((wanted[:, :, None] == seen[:, None, :]) & asked[:, :, None]).any(-1)
-    placed = asked & (wanted == seen)
-    sized = placed & (sizes_wanted(ids) == reading.sizes.argmax(-1))
+def fidelity_marks(
+    reading: Reading, ids: Tensor, vocabulary: Vocabulary = SHIPPED_WORDS
+) -> dict[str, Tensor]:
+    """Marks per picture, for means and bootstrap: counts of objects asked for, found, at their place, and so
+    on, (B,).
+
+    Of an open vocabulary's prompts only what they say counts: `placeable` are the objects found that have a
+    place, `sizeable` those at their place that have a size. A family is found where one of its objects is,
+    two of a name where two are. Uninvited is what is more than the number in all that was said.
+    """
+    seen = reading.objects.argmax(-1)
+    name, place, size = slots_of(ids).unbind(-1)
+    families = torch.tensor(vocabulary.family_ids(), device=ids.device)[seen]
+    match = (name[:, :, None] == seen[:, None]) | (name[:, :, None] == families[:, None])
+    match &= name[:, :, None] > 0
+    earlier = (name[:, :, None] == name[:, None, :]).tril().sum(-1)  # of the same name, itself included
+    asked = name > 0
+    found = asked & (match.sum(-1) >= earlier)
+    here = (place - 1).clamp(min=0)
+    placed = asked & (place > 0) & match.gather(2, here[:, :, None]).squeeze(2)
+    sizes = reading.sizes.argmax(-1).gather(1, here)
+    sized = placed & (size > 0) & (sizes == size)
+    if vocabulary.open:
+        total = ids[:, -3]
+        spurious = ((seen > 0).sum(1) - total).clamp(min=0) * (total > 0)
+    else:
+        spurious = ((seen > 0) & (places_wanted(ids) == 0)).sum(1)
     return {
         "asked": asked.sum(1),
         "found": found.sum(1),
+        "placeable": (found & (place > 0)).sum(1),
         "placed": placed.sum(1),
+        "sizeable": (placed & (size > 0)).sum(1),
         "sized": sized.sum(1),
-        "spurious": ((seen > 0) & ~asked).sum(1),
+        "spurious": spurious,
+        "kinds_asked": (ids[:, -2] > 0).long(),
         "kinds": (reading.kinds.argmax(-1) + 1 == ids[:, -2]).long(),
+        "colours_asked": (ids[:, -1] > 0).long(),
         "colours": (reading.colours.argmax(-1) + 1 == ids[:, -1]).long(),
     }
 
 
-def fidelity(reading: Reading, ids: Tensor) -> Fidelity:
-    """Shares over all pictures of a reading, with the ids (B, ID_COLUMNS) of their prompts."""
-    marks = {name: value.double() for name, value in fidelity_marks(reading, ids).items()}
-    total = {name: value.sum().clamp(min=1) for name, value in marks.items()}
+def fidelity(reading: Reading, ids: Tensor, vocabulary: Vocabulary = SHIPPED_WORDS) -> Fidelity:
+    """Shares over all pictures of a reading, with the ids (B, vocabulary.columns) of their prompts."""
+    marks = fidelity_marks(reading, ids, vocabulary)
+    total = {name: value.double().sum() for name, value in marks.items()}
+
+    def share(of: str, all_: str) -> float:
+        return float(total[of] / total[all_].clamp(min=1))
+
     return Fidelity(
-        objects=float(marks["found"].sum() / total["asked"]),
-        places=float(marks["placed"].sum() / total["found"]),
-        sizes=float(marks["sized"].sum() / total["placed"]),
-        spurious=float(marks["spurious"].mean()),
-        kinds=float(marks["kinds"].mean()),
-        colours=float(marks["colours"].mean()),
+        objects=share("found", "asked"),
+        places=share("placed", "placeable"),
+        sizes=share("sized", "sizeable"),
+        spurious=float(marks["spurious"].double().mean()),
+        kinds=share("kinds", "kinds_asked"),
+        colours=share("colours", "colours_asked"),
     )

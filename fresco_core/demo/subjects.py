@@ -15,12 +15,12 @@ from ..look import Denoiser
 from ..mixed import MixedDenoiser
 from ..received import ReceivedAttention
 from ..trace import Evaluation
+from .autoencoder import DOWNSCALE
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
 from .transformer import DemoTransformer
 from .weights import DemoWeights, load_demo
 
-TRAINED_SIDE = 24  # latent pixels: 192 x 192 pictures
 LATENT_CHANNELS = 16
 GUIDANCE = 2.5
 """With which the trained model draws its best pictures: `python -m benchmarks.quality --suite guidance`."""
@@ -171,7 +171,8 @@ def trained(prompt: str) -> Subject:
     def picture(canvas: Tensor) -> Tensor:
         return model.autoencoder.decode(canvas)[0].clamp(0.0, 1.0) * 2.0 - 1.0
 
-    canvas = Canvas(TRAINED_SIDE, TRAINED_SIDE, patch=TRAINED_PATCH)
+    side = model.vocabulary.picture_side // DOWNSCALE
+    canvas = Canvas(side, side, patch=TRAINED_PATCH)
     architecture = model.transformer.shape.architecture()
 
     def step_flops(evaluation: Evaluation) -> int:

@@ -132,6 +132,8 @@ class DemoTransformer(nn.Module):
             SingleStreamBlock(shape.hidden) for _ in range(shape.single_blocks)
         )
         self.final_layer = LastLayer(shape.hidden, patch)
+        self.attend_dense = attend_dense
+        """The attention of `forward`; training may set another that computes the same."""
         self._start()
 
     def _start(self) -> None:
@@ -170,7 +172,7 @@ class DemoTransformer(nn.Module):
         rows, columns = height // PATCH, width // PATCH
         table = rotary(_positions(context.shape[1], rows, columns, x.device))
         vec = self._vector(timestep, y)
-        attends: list[Attend] = [partial(attend_dense, table=table)] * self.blocks
+        attends: list[Attend] = [partial(self.attend_dense, table=table)] * self.blocks
         if received is not None:
 
             def keep(shares: Tensor) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from fresco_core.demo.autoencoder import AutoencoderShape
 from fresco_core.demo.transformer import TransformerShape
-from fresco_core.demo.vocabulary import SMALL_OBJECTS, Vocabulary
+from fresco_core.demo.vocabulary import OPEN_FAMILIES, SMALL_OBJECTS, Vocabulary, open_vocabulary
 
 from .packages import emoji_names
 from .render import Looks
@@ -39,6 +39,21 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Code:
+    """What the autoencoder's latents are to be like."""
+
+    noise: float = 0.1
+    """Deviation of the noise that the decoder learns to bear."""
+    agreement: float = 0.1
+    """Weight of the wish that the mean of 2 x 2 latents is a latent of the half-size picture."""
+    shipped: bool = False
+    """Whether training starts from the weights in the tree, whose shape must be the same."""
+    tilt: float = 0.0
+    """0: every channel has unit variance; above: the channels that hold more of the picture have more of it,
+    to start with as the power of this exponent of their variance in the picture."""
+
+
+@dataclass(frozen=True)
 class Budget:
     """Everything that a run of `tools.train_demo` depends on, but the device."""
 
@@ -51,7 +66,7 @@ class Budget:
     classifier: Stage
     transformer: Stage
     scenes: int
-    """Scenes whose latents the transformer is trained on."""
+    """Scenes whose latents the transformer is trained on, at first if a pool grows."""
     crop: int
     """Side of the autoencoder's training crops in pixels."""
     word_groups: tuple[str, ...] = ()
@@ -61,9 +76,20 @@ class Budget:
     drop_prompt: float = 0.1
     ema: float = 0.998
     small: dict[str, int] = field(default_factory=lambda: dict(SMALL_OBJECTS))
+    code: Code = Code()
+    open: bool = False
+    """Whether prompts leave words out and scenes vary in what no prompt says."""
+    shard: int = 1024
+    """Scenes in one file of latents."""
+    pool: int = 0
+    """Shards of latents to keep while new ones are drawn; 0: the same `scenes` all the time."""
+    centres: tuple[float, float, float] = (0.2, 0.2, 0.2)
+    """Of the logit-normal noise levels at full, half and quarter size."""
 
     def points(self) -> dict[str, int]:
         """Object word to code point."""
+        if self.open:
+            return {word: point for words in OPEN_FAMILIES.values() for word, point in words.items()}
         if not self.word_groups:
             return self.small
         names = emoji_names(self.word_groups)
@@ -72,6 +98,8 @@ class Budget:
 
     def vocabulary(self) -> Vocabulary:
         """The words of this budget."""
+        if self.open:
+            return open_vocabulary()
         return Vocabulary(tuple(self.points()))
 
 
@@ -158,4 +186,51 @@ GPU = Budget(
     ema=0.999,
 )
 
-BUDGETS = {budget.name: budget for budget in (CPU, GPU)}
+OPEN = Budget(
+    name="open",
+    looks=Looks(side=open_vocabulary().picture_side, shift=12.0, stretch=0.12),
+    autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
+    transformer_shape=TransformerShape(hidden=256, double_blocks=2, single_blocks=6),
+    autoencoder=Stage(
+        20000,
+        6,
+        (16, 16, 32),
+        1.5e-3,
+        warmup=50,
+        decay=0.7,
+        levels_first=(0.7, 0.27, 0.03),
+        levels_last=(0.7, 0.27, 0.03),
+    ),
+    decoder=Stage(
+        20000,
+        30,
+        (16, 16, 32),
+        1e-3,
+        warmup=20,
+        decay=0.7,
+        levels_first=(0.75, 0.22, 0.03),
+        levels_last=(0.75, 0.22, 0.03),
+    ),
+    classifier=Stage(6000, 25, (48, 0, 0), 2e-3, warmup=50),
+    transformer=Stage(
+        1000000,
+        720,
+        (32, 96, 192),
+        1.5e-3,
+        matrix_rate=0.02,
+        warmup=100,
+        decay=0.3,
+        levels_first=(0.25, 0.7, 0.05),
+        levels_last=(0.7, 0.27, 0.03),
+    ),
+    scenes=512,
+    crop=96,
+    ema=0.9995,
+    shard=256,
+    pool=192,
+    centres=(0.6, 0.1, -0.3),
+    code=Code(noise=0.15, agreement=0.0, shipped=True, tilt=0.5),
+    open=True,
+)
+
+BUDGETS = {budget.name: budget for budget in (CPU, GPU, OPEN)}

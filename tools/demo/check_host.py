@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fresco_core.demo.autoencoder import DOWNSCALE
 from fresco_core.demo.classifier import fidelity
 from fresco_core.demo.scenes import draw_scene, scene_ids
 from fresco_core.demo.weights import TRANSFORMER, VAE, load_classifier, load_demo
@@ -48,7 +49,8 @@ def main() -> None:
     comfy.model_management.load_models_gpu([patcher])
     host = patcher.model
     random = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 16, 24, 24, generator=random)
+    side = demo.vocabulary.picture_side // DOWNSCALE
+    x = torch.randn(2, 16, side, side, generator=random)
     sigma = torch.tensor([0.9, 0.3])
     context, pooled = demo.prompt.encode(["", "on red checks"])
     with torch.no_grad():
@@ -90,9 +92,9 @@ def main() -> None:
 
     vocabulary = demo.vocabulary
     scenes = [draw_scene(vocabulary, np.random.default_rng((7, index))) for index in range(args.count)]
-    context, pooled = demo.prompt.encode([scene.prompt() for scene in scenes])
+    context, pooled = demo.prompt.encode([scene.prompt(vocabulary) for scene in scenes])
     without, plain = demo.prompt.encode([""] * args.count)
-    latent = torch.zeros(args.count, 16, 24, 24)
+    latent = torch.zeros(args.count, 16, side, side)
     drawn = comfy.sample.sample(
         patcher,
         comfy.sample.prepare_noise(latent, 0),
@@ -107,7 +109,7 @@ def main() -> None:
     )
     with torch.no_grad():
         reading = load_classifier(args.weights)(vae.decode(drawn).movedim(-1, 1))
-    marks = dataclasses.asdict(fidelity(reading, scene_ids(scenes, vocabulary)))
+    marks = dataclasses.asdict(fidelity(reading, scene_ids(scenes, vocabulary), vocabulary))
     log.info("%d pictures drawn by the host in %d steps: %s", args.count, args.steps, json.dumps(marks))
 
 

@@ -10,7 +10,6 @@ from fresco_core.demo.autoencoder import TinyAutoencoder
 from fresco_core.demo.classifier import SceneClassifier
 from fresco_core.demo.weights import CLASSIFIER, PROMPT, TRANSFORMER, VAE, save_weights
 
-from .fit_transformer import DemoModel
 from .work import Workplace
 
 log = logging.getLogger(__name__)
@@ -32,15 +31,18 @@ def trained_classifier(work: Workplace) -> SceneClassifier:
 
 
 def export(work: Workplace) -> None:
-    """Write all four files into `weights` in the run's folder; copying them into the pack is a person's
-    decision."""
-    folder = work.file("weights")
+    """Write the files whose parts are trained into the run's export folder; copying them into the pack is a
+    person's decision."""
+    from .fit_transformer import DemoModel  # which exports as it trains
+
+    folder = work.export or work.file("weights")
     model = DemoModel(work.budget)
     model.load_state_dict(torch.load(work.file("transformer.pt"), map_location="cpu")["average"])
     vocabulary = work.budget.vocabulary()
     save_weights(folder / TRANSFORMER, model.transformer.state_dict())
     save_weights(folder / PROMPT, model.prompt.state_dict(), vocabulary)
     save_weights(folder / VAE, best_autoencoder(work).to_layout())
-    save_weights(folder / CLASSIFIER, trained_classifier(work).state_dict(), vocabulary)
+    if work.file("classifier.pt").exists():
+        save_weights(folder / CLASSIFIER, trained_classifier(work).state_dict(), vocabulary)
     for file in sorted(folder.glob("*.safetensors")):
         log.info("%s: %.2f MB", file, file.stat().st_size / 1e6)

@@ -11,15 +11,14 @@ from torch import Tensor
 
 from fresco_core.demo.autoencoder import DOWNSCALE, TinyAutoencoder
 
-from .budgets import Budget
+from .budgets import Budget, Code
+from .open_render import OpenRenderer
 from .render import Renderer, sheet
-from .start import start_at_block_code
-from .work import Course, Workplace, downscale, draw_ids, save
+from .start import start_at_block_code, start_at_shipped_code
+from .work import Workplace, downscale, draw_ids, save
 
 log = logging.getLogger(__name__)
 
-LATENT_NOISE = 0.1
-"""Deviation of the noise that the decoder learns to bear."""
 EVAL_SALT = 7_000_000
 START_SALT = 7_500_000
 
@@ -34,14 +33,19 @@ def picture_loss(got: Tensor, want: Tensor) -> Tensor:
     return loss
 
 
-def latent_loss(latents: Tensor) -> Tensor:
-    """Distance of every channel from zero mean and unit deviation, and of single values from within 3."""
+def latent_loss(latents: Tensor, tilted: bool = False) -> Tensor:
+    """Distance of every channel from zero mean and unit deviation, and of single values from within 3.
+
+    tilted: the channels' deviations may differ, only their root mean square is to be 1.
+    """
     mean, spread = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    if tilted:
+        spread = spread.square().mean().sqrt()
     return mean.square().mean() + (spread - 1).square().mean() + F.relu(latents.abs() - 2.5).square().mean()
 
 
 def pictures_for(
-    work: Workplace, renderer: Renderer, level: int, count: int, random: torch.Generator
+    work: Workplace, renderer: Renderer | OpenRenderer, level: int, count: int, random: torch.Generator
 ) -> Tensor:
     """Training pictures: crops near objects at full size, whole scenes below."""
     ids = draw_ids(
@@ -49,7 +53,7 @@ def pictures_for(
         max(1, count // 2) if level == 0 else count,
         int(torch.randint(1 << 30, (1,), generator=random)),
     )
-    drawn = renderer.draw(ids, random)
+    drawn = renderer.draw(ids, random).to(work.device)
     if level:
         return downscale(drawn, level)
     crops = []
@@ -79,12 +83,13 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
     """Train until the stage's budget is spent; goes on from the checkpoint if there is one."""
     name = "decoder" if decoder_only else "autoencoder"
     stage = work.budget.decoder if decoder_only else work.budget.autoencoder
-    course, renderer = Course(stage), work.renderer()
+    course, renderer = work.course(stage), work.renderer()
     torch.manual_seed(work.budget.seed)
     model = TinyAutoencoder(work.budget.autoencoder_shape).to(work.device, memory_format=torch.channels_last)
     if not decoder_only:
         pictures = renderer.draw(draw_ids(work.budget, 64, START_SALT), work.generator(START_SALT))
-        start_at_block_code(model, [pictures, downscale(pictures, 1)])
+        start = start_at_shipped_code if work.budget.code.shipped else start_at_block_code
+        start(model, [pictures, downscale(pictures, 1)], work.budget.code.tilt)
     else:
         model.load_state_dict(torch.load(work.file("autoencoder.pt"), map_location=work.device)["model"])
         model.taesd_encoder.requires_grad_(False)
@@ -122,7 +127,7 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
         for group in adam.param_groups:
             group["lr"] = stage.rate * course.rate_factor()
         with work.autocast():
-            loss = step_loss(model, pictures, decoder_only)
+            loss = step_loss(model, pictures, work.budget.code, decoder_only)
         adam.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -145,26 +150,26 @@ def fit_autoencoder(work: Workplace, decoder_only: bool = False) -> None:
     report(work, model, renderer, name)
 
 
-def step_loss(model: TinyAutoencoder, pictures: Tensor, decoder_only: bool) -> Tensor:
+def step_loss(model: TinyAutoencoder, pictures: Tensor, code: Code, decoder_only: bool) -> Tensor:
     """Reconstruction under slight latent noise, latent statistics, and agreement between scales.
 
-    The last term asks that the mean of 2 x 2 latents decodes to the downscaled picture, so that the coarse
-    view of a latent is close to the latent of the coarse view.
+    The last term, where the code wants it, asks that the mean of 2 x 2 latents decodes to the downscaled
+    picture, so that the coarse view of a latent is close to the latent of the coarse view.
     """
     latents = model.taesd_encoder(pictures)
-    noisy = latents + LATENT_NOISE * torch.randn_like(latents)
+    noisy = latents + code.noise * torch.randn_like(latents)
     loss = picture_loss(model.taesd_decoder(noisy).float(), pictures)
     if decoder_only:
         return loss
-    loss = loss + 0.1 * latent_loss(latents.float())
-    if pictures.shape[-1] % 16 == 0:
+    loss = loss + 0.1 * latent_loss(latents.float(), code.tilt > 0)
+    if code.agreement and pictures.shape[-1] % 16 == 0:
         coarse = model.taesd_decoder(F.avg_pool2d(latents, 2))
-        loss = loss + 0.1 * picture_loss(coarse.float(), F.avg_pool2d(pictures, 2))
+        loss = loss + code.agreement * picture_loss(coarse.float(), F.avg_pool2d(pictures, 2))
     return loss
 
 
 @torch.no_grad()
-def report(work: Workplace, model: TinyAutoencoder, renderer: Renderer, name: str) -> None:
+def report(work: Workplace, model: TinyAutoencoder, renderer: Renderer | OpenRenderer, name: str) -> None:
     """Log the PSNR per picture size and write a sheet of pictures over their reconstructions."""
     drawn = renderer.draw(draw_ids(work.budget, 8, EVAL_SALT), work.generator(EVAL_SALT))
     said = []

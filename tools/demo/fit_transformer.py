@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 
 import torch
 from torch import Tensor, nn
 
+from fresco_core.demo.leaving_out import leave_out
 from fresco_core.demo.prompt import PromptEncoder
 from fresco_core.demo.transformer import DemoTransformer
 
 from .budgets import Budget
+from .export import export
+from .held_out import HeldOut
 from .latents import Latents, read_latents
+from .pool import Pool
+from .quick_attention import attend_quick
 from .work import Course, Workplace, save
 
 log = logging.getLogger(__name__)
+
+LOG_EVERY = 50
+"""Steps."""
+KEEP_EVERY = 300.0
+"""Seconds between checkpoints, each with the held-out losses."""
+EXPORT_EVERY = 1200.0
+"""Seconds between exports while training."""
+GROW_EVERY, GROW_EVERY_AT_FIRST, AT_FIRST = 8, 4, 8192
+"""Steps between slices of new scenes, and while there are fewer scenes than AT_FIRST."""
 
 
 class DemoModel(nn.Module):
@@ -28,16 +43,19 @@ class DemoModel(nn.Module):
         self.prompt = PromptEncoder(budget.vocabulary(), shape.context_size, shape.pooled_size)
 
     def forward(self, x: Tensor, sigma: Tensor, ids: Tensor) -> Tensor:
-        """Velocity of latents x (B, 16, H, W) at sigma (B,) under prompts given as ids (B, ID_COLUMNS)."""
+        """Velocity of latents x (B, 16, H, W) at sigma (B,) under prompts given as ids (B, columns)."""
         context, pooled = self.prompt(ids)
         return self.transformer(x, sigma, context, pooled)
 
 
 def optimisers(model: DemoModel, budget: Budget) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks, AdamW for everything else."""
+    """Muon for the matrices inside the blocks, AdamW for everything else; of an open budget AdamW for the
+    modulations too, which start at zero and see one vector a picture."""
     matrices, rest = [], []
     for name, value in model.named_parameters():
         inside = "_blocks." in name and value.ndim == 2
+        if budget.open and ("_mod." in name or "modulation." in name):
+            inside = False
         (matrices if inside else rest).append(value)
     stage = budget.transformer
     return [
@@ -46,9 +64,9 @@ def optimisers(model: DemoModel, budget: Budget) -> list[torch.optim.Optimizer]:
     ]
 
 
-def draw_sigma(count: int, random: torch.Generator) -> Tensor:
-    """Noise levels (count,): three of four from a logistic normal, the rest uniform."""
-    normal = torch.sigmoid(0.2 + torch.randn(count, generator=random))
+def draw_sigma(count: int, random: torch.Generator, centre: float = 0.2) -> Tensor:
+    """Noise levels (count,): three of four from a logistic normal about `centre`, the rest uniform."""
+    normal = torch.sigmoid(centre + torch.randn(count, generator=random))
     even = torch.rand(count, generator=random)
     return torch.where(torch.rand(count, generator=random) < 0.25, even, normal)
 
@@ -60,127 +78,149 @@ def flow_loss(model: nn.Module, clean: Tensor, ids: Tensor, sigma: Tensor, noise
     return (got.float() - (noise - clean)).square().mean()
 
 
-def fit_transformer(work: Workplace) -> None:
-    """Train until the stage's budget is spent; goes on from the checkpoint if there is one."""
-    budget, stage = work.budget, work.budget.transformer
-    latents, held_out = read_latents(work), read_latents(work, held_out=True)
-    torch.manual_seed(budget.seed + 2)
-    model = DemoModel(budget).to(work.device)
-    average = copy.deepcopy(model).requires_grad_(False)
-    steppers, course, random = optimisers(model, budget), Course(stage), work.generator(30)
-    noise_random = torch.Generator(work.device).manual_seed(budget.seed * 1000003 + 32)
-    checkpoint = work.file("transformer.pt")
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=work.device)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        if "course" in state:  # else weights alone, to train on from
-            for stepper, kept in zip(steppers, state["steppers"], strict=True):
-                stepper.load_state_dict(kept)
-            random.set_state(state["random"].cpu())
-            noise_random.set_state(state["noise_random"].cpu())
-            course.load(state["course"])
-    rates = [group["lr"] for stepper in optimisers(model, budget) for group in stepper.param_groups]
-    run = torch.compile(model, dynamic=False) if work.compile else model
+class Training:
+    """A transformer in training: weights, their average, optimisers, random states, clock; a checkpoint holds
+    them all."""
 
-    def keep(name: str = "transformer.pt") -> None:
-        save(
-            work.file(name),
-            {
-                "model": model.state_dict(),
-                "average": average.state_dict(),
-                "random": random.get_state(),
-                "noise_random": noise_random.get_state(),
-                "steppers": [stepper.state_dict() for stepper in steppers],
-                "course": course.state(),
-            },
-        )
+    def __init__(self, work: Workplace):
+        self.work, self.stage = work, work.budget.transformer
+        torch.manual_seed(work.budget.seed + 2)
+        self.model = DemoModel(work.budget).to(work.device)
+        if work.device == "cpu":
+            self.model.transformer.attend_dense = attend_quick
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.steppers = optimisers(self.model, work.budget)
+        self.course: Course = work.course(self.stage)
+        self.random = work.generator(30)
+        self.noise_random = torch.Generator(work.device).manual_seed(work.budget.seed * 1000003 + 32)
+        groups = [group for stepper in self.steppers for group in stepper.param_groups]
+        self.rated = [(group, group["lr"]) for group in groups]
+        self.run = torch.compile(self.model, dynamic=False) if work.compile else self.model
+        if work.file("transformer.pt").exists():
+            self._load()
 
-    seen: list[list[Tensor]] = [[], [], []]
-    saved, fresh = course.elapsed(), False
-    while course.progress < 1:
-        decaying = course.rate_factor() < 1 and course.step > stage.warmup
-        if not decaying:
-            fresh = True
-        elif fresh:
-            keep("transformer-before-decay.pt")
-            fresh = False
-        level = course.level(random)
-        loss = flow_loss_of_batch(work, run, latents, level, stage.batch[level], random, noise_random)
-        for stepper in steppers:
+    def _load(self) -> None:
+        state = torch.load(self.work.file("transformer.pt"), map_location=self.work.device)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        if "course" not in state:  # weights alone, to train on from
+            return
+        for stepper, kept in zip(self.steppers, state["steppers"], strict=True):
+            stepper.load_state_dict(kept)
+        self.random.set_state(state["random"].cpu())
+        self.noise_random.set_state(state["noise_random"].cpu())
+        self.course.load(state["course"])
+
+    def keep(self, name: str = "transformer.pt") -> None:
+        """Write a checkpoint."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "random": self.random.get_state(),
+            "noise_random": self.noise_random.get_state(),
+            "steppers": [stepper.state_dict() for stepper in self.steppers],
+            "course": self.course.state(),
+        }
+        save(self.work.file(name), state)
+
+    def advance(self, clean: Tensor, ids: Tensor, level: int) -> Tensor:
+        """One step on latents (B, 16, H, W) of a picture size, with prompts as ids; its loss.
+
+        Noise comes from a generator on the device, which would otherwise wait for it.
+        """
+        clean, ids = clean.to(self.work.device), ids.to(self.work.device)
+        noise = torch.randn(clean.shape, generator=self.noise_random, device=clean.device)
+        sigma = draw_sigma(len(clean), self.random, self.work.budget.centres[level]).to(clean.device)
+        with self.work.autocast():
+            loss = flow_loss(self.run, clean, ids, sigma, noise)
+        for stepper in self.steppers:
             stepper.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        groups = [group for stepper in steppers for group in stepper.param_groups]
-        for group, rate in zip(groups, rates, strict=True):
-            group["lr"] = rate * course.rate_factor()
-        for stepper in steppers:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group, rate in self.rated:
+            group["lr"] = rate * self.course.rate_factor()
+        for stepper in self.steppers:
             stepper.step()
-        course.step += 1
-        follow(average, model, min(budget.ema, (1 + course.step) / (10 + course.step)))
-        seen[level].append(loss.detach())
-        if course.step % 100 == 0:
-            means = [f"{torch.stack(some).mean():.4f}" if some else "-" for some in seen]
-            log.info(
-                "transformer step %d (%.0f s): loss full %s half %s quarter %s",
-                course.step,
-                course.elapsed(),
-                *means,
-            )
+        self.course.step += 1
+        step = self.course.step
+        follow(self.average, self.model, min(self.work.budget.ema, (1 + step) / (10 + step)))
+        return loss.detach()
+
+    @property
+    def decaying(self) -> bool:
+        """Whether the rates fall already."""
+        return self.course.rate_factor() < 1 and self.course.step > self.stage.warmup
+
+
+class Cached:
+    """The same latents all the time, some prompts dropped for guidance."""
+
+    def __init__(self, work: Workplace):
+        self.work, self.latents = work, read_latents(work)
+
+    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random latents and their ids."""
+        latents: Latents = self.latents
+        chosen = torch.randint(len(latents), (count,), generator=random).to(self.work.device)
+        kept = torch.rand(count, 1, generator=random) >= self.work.budget.drop_prompt
+        return latents.levels[level][chosen].float(), latents.ids[chosen] * kept.to(self.work.device)
+
+
+class Growing:
+    """Latents that are drawn anew, and prompts that leave words out, others at every visit."""
+
+    def __init__(self, work: Workplace):
+        self.work, self.pool, self.batches = work, Pool(work, work.budget.pool), 0
+
+    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random latents and their ids."""
+        self.batches += 1
+        if self.batches % (GROW_EVERY if len(self.pool) >= AT_FIRST else GROW_EVERY_AT_FIRST) == 0:
+            self.pool.grow()
+        clean, ids = self.pool.batch(level, count, random)
+        return clean, leave_out(ids, self.work.budget.vocabulary(), random)
+
+
+def fit_transformer(work: Workplace) -> None:
+    """Train until the stage's budget is spent; goes on from the checkpoint if there is one."""
+    training, held_out = Training(work), HeldOut(work)
+    source = Growing(work) if work.budget.pool else Cached(work)
+    course, stage = training.course, work.budget.transformer
+    seen: list[list[Tensor]] = [[], [], []]
+    kept = exported = time.monotonic()
+    fresh = False
+    while course.progress < 1:
+        if not training.decaying:
+            fresh = True
+        elif fresh:
+            training.keep("transformer-before-decay.pt")
+            fresh = False
+        level = course.level(training.random)
+        clean, ids = source.batch(level, stage.batch[level], training.random)
+        seen[level].append(training.advance(clean, ids, level))
+        if course.step % LOG_EVERY == 0:
+            _log_losses(course, seen)
             seen = [[], [], []]
-        if course.elapsed() - saved > 120:
-            saved = course.elapsed()
-            keep()
-            log.info(
-                "transformer step %d: held-out loss full %.4f half %.4f quarter %.4f",
-                course.step,
-                *held_out_loss(work, average, held_out),
-            )
-    keep()
+        now = time.monotonic()
+        if now - kept > KEEP_EVERY:
+            training.keep()
+            held_out.report(training.average, course)
+            kept = now
+        if now - exported > EXPORT_EVERY:
+            export(work)
+            exported = now
+    training.keep()
+    held_out.report(training.average, course)
+
+
+def _log_losses(course: Course, seen: list[list[Tensor]]) -> None:
+    means = [f"{torch.stack(some).mean():.4f}" if some else "-" for some in seen]
     log.info(
-        "transformer step %d: held-out loss full %.4f half %.4f quarter %.4f",
-        course.step,
-        *held_out_loss(work, average, held_out),
+        "transformer step %d (%.0f s): loss full %s half %s quarter %s", course.step, course.elapsed(), *means
     )
-
-
-def flow_loss_of_batch(
-    work: Workplace,
-    run: nn.Module,
-    latents: Latents,
-    level: int,
-    count: int,
-    random: torch.Generator,
-    noise_random: torch.Generator,
-) -> Tensor:
-    """Loss of one random batch at a level, with some prompts dropped for guidance.
-
-    Noise comes from a generator on the device, which would otherwise wait for it.
-    """
-    chosen = torch.randint(len(latents), (count,), generator=random).to(work.device)
-    kept = torch.rand(count, 1, generator=random) >= work.budget.drop_prompt
-    clean = latents.levels[level][chosen].float()
-    noise = torch.randn(clean.shape, generator=noise_random, device=work.device)
-    sigma = draw_sigma(count, random).to(work.device)
-    with work.autocast():
-        return flow_loss(run, clean, latents.ids[chosen] * kept.to(work.device), sigma, noise)
 
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, keep: float) -> None:
     """Exponential moving average of the weights."""
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
-
-
-@torch.no_grad()
-def held_out_loss(work: Workplace, model: nn.Module, latents: Latents, count: int = 64) -> list[float]:
-    """Loss per level on held-out scenes with noise and noise levels that never change."""
-    losses, count = [], min(count, len(latents))
-    for level in range(3):
-        random = work.generator(31)
-        clean = latents.levels[level][:count].float()
-        noise = torch.randn(clean.shape, generator=random).to(work.device)
-        sigma = torch.linspace(0.02, 0.98, count).to(work.device)
-        with work.autocast():
-            losses.append(float(flow_loss(model, clean, latents.ids[:count], sigma, noise)))
-    return losses

@@ -32,13 +32,20 @@ PROMPT_SALT = 6_000_000
 @torch.no_grad()
 def euler(model: DemoModel, noise: Tensor, ids: Tensor, steps: int, guidance: float = 1.0) -> Tensor:
     """Follow the flow from noise (B, 16, H, W) at sigma 1 to latents, in equal steps of sigma."""
+    return follow_flow(model, noise, ids, torch.linspace(1, 0, steps + 1, device=noise.device), guidance)
+
+
+@torch.no_grad()
+def follow_flow(
+    model: DemoModel, noise: Tensor, ids: Tensor, sigmas: Tensor, guidance: float = 1.0
+) -> Tensor:
+    """Follow the flow from noise (B, 16, H, W) at the first of some sigmas to the last, by Euler's rule."""
     x, empty = noise, torch.zeros_like(ids)
-    sigmas = torch.linspace(1, 0, steps + 1, device=noise.device)
     for here, there in itertools.pairwise(sigmas):
-        sigma = here.expand(len(x))
-        velocity = model(x, sigma, ids)
+        sigma = here.to(x).expand(len(x))
+        velocity = model(x, sigma, ids).float()
         if guidance != 1:
-            without = model(x, sigma, empty)
+            without = model(x, sigma, empty).float()
             velocity = without + guidance * (velocity - without)
         x = x + (there - here) * velocity
     return x
@@ -102,7 +109,7 @@ def main() -> None:
         latents = euler(model, some, some_ids, args.steps, args.guidance)
         pictures.append(autoencoder.decode(latents).clamp(0, 1).cpu())
     drawn = torch.cat(pictures)
-    marks = asdict(fidelity(read(classifier.cpu(), drawn), ids))
+    marks = asdict(fidelity(read(classifier.cpu(), drawn), ids, vocabulary))
     log.info(
         "%d pictures, %d steps, guidance %g, %.0f s: %s",
         args.count,

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from fresco_core.demo.autoencoder import DOWNSCALE, LATENT_CHANNELS, Block, TinyAutoencoder
+from fresco_core.demo.weights import load_demo
 
 
 @torch.no_grad()
-def start_at_block_code(model: TinyAutoencoder, pictures: Sequence[Tensor]) -> None:
-    """Set the encoder to the whitened principal components of the pictures' 8 x 8 blocks (the Karhunen-Loeve
-    transform).
+def start_at_block_code(model: TinyAutoencoder, pictures: Sequence[Tensor], tilt: float = 0.0) -> None:
+    """Set the encoder to the principal components of the pictures' 8 x 8 blocks (the Karhunen-Loeve
+    transform), each divided by its deviation to the power of 1 - tilt: whitened at 0.
 
     The strided convolutions gather each block's pixels into channels (pixels are not negative, so a ReLU lets
     them through), the last one projects onto plus and minus each component, and the output convolution joins
@@ -35,7 +36,7 @@ def start_at_block_code(model: TinyAutoencoder, pictures: Sequence[Tensor]) -> N
     model.taesd_decoder[-1].weight.mul_(0.3)
     model.taesd_decoder[-1].bias.fill_(0.5)
 
-    mean, components = block_code(pictures)
+    mean, components = block_code(pictures, tilt)
     first, *strided, last = (m for m in model.taesd_encoder if isinstance(m, nn.Conv2d))
     _only(first, 3)
     for channel in range(3):
@@ -60,19 +61,50 @@ def start_at_block_code(model: TinyAutoencoder, pictures: Sequence[Tensor]) -> N
     last.bias.copy_(-(components.flatten(1) @ mean))
 
 
+@torch.no_grad()
+def start_at_shipped_code(model: TinyAutoencoder, pictures: Sequence[Tensor], tilt: float = 0.0) -> None:
+    """Set the autoencoder to the one in the tree, its channels scaled anew: to deviations that go as the
+    power `tilt` of how much a channel changes the pictures, with a mean square of 1.
+
+    Raises RuntimeError, from torch, where the shapes differ.
+    """
+    source = load_demo().autoencoder
+    latents = torch.cat([source.encode(batch[:8]).movedim(1, -1).flatten(0, -2) for batch in pictures])
+    wanted = _weights_in_picture(source, source.encode(pictures[0][:4])) ** tilt
+    wanted = wanted / wanted.square().mean().sqrt()
+    gains = wanted / latents.std(0)
+    model.load_state_dict(source.state_dict())
+    last, first = model.taesd_encoder[-1], model.taesd_decoder[1]
+    last.weight.mul_(gains.to(last.weight.device)[:, None, None, None])
+    last.bias.copy_((last.bias.cpu() - latents.mean(0)) * gains)
+    first.weight.div_(gains.to(first.weight.device)[None, :, None, None])
+
+
+def _weights_in_picture(model: TinyAutoencoder, latents: Tensor) -> Tensor:
+    """How much each channel (16,) changes the pictures, per deviation of its own."""
+    drawn, changes = model.decode(latents), []
+    for channel in range(LATENT_CHANNELS):
+        other = latents.clone()
+        other[:, channel] += 0.3 * latents[:, channel].std() * torch.randn_like(latents[:, channel])
+        changes.append((model.decode(other) - drawn).square().mean().sqrt())
+    return torch.stack(changes)
+
+
 def _only(conv: nn.Conv2d, channels: int) -> None:
     conv.weight[:channels] = 0
 
 
-def block_code(pictures: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean block (192,) and whitened components (16, 2, 2, 2, 2, 12): the block's pixels in the order in
-    which the strided convolutions gather them, coarsest position (y, x) first, then the middle one, then the
-    finest and colour."""
+def block_code(pictures: Sequence[Tensor], tilt: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Mean block (192,) and components of unit variance on average (16, 2, 2, 2, 2, 12): the block's pixels
+    in the order in which the strided convolutions gather them, coarsest position (y, x) first, then the
+    middle one, then the finest and colour."""
     each = [_blocks(batch).double() for batch in pictures]
     mean = torch.stack([blocks.mean(0) for blocks in each]).mean(0)
     spread = torch.stack([(blocks - mean).T @ (blocks - mean) / len(blocks) for blocks in each]).mean(0)
     power, basis = torch.linalg.eigh(spread)
-    top = basis[:, -LATENT_CHANNELS:].T.flip(0) / power[-LATENT_CHANNELS:].flip(0).sqrt()[:, None]
+    basis, power = basis[:, -LATENT_CHANNELS:].T.flip(0), power[-LATENT_CHANNELS:].flip(0)
+    variances = power**tilt / (power**tilt).mean()
+    top = basis * (variances / power).sqrt()[:, None]
     return mean.float(), top.float().reshape(LATENT_CHANNELS, 2, 2, 2, 2, 12)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from fresco_core.demo.scenes import draw_scene, scene_ids
 
 from .budgets import LEVEL_DOWNSCALE, Budget, Stage
+from .open_render import OpenRenderer
 from .render import Renderer
 
 log = logging.getLogger(__name__)
@@ -29,14 +31,23 @@ class Workplace:
     device: str = "cpu"
     compile: bool = False
     bfloat16: bool = False
+    export: Path | None = None
+    """Where the safetensors go; None: `weights` in the folder."""
 
     def file(self, name: str) -> Path:
         """A file of this run."""
         return self.folder / name
 
-    def renderer(self) -> Renderer:
-        """A renderer on this run's device."""
+    def renderer(self) -> Renderer | OpenRenderer:
+        """A renderer on this run's device; for an open vocabulary on the CPU."""
+        if self.budget.open:
+            return OpenRenderer(self.budget.points(), self.budget.vocabulary(), self.budget.looks)
         return Renderer(self.budget.points(), self.budget.vocabulary(), self.budget.looks, self.device)
+
+    def course(self, stage: Stage) -> Course:
+        """A stage's course. On a CPU its clock counts what this process worked, so that a busy machine does
+        not shorten the training."""
+        return Course(stage, time.monotonic if self.device != "cpu" else _worked)
 
     def generator(self, salt: int) -> torch.Generator:
         """A seeded generator on the CPU."""
@@ -53,12 +64,17 @@ def draw_ids(budget: Budget, count: int, salt: int) -> Tensor:
     return scene_ids([draw_scene(vocabulary, random) for _ in range(count)], vocabulary)
 
 
+def _worked() -> float:
+    """Seconds that this process has worked on all its threads."""
+    return time.process_time() / torch.get_num_threads()
+
+
 class Course:
     """Step count and clock of one stage, kept over interruptions."""
 
-    def __init__(self, stage: Stage):
-        self.stage, self.step, self.seconds = stage, 0, 0.0
-        self._since = time.monotonic()
+    def __init__(self, stage: Stage, clock: Callable[[], float] = time.monotonic):
+        self.stage, self.step, self.seconds, self._clock = stage, 0, 0.0, clock
+        self._since = clock()
 
     def state(self) -> dict[str, float]:
         """For the checkpoint."""
@@ -66,11 +82,11 @@ class Course:
 
     def load(self, state: dict[str, float]) -> None:
         """Go on where `state` was taken."""
-        self.step, self.seconds, self._since = int(state["step"]), state["seconds"], time.monotonic()
+        self.step, self.seconds, self._since = int(state["step"]), state["seconds"], self._clock()
 
     def elapsed(self) -> float:
         """Seconds of work so far, all runs together."""
-        return self.seconds + time.monotonic() - self._since
+        return self.seconds + self._clock() - self._since
 
     @property
     def progress(self) -> float:

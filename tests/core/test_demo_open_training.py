@@ -1,0 +1,298 @@
+"""Training of the demo model on open prompts: pictures, latents that grow, resuming, the CPU's shortcuts."""
+
+import dataclasses
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("PIL")
+from PIL import Image
+
+from fresco_core.demo.attention import attend_dense, rotary
+from fresco_core.demo.autoencoder import TinyAutoencoder
+from fresco_core.demo.scenes import draw_scene, parse, scene_ids
+from fresco_core.demo.transformer import TransformerShape
+from fresco_core.demo.vocabulary import GROUND_KINDS
+from fresco_core.demo.weights import FOLDER, TRANSFORMER, VAE, load_demo
+from tools.demo import fit_transformer, open_render, pool
+from tools.demo.budgets import OPEN, Stage
+from tools.demo.export import export
+from tools.demo.fit_transformer import Training, draw_sigma
+from tools.demo.held_out import HeldOut
+from tools.demo.latents import HELD_OUT_SHARD, shard_name
+from tools.demo.open_grounds import open_ground, pattern
+from tools.demo.pool import Pool
+from tools.demo.quick_attention import attend_quick
+from tools.demo.sample import follow_flow
+from tools.demo.start import start_at_shipped_code
+from tools.demo.work import Workplace, draw_ids, save
+
+WORDS = OPEN.vocabulary()
+TINY = dataclasses.replace(
+    OPEN,
+    transformer_shape=TransformerShape(128, 1, 1, 16, 16),
+    transformer=dataclasses.replace(OPEN.transformer, steps=6, batch=(2, 2, 2), warmup=1),
+    shard=32,
+    pool=2,
+)
+
+
+def some_shard(seed: int) -> dict:
+    """A shard of random latents, 32 x 32 and less."""
+    random = torch.Generator().manual_seed(seed)
+    levels = [torch.randn(32, 16, 8 >> level, 8 >> level, generator=random).half() for level in range(3)]
+    return {"ids": draw_ids(TINY, 32, seed), "levels": levels}
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A run's folder with one shard and the held-out one; new scenes are random latents, without pictures."""
+    for index in (0, HELD_OUT_SHARD):
+        save(tmp_path / shard_name(index), some_shard(index))
+    monkeypatch.setattr(Workplace, "renderer", lambda self: None)
+    monkeypatch.setattr(pool, "encoder", lambda work: None)
+
+    def random_latents(work, renderer, model, ids, random):
+        return [torch.randn(len(ids), 16, 8 >> k, 8 >> k, generator=random).half() for k in range(3)]
+
+    monkeypatch.setattr(pool, "encode_scenes", random_latents)
+    return Workplace(TINY, tmp_path)
+
+
+def shards(work: Workplace) -> list[str]:
+    """Names of the run's shards."""
+    return sorted(file.name for file in work.folder.glob("latents-*.pt"))
+
+
+def test_pool_grows_to_its_capacity_and_then_forgets_the_oldest(work):
+    growing = Pool(work, 2)
+    assert len(growing) == 32
+    sizes = []
+    for _ in range(3):
+        growing.grow()
+        sizes.append(len(growing))
+    assert sizes == [64, 64, 64] and growing.newest == 3
+    assert shards(work) == [shard_name(index) for index in (2, 3, HELD_OUT_SHARD)]
+    clean, ids = growing.batch(1, 5, torch.Generator().manual_seed(0))
+    assert clean.shape == (5, 16, 4, 4) and ids.shape == (5, WORDS.columns) and clean.dtype == torch.float32
+
+
+def test_pool_draws_the_same_shard_again_after_an_interruption(work, monkeypatch):
+    monkeypatch.setattr(pool, "SLICE", 8)
+    whole, broken = Pool(work, 9), Pool(work, 9)
+    broken.grow()
+    for _ in range(4):
+        whole.grow()
+    drawn = torch.load(work.file(shard_name(1)))
+    work.file(shard_name(1)).unlink()
+    again = Pool(work, 9)
+    for _ in range(4):
+        again.grow()
+    redrawn = torch.load(work.file(shard_name(1)))
+    assert torch.equal(drawn["ids"], redrawn["ids"])
+    assert torch.equal(drawn["levels"][0], redrawn["levels"][0])
+
+
+def test_pool_of_nothing_is_refused(work, tmp_path):
+    with pytest.raises(ValueError, match="1 or more"):
+        Pool(work, 0)
+    with pytest.raises(FileNotFoundError, match="stage 'latents'"):
+        Pool(Workplace(TINY, tmp_path / "elsewhere"), 2)
+
+
+def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(work):
+    shard = some_shard(0)
+    clean, ids = shard["levels"][1].float(), shard["ids"]
+    steady = Training(work)
+    for index in range(4):
+        steady.advance(clean[4 * index : 4 * index + 4], ids[4 * index : 4 * index + 4], 1)
+    broken = Training(work)
+    for index in range(4):
+        if index == 2:
+            broken.keep()
+            broken = Training(work)
+            assert broken.course.step == 2
+        broken.advance(clean[4 * index : 4 * index + 4], ids[4 * index : 4 * index + 4], 1)
+    for name, value in steady.model.state_dict().items():
+        torch.testing.assert_close(broken.model.state_dict()[name], value, msg=name)
+    for name, value in steady.average.state_dict().items():
+        torch.testing.assert_close(broken.average.state_dict()[name], value, msg=name)
+
+
+def test_a_run_writes_its_curve_its_checkpoint_and_its_export(work, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit_transformer, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(fit_transformer, "EXPORT_EVERY", 0.0)
+    save(work.file("autoencoder.pt"), {"model": TinyAutoencoder(TINY.autoencoder_shape).state_dict()})
+    work = dataclasses.replace(work, export=tmp_path / "export")
+    fit_transformer.fit_transformer(work)
+    lines = [json.loads(line) for line in work.file("curve.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 6]
+    assert {f"{size} {words}" for size in ("full", "half", "quarter") for words in ("whole", "open")} < set(
+        lines[0]
+    )
+    assert lines[-2] | {"seconds": 0} == lines[-1] | {"seconds": 0}, "held-out losses vary by weights alone"
+    assert {file.name for file in (tmp_path / "export").iterdir()} == {
+        "demo_transformer.safetensors",
+        "demo_vae.safetensors",
+        "demo_prompt.safetensors",
+    }
+    longer = dataclasses.replace(TINY, transformer=dataclasses.replace(TINY.transformer, steps=8))
+    fit_transformer.fit_transformer(dataclasses.replace(work, budget=longer))
+    lines = [json.loads(line) for line in work.file("curve.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines][7:] == [7, 8, 8]
+
+
+def test_what_is_exported_draws_as_what_was_trained(work, tmp_path):
+    training = Training(work)
+    with torch.no_grad():
+        for value in training.average.parameters():
+            value.add_(0.05 * torch.randn_like(value))
+    training.keep()
+    save(work.file("autoencoder.pt"), {"model": TinyAutoencoder(TINY.autoencoder_shape).state_dict()})
+    export(dataclasses.replace(work, export=tmp_path / "export"))
+    demo = load_demo(tmp_path / "export")
+    assert demo.vocabulary == WORDS
+    ids = draw_ids(TINY, 2, 5)
+    x, sigma = torch.randn(2, 16, 8, 8), torch.tensor([0.3, 0.8])
+    with torch.no_grad():
+        want = training.average(x, sigma, ids)
+        got = demo.transformer(x, sigma, *demo.prompt(ids))
+    torch.testing.assert_close(got, want, atol=0.02, rtol=0.02)
+
+
+def test_held_out_loss_of_a_model_that_knows_is_zero(work):
+    held_out = HeldOut(work, count=8)
+    clean = {level.shape[-1]: level for level in held_out.levels}
+
+    def knowing(x, sigma, ids):
+        s = sigma[:, None, None, None]
+        return (x - clean[x.shape[-1]]) / s
+
+    assert max(held_out.losses(knowing).values()) < 1e-6
+    blind = held_out.losses(lambda x, sigma, ids: torch.zeros_like(x))
+    assert all(1.5 < value < 2.5 for value in blind.values()), "noise and latents have unit variance each"
+
+
+def test_a_busy_or_waiting_machine_does_not_shorten_training_on_a_cpu(work):
+    course = work.course(Stage(10, 1, (1, 1, 1), 1))
+    start = course.elapsed()
+    time.sleep(0.3)
+    assert course.elapsed() - start < 0.15
+
+
+def test_quick_attention_is_the_dense_one():
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 2, 11, 128) for _ in range(3))
+    table = rotary(torch.randn(11, 3) * 5)
+    torch.testing.assert_close(
+        attend_quick(q, k, v, table), attend_dense(q, k, v, table), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_noise_levels_follow_their_centre():
+    random = torch.Generator().manual_seed(0)
+    high, low = (draw_sigma(4000, random, centre).median() for centre in (1.5, -1.5))
+    assert high > 0.7 and low < 0.3
+
+
+def test_a_flow_is_followed_over_any_sigmas():
+    goal = torch.randn(2, 16, 4, 4)
+
+    def model(x, sigma, ids):
+        return (x - goal) / sigma[:, None, None, None]
+
+    noise, ids = torch.randn(2, 16, 4, 4), torch.zeros(2, WORDS.columns, dtype=torch.int64)
+    got = follow_flow(model, noise, ids, torch.tensor([1.0, 0.9, 0.3, 0.0]), 2.5)
+    torch.testing.assert_close(got, goal, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", GROUND_KINDS)
+def test_patterns_come_back_after_their_period(kind):
+    axis = torch.arange(96.0)
+    x, y = axis[None, :].expand(96, -1), axis[:, None].expand(-1, 96)
+    light = pattern(kind, x, y, 24.0, (3.0, 5.0), 96)
+    if kind in ("plain", "gradient"):
+        torch.testing.assert_close(light, light[:, :1].expand_as(light), atol=1e-6, rtol=0)
+        return
+    diagonal = 24 * 2**0.5
+    period = {
+        "stripes": (24.0, 1.0),
+        "dots": (24.0, 24.0),
+        "waves": (48.0, 24.0),
+        "checks": (diagonal, diagonal),
+    }[kind]
+    moved = pattern(kind, x + period[0], y + period[1], 24.0, (3.0, 5.0), 96)
+    torch.testing.assert_close(moved, light, atol=1e-3, rtol=1e-3)
+    assert light.max() > 0.9 and light.min() < -0.9
+
+
+def test_grounds_of_a_prompt_differ_in_phase_pitch_and_angle():
+    random = torch.Generator().manual_seed(0)
+    one, two = (open_ground("stripes", torch.tensor([0.3, 0.5, 0.8]), 64, random) for _ in range(2))
+    assert one.shape == (3, 64, 64) and one.min() > -0.05 and one.max() < 1.05
+    assert (one - two).abs().mean() > 0.03
+
+
+@pytest.fixture
+def renderer(tmp_path, monkeypatch):
+    """A renderer whose objects are all red squares."""
+    square = np.zeros((64, 64, 4), np.uint8)
+    square[8:56, 8:56] = (255, 0, 0, 255)
+    Image.fromarray(square).save(tmp_path / "square.png")
+    monkeypatch.setattr(open_render, "picture", lambda point: tmp_path / "square.png")
+    return open_render.OpenRenderer(OPEN.points(), WORDS, OPEN.looks)
+
+
+def test_objects_are_drawn_where_and_as_big_as_the_scene_says(renderer):
+    areas = {}
+    for size in WORDS.sizes:
+        for place in WORDS.places:
+            ids = scene_ids([parse(f"only a {size} cat {place} on plain blue", WORDS)], WORDS)
+            (drawn,) = renderer.draw(ids, torch.Generator().manual_seed(3))
+            assert drawn.shape == (3, 256, 256) and drawn.min() >= 0 and drawn.max() <= 1
+            red = drawn[0] > 2 * drawn[2]
+            y, x = (axis.double().mean() for axis in red.nonzero().unbind(1))
+            row, column = divmod(WORDS.places.index(place), 3)
+            assert abs(y - 256 * (0.18 + 0.32 * row)) < 40 and abs(x - 256 * (0.18 + 0.32 * column)) < 40
+            areas.setdefault(size, []).append(float(red.sum()))
+    assert np.mean(areas["small"]) * 1.5 < np.mean(areas["medium"]) < np.mean(areas["big"]) / 1.5
+
+
+def test_pictures_of_one_prompt_differ_by_turn_tint_light_and_shadow(renderer):
+    ids = scene_ids([parse("only a big cat centre on plain grey", WORDS)], WORDS)
+    random = torch.Generator().manual_seed(0)
+    drawn = torch.cat([renderer.draw(ids, random) for _ in range(12)])
+    red = (drawn[:, 0] > 2 * drawn[:, 1]).double()
+    assert red.mean(0).max() > 0.99 and ((red.mean(0) > 0.1) & (red.mean(0) < 0.9)).sum() > 500, "turn, shift"
+    corners = drawn[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].mean(1)
+    assert (corners.amax(1) - corners.amin(1)).max() > 0.05, "light falls from a side"
+    assert corners.std(0).min() > 0.01, "exposure and tone"
+    shadows = [(one[:, 30:226, 30:226].mean(0).min() / one.mean(0)[:8].mean()) for one in drawn]
+    assert min(shadows) < 0.9
+
+
+def test_every_random_scene_can_be_drawn(renderer):
+    random = np.random.default_rng(0)
+    ids = scene_ids([draw_scene(WORDS, random) for _ in range(12)], WORDS)
+    drawn = renderer.draw(ids, torch.Generator().manual_seed(0))
+    assert drawn.shape == (12, 3, 256, 256) and drawn.isfinite().all()
+    assert (drawn.flatten(1).std(1) > 0.01).all()
+
+
+@pytest.mark.skipif(not (FOLDER / TRANSFORMER).is_file(), reason="no demo weights in this tree")
+def test_rescaled_channels_of_the_shipped_autoencoder_still_draw_its_pictures():
+    torch.manual_seed(0)
+    smooth = torch.rand(6, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    source, model = load_demo().autoencoder, TinyAutoencoder(OPEN.autoencoder_shape)
+    start_at_shipped_code(model, [smooth[:3], smooth[3:]], tilt=0.5)
+    with torch.no_grad():
+        latents = model.encode(smooth)
+        deviations = latents.std((0, 2, 3))
+        want, got = source.decode(source.encode(smooth)), model.decode(latents)
+    assert deviations.square().mean().sqrt() == pytest.approx(1, abs=0.1)
+    assert deviations.max() / deviations.min() > 1.5
+    assert (got - want).abs().mean() < 0.1
+    assert (FOLDER / VAE).is_file()
