@@ -115,7 +115,7 @@ def raise_late(monkeypatch, nodes):
 FAULTS = {
     "detail hidden": (hide_detail, LOW, "over detail of"),
     "a picture worse than plain steps": (hide_detail, replace(TRAINED, text="1/2 50%, full"), "dB to plain"),
-    "an end outside the stage": (leave_the_stage, replace(PLAIN, steps=12, end=4, text="1/2"), "outside"),
+    "an end outside the stage": (leave_the_stage, replace(PLAIN, steps=12, end=4, text="1/4 75%, full 25%"), "outside"),
     "a coarse end": (end_coarse, PLAIN, "ends with"),
     "costs": (tell_too_little, replace(PLAIN, text="1/2 x3, full x3"), "the plan tells"),
     "state": (stay_on_the_model, PLAIN, "state of"),
