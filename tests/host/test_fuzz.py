@@ -7,7 +7,7 @@ import pytest
 from fuzz_cases import Case
 from fuzz_judge import judge
 
-SEED, COUNT = 12, 30
+SEED, COUNT = 12, 24
 FAST = ("flux", "qwen_image", "wan", "lumina2", "sd3", "chroma", "sd15", "demo")
 PLAIN = Case(
     seed=0,
@@ -34,6 +34,7 @@ PLAIN = Case(
     cache=None,
     stop=None,
 )
+STAGE = replace(PLAIN, steps=12, end=4, text="1/4 75%, full 25%")
 LOW = replace(PLAIN, denoise=0.6, source="detailed", text="1/2 x3, full x3")
 TRAINED = replace(LOW, family="demo", size=(24, 24), steps=20, denoise=0.5, source="picture")
 
@@ -115,7 +116,7 @@ def raise_late(monkeypatch, nodes):
 FAULTS = {
     "detail hidden": (hide_detail, LOW, "over detail of"),
     "a picture worse than plain steps": (hide_detail, replace(TRAINED, text="1/2 50%, full"), "dB to plain"),
-    "an end outside the stage": (leave_the_stage, replace(PLAIN, steps=12, end=4, text="1/2"), "outside"),
+    "an end outside the stage": (leave_the_stage, STAGE, "outside"),
     "a coarse end": (end_coarse, PLAIN, "ends with"),
     "costs": (tell_too_little, replace(PLAIN, text="1/2 x3, full x3"), "the plan tells"),
     "state": (stay_on_the_model, PLAIN, "state of"),
