@@ -33,32 +33,24 @@ def _short(sigmas: Sequence[float]) -> str:
 
 
 def pass_range(
-    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation, sigma_max: float | None
+    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation
 ) -> tuple[float, float]:
-    """First and last sigma of a pass of several, which has `steps` steps.
-
-    A run that starts clearly lower than pure noise (image to image) has its rewinds and early ends scaled to
-    the noise share that it starts from; schedulers that merely begin a little below it have not.
-    """
-    first, last = float(sigmas[0]), float(sigmas[-1])
-    part = parameterisation.share(first) / parameterisation.share(first if sigma_max is None else sigma_max)
-    part = 1.0 if part > 0.95 else part
-    is_last = p.end == 0.0 and p.looks[-1].level == 0 and p.start is not None
-    end = last if is_last else parameterisation.from_share(p.end * part)
+    """First and last sigma of a pass of several, which has `steps` steps, of a run that ends clean."""
+    first, end = float(sigmas[0]), parameterisation.from_share(p.end)
     if p.start is None:
         return first, end
     if p.start is FIRST_STEP:
         return subgrid(sigmas, first, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS], end
-    if p.start * part >= 1.0:
+    if p.start >= 1.0:
         return first, end  # pure noise, which is no sigma of a variance-exploding model
-    return min(parameterisation.from_share(p.start * part), first), end
+    return min(parameterisation.from_share(p.start), first), end
 
 
 def pass_grid(
-    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation, sigma_max: float | None
+    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation
 ) -> tuple[float, ...] | None:
     """The sigmas of a pass of several, which has `steps` steps; None where they would not fall."""
-    start, end = pass_range(p, sigmas, steps, parameterisation, sigma_max)
+    start, end = pass_range(p, sigmas, steps, parameterisation)
     if start <= end:
         return None
     grid = subgrid(sigmas, start, end, steps, parameterisation)

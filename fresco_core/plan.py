@@ -15,7 +15,7 @@ from .focus import REFRESH
 from .grid import check_sigmas, pass_grid
 from .schedule import MAX_LEVEL, Look, Schedule, ScheduleError, level_name
 from .shares import few_shares, nearest, wanted_shares
-from .stage import counted, for_stage, held_levels, suits_stage
+from .stage import counted, for_stage, held_levels, starts_low, suits_stage
 from .wording import quoted
 
 
@@ -114,8 +114,12 @@ class Plan:
 
     @property
     def open(self) -> bool:
-        """Whether levels are left to the run (`auto`): tokens and costs are then the least possible."""
-        return any(p.tolerance is not None for p in self.passes)
+        """Whether levels are left to the run, by `auto`, or by what a full pass has drawn before a coarse
+        one: tokens and costs are then the least possible."""
+        later = zip(self.passes, self.passes[1:])
+        return any(p.tolerance is not None for p in self.passes) or any(
+            any(p.levels) and before.levels[-1:] == (0,) for before, p in later
+        )
 
     def tokens(self) -> int:
         """Image tokens per sample over all steps, for one evaluation a step."""
@@ -214,9 +218,8 @@ def make_plan(
     """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
 
     A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid
-    spreads them. A rewind to s goes to noise share s of a run that starts from `sigma_max` (default:
-    sigmas[0]), and to the same part of the starting share of a run that starts lower. Looks marked `~` are
-    fitted to the canvas. coarsest: the coarsest level that the run may begin with, by what its latent holds
+    spreads them. Looks marked `~` are fitted to the canvas. sigma_max: where a run from pure noise starts
+    (default: sigmas[0]). coarsest: the coarsest level that the run may begin with, by what its latent holds
     (spectrum.py). pass_steps: the fewest steps that the sampler makes a pass of.
 
     A run that ends above sigma 0 is a stage of a longer one: no level's own sigma falls below its end. A
@@ -268,10 +271,10 @@ def make_plan(
         note = f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
     counts = divided(schedule, steps)
     share = parameterisation.share(float(sigmas[0]))
-    if coarsest == 0:
+    if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
         return plain(
-            f"the run starts at sigma {share:.4g}, where the picture that it starts from still shows through "
-            "the noise: a coarse look would lose its detail"
+            f"the run starts at sigma {share:.4g}, where detail already shows through the noise: a coarse "
+            "look would lose it"
         )
     planned = []
     for p, parts in zip(schedule.passes, counts):
@@ -283,7 +286,7 @@ def make_plan(
                     f"this sampler needs {pass_steps} steps in every pass, and '{words}' has {sum(parts)} "
                     f"of {steps}"
                 )
-            grid = pass_grid(p, sigmas, sum(parts), parameterisation, sigma_max)
+            grid = pass_grid(p, sigmas, sum(parts), parameterisation)
             if grid is None:
                 return plain(f"the sigmas of '{words}' would not fall in {sum(parts)} steps of this run")
         assert grid is not None

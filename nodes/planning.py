@@ -57,7 +57,7 @@ def _down_to(sigma: float, plan: Plan) -> Plan:
 def coarsest_start(run: Run, sigma: float, noise: Tensor, latent: Tensor, mask: Tensor | None) -> int:
     """The coarsest level that hides nothing of the latent that a run starts from at `sigma`, where the mask
     paints. A run without noise of its own goes on from a canvas that holds it."""
-    if not latent.any():
+    if not latent.any() or sigma >= float(run.sampling.sigma_max):
         return MAX_LEVEL
     if not noise.any():
         return coarsest_level_unseen(sigma, MAX_LEVEL, run.parameterisation)

@@ -57,11 +57,20 @@ def test_counted_passes_do_not_fit_a_stage_and_the_run_is_plain():
 
 
 @pytest.mark.parametrize("name", [n for n in SCHEDULES if n != "off"])
-def test_a_picture_that_shows_through_the_noise_makes_the_run_plain(name):
-    low = flow_sigmas(40)[20:]
-    plan = make_plan(SCHEDULES[name], low, CANVAS, sigma_max=1.0, coarsest=0)
-    assert plan.plain and "0.5" in plan.reason and "shows through" in plan.reason
-    assert plan.passes[0].sigmas == tuple(low)
+def test_a_run_that_starts_below_pure_noise_is_plain(name):
+    for low, parameterisation, most in (
+        (flow_sigmas(40)[20:], FLOW, 1.0),
+        ([2.0, 1.0, 0.5, 0.2, 0.1, 0.0], VE, 14.6),
+    ):
+        plan = make_plan(SCHEDULES[name], low, CANVAS, parameterisation, most)
+        assert plan.plain and "starts at sigma" in plan.reason and "shows through" in plan.reason
+        assert plan.passes[0].sigmas == tuple(low)
+    assert not make_plan(SCHEDULES[name], [0.96, 0.9, 0.7, 0.5, 0.2, 0.0], CANVAS, sigma_max=1.0).plain
+
+
+def test_a_given_picture_that_shows_through_makes_the_run_plain_from_any_sigma():
+    plan = make_plan(parse("draft 1/2 50%; refine 50%"), flow_sigmas(8), CANVAS, sigma_max=1.0, coarsest=0)
+    assert plan.plain and "shows through" in plan.reason
 
 
 def test_levels_are_held_to_what_the_given_picture_allows():

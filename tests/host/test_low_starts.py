@@ -82,15 +82,30 @@ def test_a_picture_under_pure_noise_may_be_drafted(demo, source, apply):
     assert [e.level for e in traces[0].evaluations] == [1] * 4 + [0] * 4
 
 
+@pytest.mark.parametrize("latent", ["flat", "empty"])
+def test_what_starts_low_is_no_draft_of_nothing_either(demo, apply, latent):
+    """A flat picture has no detail to lose, but a run from it draws its own from the noise that it has."""
+    given = torch.full((1, 16, 24, 24), 0.5 if latent == "flat" else 0.0)
+    run = {"denoise": 0.5, "latent": given, "steps": STEPS}
+    plain = tiny.sample(demo.patcher, demo, **run)
+    for text in ("draft 1/2 50%; refine 50%", "auto 80%, full 20% min x3"):
+        traces = []
+        ours = tiny.sample(apply(demo.patcher, text, traces=traces), demo, **run)
+        cost = max(1, round(traces[0].tokens / traces[0].canvas.tokens(0)))
+        fewer = tiny.sample(demo.patcher, demo, **{**run, "steps": cost})
+        assert decibels(ours, plain) >= decibels(fewer, plain) - MOST_DECIBELS
+
+
 def test_detail_that_no_mask_paints_is_not_in_the_way(demo, source, apply):
     """What is kept comes from the original in any case; what is painted was flat."""
-    latent, mask = source.clone(), torch.zeros(1, 24, 24)
+    latent, mask = 4.0 * source, torch.zeros(1, 24, 24)
     latent[..., :12, :] = latent[..., :12, :].mean(dim=(-2, -1), keepdim=True)
     mask[..., :12, :] = 1.0
-    kept = {}
+    grid = torch.tensor([0.96, 0.9, 0.8, 0.6, 0.4, 0.2, 0.0])
+    drafted = {}
     for name, noise_mask in (("painted", mask), ("everywhere", None)):
         traces = []
         schedule = apply(demo.patcher, "draft 1/2 50%; refine 50%", traces=traces)
-        tiny.sample(schedule, demo, steps=8, denoise=0.8, latent=latent, noise_mask=noise_mask)
-        kept[name] = any(e.level for e in traces[0].evaluations)
-    assert kept == {"painted": True, "everywhere": False}
+        tiny.sample(schedule, demo, sigmas=grid, latent=latent, noise_mask=noise_mask)
+        drafted[name] = any(e.level for e in traces[0].evaluations)
+    assert drafted == {"painted": True, "everywhere": False}
