@@ -34,6 +34,16 @@ def any_size(monkeypatch):
 
 
 @pytest.fixture
+def any_start(monkeypatch):
+    """Runs may begin coarse from any sigma and picture: for what a look is at a sigma of a test's."""
+    from fresco_pack.fresco_core import plan
+    from fresco_pack.nodes import planning
+
+    monkeypatch.setattr(plan, "starts_low", lambda *_: False)
+    monkeypatch.setattr(planning, "coarsest_start", lambda *_: planning.MAX_LEVEL)
+
+
+@pytest.fixture
 def apply():
     """apply(patcher, schedule text, detail="zero", traces=None, ...) -> patched clone."""
     from fresco_pack.fresco_core import parse

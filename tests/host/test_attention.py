@@ -11,6 +11,8 @@ from test_focus import demo  # noqa: F401 - a fixture
 FAMILIES = ("flux", "flux2", "chroma", "krea2", "qwen_image", "hunyuan_video", "hunyuan_image")
 SCHEDULE = "1/2 x2, mixed 50% attention x2, full x1"
 
+pytestmark = pytest.mark.usefixtures("any_start")
+
 
 @pytest.fixture
 def observed(monkeypatch):

@@ -19,6 +19,8 @@ SIZE = (14, 22)  # 7 x 11 tokens: no whole number of blocks, and padding where t
 EVEN = ("hunyuan_video",)  # families whose sides are whole tokens
 TWO_PASS = "draft 1/2 60%; refine 0.9 focus 50% 20%, full 20%"
 
+pytestmark = pytest.mark.usefixtures("any_start")
+
 
 def focus_layout(model, share, seed=0):
     """A layout that queries `share` of the tokens, other ones in every sample and frame."""

@@ -25,6 +25,8 @@ from tiny_families import SPECS
 
 CLOCKS_AND_FRAMES = [("native", "fine"), ("native", "aligned"), ("shared", "aligned")]
 
+pytestmark = pytest.mark.usefixtures("any_start")
+
 
 @pytest.fixture
 def predict(apply, monkeypatch):
