@@ -52,7 +52,10 @@ def test_a_case_is_the_same_alone():
 
 
 def hide_detail(monkeypatch, nodes):
+    from fresco_pack.fresco_core import plan
+
     monkeypatch.setattr(nodes.planning, "coarsest_start", lambda *_: 3)
+    monkeypatch.setattr(plan, "starts_low", lambda *_: False)
 
 
 def leave_the_stage(monkeypatch, nodes):
