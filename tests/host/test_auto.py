@@ -67,8 +67,8 @@ def test_a_draft_that_settles_at_full_resolution_asks_the_device_no_more(flux, a
 
 
 def test_a_run_from_a_picture_knows_its_detail_from_the_start(flux, apply):
-    first = {}
-    for name, latent in (("flat", torch.ones(1, 16, 32, 32)), ("rough", torch.randn(1, 16, 32, 32))):
-        _, trace, _ = run(flux, apply, "auto 0.01 x8, full x4", denoise=0.5, latent=latent)
+    first, grid = {}, torch.linspace(0.96, 0.0, 13)
+    for name, latent in (("flat", torch.ones(1, 16, 32, 32)), ("rough", 4.0 * torch.randn(1, 16, 32, 32))):
+        _, trace, _ = run(flux, apply, "auto 0.01 x8, full x4", sigmas=grid, latent=latent)
         first[name] = trace.evaluations[0].level
     assert first == {"flat": 2, "rough": 0}
