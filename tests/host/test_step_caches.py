@@ -102,5 +102,5 @@ def test_plain_runs_are_cached_as_the_host_caches_them(flux, apply, node, text, 
     run = {"steps": STEPS, "latent": picture, "denoise": 1.0 - 0.5 * latent}
     plain = tiny.sample(cached(node, flux.patcher, 0.5), flux, **run)
     traces = []
-    ours = tiny.sample(cached(node, apply(flux.patcher, text, traces=traces), 0.5), flux, **run)
+    ours = tiny.sample(apply(cached(node, flux.patcher, 0.5), text, traces=traces), flux, **run)
     assert traces[0].plan.plain and torch.equal(ours, plain)
