@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OLDEST_HOST = (0, 9, 2)
-UNTOLD_PIXELS = {"Flux2": 16, "Wan22": 16, "HunyuanVideo15": 16, "LTXV": 32, "HunyuanImage21": 32}
+UNTOLD_PIXELS = {
+    "Flux2": 16,
+    "Wan22": 16,
+    "HunyuanVideo15": 16,
+    "LTXV": 32,
+    "HunyuanImage21": 32,
+    "ChromaRadiance": 1,
+}
 KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
     "ar_video": "draws a video block by block and keeps the network's keys and values of all",
     "lcm_upscale": "enlarges the latent within the run",

@@ -286,14 +286,18 @@ def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply,
     assert said == ["Fresco runs plain: the conditioning 'keyframe_idxs' is bound to the full grid"]
 
 
-def test_a_compiled_model_takes_mixed_steps_after_looks_of_other_sizes(flux, apply):
-    """A tracer sees sizes that have changed as symbols, and follows only some of what is done with them."""
+def test_a_compiled_model_takes_mixed_steps_after_looks_of_other_sizes(flux, apply, caplog):
+    """A tracer sees sizes that have changed as symbols, and follows only some of what is done with them.
+    Where it cannot follow an old host's blocks, mixed steps are dense and the log says so."""
     helpers = pytest.importorskip("comfy_api.torch_helpers")
     torch._dynamo.reset()
     compiled = flux.patcher.clone()
     helpers.set_torch_compile_wrapper(model=compiled, backend="eager")
     for schedule in ("1/2 x1, full x1", "1/2 x1, mixed 50% x1, full x1", "1/2 x1, mixed 25% x1, full x1"):
         steps = schedule.count("x1")
+        caplog.clear()
         ours = tiny.sample(apply(compiled, schedule), flux, steps=steps)
-        expected = tiny.sample(apply(flux.patcher, schedule), flux, steps=steps)
+        dense = any("the mixed steps of this run at full resolution" in r.message for r in caplog.records)
+        taken = "1/2 x1, full x2" if dense else schedule
+        expected = tiny.sample(apply(flux.patcher, taken), flux, steps=steps)
         torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
