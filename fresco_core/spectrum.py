@@ -23,9 +23,8 @@ from .clock import FLOW, Parameterisation
 from .transform import extend, merge, pad_to_even, padded_size, split
 
 TOLERANCE = 0.0025
-"""Power of a given picture's hidden detail over that of the noise in its band. On the trained demo model
-(denoise 0.7 to 0.97) a run that starts at a ratio of 0.0024 is no further from the plain one than a run from
-pure noise is; at 0.0096 it is 14 dB further."""
+"""Power of a given picture's hidden detail over that of the noise in its band, up to which a run on the
+trained demo model is no further from the plain one than a run from pure noise is."""
 
 
 def hides_noise_only(
@@ -47,7 +46,6 @@ def coarsest_level(
     level: int,
     parameterisation: Parameterisation = FLOW,
     mask: Tensor | None = None,
-    tolerance: float = TOLERANCE,
 ) -> int:
     """The coarsest level, `level` at the most, at which a run that starts at `sigma` from the clean `picture`
     (B, C, ..., H, W) may be seen. Reads from the device once.
@@ -55,7 +53,7 @@ def coarsest_level(
     mask (picture's shape, or 1 where that has more): only what is painted, above 0, counts.
     """
     powers = band_powers(picture, level, mask).tolist()
-    return enough_level(hides_noise_only(powers, sigma, parameterisation, tolerance))
+    return enough_level(hides_noise_only(powers, sigma, parameterisation))
 
 
 def coarsest_level_unseen(sigma: float, level: int, parameterisation: Parameterisation = FLOW) -> int:

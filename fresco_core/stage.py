@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 
 NEARLY_ALL_NOISE = 0.95
-"""Of the noise share of a whole run's start: what starts lower is no run from pure noise. On the trained demo
-model (denoise 0.3 to 0.97) drafts from 0.95 on cost what drafts from pure noise cost; below it they lose 7 to
-18 dB more to the plain run, also where the picture that a run starts from is flat or empty."""
+"""Of the noise share of a whole run's start: what starts lower is no run from pure noise. Below it a draft
+loses much to the plain run, also from a flat or empty picture (test_low_starts)."""
 
 
 def starts_low(sigma: float, sigma_max: float, parameterisation: Parameterisation) -> bool:
