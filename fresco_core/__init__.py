@@ -1,72 +1,63 @@
 """fresco_core: progressive resolution for diffusion transformers, independent of any host.
 
 One canvas, one noise field (see the README): a sampler's state keeps its full size while the model looks at
-it through coarser levels. Reading order: transform, clock, noise, look, detail, canvas, schedule, grammar,
-presets, fitting, grid, plan, settling, sampling; layout, promotion and mixed for steps of fine and coarse
-tokens, focus for steps that query some tokens only; then convergence, trace, colours and heatmap; cost tells
-what a plan costs on real models; closed_form holds exact denoisers to try it on.
+it through coarser levels. Rooms, in reading order: canvas (what the sampler holds), look (how the model sees
+it), schedule (what was asked for, and the plan that it becomes), course (the engine: which look each
+evaluation gets), trace and sampling. Apart from the method: text (schedules, plans and traces in words), view
+(pictures of a run), cost (what a plan costs on real models), demo (a trained model to try it on).
 """
 
-from .canvas import Canvas
-from .clock import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
-from .convergence import ConvergenceTracker
-from .detail import DEFAULT_PRIOR, DETAIL_PRIORS, complete
-from .focus import FocusDenoiser, KeyValues, focus_look
-from .grammar import parse
-from .layout import Layout, mixed_layout
-from .look import Margin, coarse_state, look
-from .mixed import CLOCKS, FRAMES, MixedDenoiser, mixed_look
-from .noise import check_finite, hashed_noise
-from .plan import Mix, Plan, PlannedPass, make_plan, plain_plan
-from .presets import PRESETS, preset
-from .promotion import FOCUS_ORDERS, ORDERS, Promoter, Promotion
-from .received import AttentiveDenoiser, ReceivedAttention
-from .sampling import flow_sigmas, sample, sample_euler
-from .schedule import Look, Pass, Schedule, ScheduleError
-from .settling import Settling
+from .canvas.edge import Margin
+from .canvas.haar import expand, join, merge, split
+from .canvas.noise_field import check_finite, hashed_noise
+from .canvas.noise_level import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
+from .canvas.size import Canvas
+from .course import Course
+from .look.convergence import ConvergenceTracker
+from .look.dense import DenseLook, coarse_state, look
+from .look.mixed import MixedDenoiser, MixedLook, mixed_look
+from .look.promotion import ORDERS, Promoter
+from .look.spectral import SpectralRule
+from .look.token_layout import Layout, mixed_layout
+from .sampling import flow_sigmas, sample
+from .schedule.plan import Plan, PlannedPass, plain_plan
+from .schedule.planning import make_plan
+from .schedule.schedule import Schedule
+from .schedule.steps import Step
+from .schedule.wording import ScheduleError
+from .text.grammar import parse
+from .text.presets import PRESETS, preset
 from .trace import Evaluation, Trace
-from .transform import expand, join, merge, split
 
 __all__ = [
-    "CLOCKS",
-    "FRAMES",
-    "DEFAULT_PRIOR",
-    "DETAIL_PRIORS",
     "FLOW",
-    "FOCUS_ORDERS",
     "ORDERS",
     "PRESETS",
     "VE",
-    "AttentiveDenoiser",
     "Canvas",
     "ConvergenceTracker",
+    "Course",
+    "DenseLook",
     "Evaluation",
     "Flow",
-    "FocusDenoiser",
-    "KeyValues",
     "Layout",
-    "Look",
     "Margin",
-    "Mix",
     "MixedDenoiser",
+    "MixedLook",
     "Parameterisation",
-    "Pass",
     "Plan",
     "PlannedPass",
     "Promoter",
-    "Promotion",
-    "ReceivedAttention",
     "Schedule",
     "ScheduleError",
-    "Settling",
+    "SpectralRule",
+    "Step",
     "Trace",
     "VarianceExploding",
     "check_finite",
     "coarse_state",
-    "complete",
     "expand",
     "flow_sigmas",
-    "focus_look",
     "hashed_noise",
     "join",
     "look",
@@ -79,6 +70,5 @@ __all__ = [
     "preset",
     "recompose",
     "sample",
-    "sample_euler",
     "split",
 ]

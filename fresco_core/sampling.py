@@ -7,20 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .clock import FLOW, Parameterisation, recompose
-from .convergence import ConvergenceTracker
-from .detail import DEFAULT_PRIOR
-from .focus import FocusDenoiser, KeyValues, focus_look
-from .look import Denoiser, Margin, look
-from .mixed import DEFAULT_CLOCK, DEFAULT_FRAME, MixedDenoiser, check_clock, check_frame, mixed_look
-from .noise import check_finite
-from .plan import Plan
-from .promotion import Promoter, Promotion, promotion_of
-from .received import ReceivedAttention, watched
-from .schedule import MAX_LEVEL
-from .settling import Settling
-from .spectrum import coarsest_level
-from .stage import goes_on_mixed
+from .canvas.edge import Margin
+from .canvas.noise_field import check_finite
+from .canvas.noise_level import FLOW, Parameterisation, recompose
+from .course import Course
+from .look.bridge import Autoencoder, Enlarge, bicubic, bridged
+from .look.dense import Denoiser, look
+from .look.mixed import MixedDenoiser, MixedLook, mixed_look
+from .look.promotion import Order
+from .schedule.plan import Plan
 from .trace import Trace
 
 Callback = Callable[[int, Tensor, Tensor], None]
@@ -41,89 +36,54 @@ def euler_step(x: Tensor, x0: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tens
 
 
 @torch.no_grad()
-def sample_euler(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
-    """Euler over sigmas (steps + 1,), falling, from the state x (B, C, ..., H, W) at sigmas[0]."""
-    for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
-        x = euler_step(x, denoise(x, sigma.expand(x.shape[0])), sigma, sigma_next)
-    return x
-
-
-@torch.no_grad()
 def sample(
-    denoise: Denoiser | MixedDenoiser | FocusDenoiser,
+    denoise: Denoiser | MixedDenoiser,
     noise: Tensor,
     plan: Plan,
     parameterisation: Parameterisation = FLOW,
-    prior: str = DEFAULT_PRIOR,
     callback: Callback | None = None,
     trace: Trace | None = None,
     rewind: Rewind = recompose,
-    promotion: Promotion | None = None,
-    clock: str = DEFAULT_CLOCK,
-    frame: str = DEFAULT_FRAME,
+    order: Order | None = None,
+    autoencoder: Autoencoder | None = None,
+    enlarge: Enlarge = bicubic,
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
     Between passes `rewind` makes the canvas from the last prediction and the same noise; a later pass takes
-    no look that would hide detail which the prediction already has. `trace`, where
-    given, records every evaluation. `promotion` (default: its own), `clock`, one of `mixed.CLOCKS`, and
-    `frame`, one of `mixed.FRAMES`, are for mixed steps whose schedule names no other. Those need a
-    MixedDenoiser; focus steps need a FocusDenoiser, the order `attention` an AttentiveDenoiser. Raises
-    ValueError for noise that is not finite and for a denoiser that lacks what the plan needs.
+    no look that would hide detail which the prediction already has. `trace`, where given, records every
+    evaluation. `order` is for mixed steps whose schedule names no other; those need a MixedDenoiser. Passes
+    that cross the bridge need an autoencoder. Raises ValueError for noise that is not finite and where what
+    the plan needs is missing.
     """
     check_finite("noise", noise)
-    clock = check_clock(plan.schedule.named("clock") or clock)
-    frame = check_frame(plan.schedule.named("frame") or frame)
-    _check_denoiser(denoise, plan)
-    promotion = promotion_of(plan.schedule, promotion or Promotion())
-    received, memory = ReceivedAttention(), KeyValues()
-    if plan.mixed_shares and "attention" in promotion.orders:
-        denoise = watched(denoise, received)
-    promoter = Promoter(promotion, plan.canvas, plan.mixed_shares)
-    focus = Promoter(promotion, plan.canvas, plan.focus_shares, level=0)
-    settling = Settling(parameterisation)
-    tracker = ConvergenceTracker() if trace is None else ConvergenceTracker(trace.block_level)
-    margin = Margin()
-    x0 = torch.zeros_like(noise)
-    step = 0
+    if autoencoder is None and plan.schedule.via_pixels and len(plan.passes) > 1:
+        raise ValueError(f"'{plan.schedule}' carries a draft over pixels; give an autoencoder")
+    if plan.mixed and not isinstance(denoise, MixedDenoiser):
+        raise ValueError(
+            f"'{plan.schedule}' has mixed steps, but {type(denoise).__name__} has no 'mixed' and no "
+            "'own_clock'; give a MixedDenoiser, or a schedule without 'mixed'"
+        )
+    block_level = 2 if trace is None else trace.block_level
+    course = Course(plan, noise.shape[0], parameterisation, order, block_level, watched=trace is not None)
+    margin, x0, step = Margin(), torch.zeros_like(noise), 0
     for index, planned in enumerate(plan.passes):
-        sigmas = torch.tensor(planned.sigmas, device=noise.device, dtype=noise.dtype)
+        crossing = course.crossing(index) if index else None
+        if crossing is not None and autoencoder is not None:
+            x0 = bridged(x0, *crossing, autoencoder, plan.canvas, enlarge)
+        sigmas = torch.tensor(planned.sigmas, device=noise.device)  # in float32, as the plan has them
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
-        tracker.reset()
-        promoter.begin_pass(index)
-        coarsest = MAX_LEVEL
-        if index and any(planned.levels):
-            coarsest = coarsest_level(x0, planned.sigmas[0], MAX_LEVEL, parameterisation)
-        if planned.tolerance is not None:
-            settling.reset(x0, planned.levels[0])
-        for sigma, sigma_next, level, mix in zip(
-            sigmas, sigmas[1:], planned.levels, planned.mixes or (None,) * planned.steps, strict=False
-        ):
-            at, layout = sigma.expand(x.shape[0]), None
-            if level > coarsest and not (mix and goes_on_mixed(plan, index)):
-                level, mix = coarsest, None
-            if planned.tolerance is not None:
-                level = settling.choose(level, planned.tolerance, settling.read(sigma))
-            if mix is None:
-                x0 = look(denoise, x, at, level, parameterisation, prior, margin, x0)
-            elif level == 0:
-                assert isinstance(denoise, FocusDenoiser)
-                layout = focus.layout(mix, x.shape[0], x.device)
-                x0 = focus_look(denoise, x, at, layout, plan.canvas, memory, x0)
-            else:
+        course.begin_pass(index, x0)
+        for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
+            at, seen = sigma.expand(x.shape[0]), course.next_look(sigma)
+            if isinstance(seen, MixedLook):
                 assert isinstance(denoise, MixedDenoiser)
-                layout = promoter.layout(mix, x.shape[0], x.device)
-                x0 = mixed_look(
-                    denoise, x, at, layout, plan.canvas, parameterisation, prior, margin, x0, clock, frame
-                )
-            if planned.tolerance is not None:
-                settling.observe(x0, level)
-            if trace is not None or plan.mixed_shares or plan.focus_shares:
-                variance = tracker.update(x0)
-                promoter.observe(x0, variance, received.shares)
-                focus.observe(x0, variance)
+                x0 = mixed_look(denoise, x, at, seen.layout, plan.canvas, parameterisation, margin, x0)
+            else:
+                x0 = look(denoise, x, at, seen.level, parameterisation, margin, x0)
+            convergence = course.observe(x0)
             if trace is not None:
-                trace.add(index, sigma, level, variance, layout)
+                trace.add(index, sigma, seen, convergence)
             if callback is not None:
                 callback(step, x0, x)
             x = euler_step(x, x0, sigma, sigma_next)
@@ -133,15 +93,3 @@ def sample(
     if trace is not None:
         trace.finish()
     return x0
-
-
-def _check_denoiser(denoise: object, plan: Plan) -> None:
-    for steps, word, needed in (
-        (plan.mixed_shares, "mixed", MixedDenoiser),
-        (plan.focus_shares, "focus", FocusDenoiser),
-    ):
-        if steps and not isinstance(denoise, needed):
-            raise ValueError(
-                f"'{plan.schedule}' has {word} steps, but {type(denoise).__name__} has no method '{word}'; "
-                f"give a {needed.__name__}, or a schedule without '{word}'"
-            )

@@ -6,19 +6,17 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from .canvas import Canvas
-from .cost.plan_cost import in_words
-from .layout import Layout
-from .plan import Plan
-from .schedule import level_name
+from .canvas.size import Canvas
+from .course import ChosenLook
+from .look.mixed import MixedLook
+from .schedule.plan import Plan
 
 
 @dataclass
 class Evaluation:
     """One call of the denoiser: the pass it belongs to, canvas sigma (a tensor until the trace is finished),
     level, image tokens per sample, the blockwise convergence (B, T, h, w), None for a pass's first, and the
-    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine. A focused one is
-    at level 0 with fewer tokens than that has.
+    promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine.
 
     flops: what it cost, of all conditionings together; full_flops: what it would have cost at full
     resolution. 0 where the architecture is not known.
@@ -34,6 +32,14 @@ class Evaluation:
     full_flops: int = 0
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """A draft carried over pixels before a pass, and how long that took."""
+
+    pass_index: int
+    seconds: float
+
+
 @dataclass
 class Trace:
     """The record of a run. `batch` counts its pictures, `scale` the pixels of a picture per latent pixel."""
@@ -45,23 +51,23 @@ class Trace:
     scale: int = 8
     result: tuple[float, float] | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
+    crossings: list[Crossing] = field(default_factory=list)
 
     def add(
         self,
         pass_index: int,
         sigma: Tensor,
-        level: int,
+        look: ChosenLook,
         convergence: Tensor | None,
-        layout: Layout | None = None,
         flops: int = 0,
         full_flops: int = 0,
     ) -> None:
-        """Record an evaluation, mixed or focused if it had a layout; keeps device tensors, so that nothing
-        synchronises."""
-        tokens = self.canvas.tokens(level) if layout is None else layout.tokens
-        fine = None if layout is None or level == 0 else layout.mask
+        """Record an evaluation; keeps device tensors, so that nothing synchronises."""
+        tokens, fine = self.canvas.tokens(look.level), None
+        if isinstance(look, MixedLook):
+            tokens, fine = look.layout.tokens, look.layout.mask
         self.evaluations.append(
-            Evaluation(pass_index, sigma.detach(), level, tokens, convergence, fine, flops, full_flops)
+            Evaluation(pass_index, sigma.detach(), look.level, tokens, convergence, fine, flops, full_flops)
         )
 
     def finish(self) -> Trace:
@@ -94,39 +100,3 @@ class Trace:
     def full_flops(self) -> int:
         """FLOPs of as many evaluations at full resolution; 0 where the architecture is not known."""
         return sum(e.full_flops for e in self.evaluations)
-
-    def sign(self, samples: Tensor) -> None:
-        """Remember the latent that the run made, by its sum and its sum of magnitudes."""
-        self.result = signature(samples)
-
-    def summary(self, baseline_steps: int = 0) -> str:
-        """One line: evaluations per level, tokens and, where known, FLOPs saved; unless 0, `baseline_steps`
-        full steps are compared with too, at this run's evaluations per step."""
-        if not self.evaluations:
-            return "no evaluation recorded"
-        full = self.canvas.tokens(0)
-        dense = [e.level for e in self.evaluations if e.fine is None and (e.level or e.tokens == full)]
-        mixed = sum(e.fine is not None for e in self.evaluations)
-        focused = len(self.evaluations) - len(dense) - mixed
-        counts = [
-            f"{dense.count(level)} at {level_name(level)}" for level in sorted(set(dense), reverse=True)
-        ]
-        counts[-1:-1] = [f"{n} {word}" for n, word in ((mixed, "mixed"), (focused, "focused")) if n]
-        listed = ", ".join(counts)
-        words = (
-            f"{len(self.evaluations)} evaluations ({listed}), {self.tokens} image tokens instead of "
-            f"{self.full_tokens} ({self.full_tokens / self.tokens:.2f}x fewer)"
-        )
-        if not self.flops:
-            return words
-        gain = self.full_flops / self.flops
-        words += f", {in_words(self.flops)} instead of {in_words(self.full_flops)} ({gain:.2f}x less"
-        if baseline_steps and self.plan is not None:
-            words += f"; {gain * baseline_steps / self.plan.steps:.2f}x less than {baseline_steps} full steps"
-        return words + ")"
-
-
-def signature(samples: Tensor) -> tuple[float, float]:
-    """Sum and sum of magnitudes of a latent: tells runs apart, cheap to compare."""
-    values = samples.detach().double()
-    return float(values.sum()), float(values.abs().sum())

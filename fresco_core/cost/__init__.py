@@ -7,7 +7,7 @@ Counted are matrix products and attention, a multiply-add as 2, as torch.utils.f
 Norms, activations, rotary positions and the sampler's own arithmetic are not.
 """
 
-from .plan_cost import PlanCost, StepCost, in_words, plan_cost
+from .plan_cost import PlanCost, StepCost, plan_cost
 from .registry import (
     DEMO_PIXELS,
     MODELS,
@@ -35,7 +35,6 @@ __all__ = [
     "StepCost",
     "Stream",
     "Tokens",
-    "in_words",
     "model",
     "plan_cost",
     "trained_latents",

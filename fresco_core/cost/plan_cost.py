@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..plan import Plan
+from ..schedule.plan import Plan
+from ..text.told import flops_in_words
 from .transformer import Architecture
 
 
@@ -22,20 +23,20 @@ class StepCost:
 class PlanCost:
     """What the steps of a plan cost, and one step at full resolution, in FLOPs for one evaluation a step.
 
-    kept_bytes: what its focus steps keep in 16 bits, 0 without any. least: whether the plan leaves levels to
-    the run (`auto`), so that this is the least that it can cost, and the gains are the largest possible.
-    Solvers that evaluate more than once a step multiply all of it alike, so that the gains stay.
+    least: whether the plan leaves levels to the run (`spectral`), so that this is the least that it can cost,
+    and the gains are the largest possible. bridge: of carrying drafts over pixels, None where that is not
+    known. Solvers that evaluate more than once a step multiply all of it alike, so that the gains stay.
     """
 
     steps: tuple[StepCost, ...]
     full_step: int
-    kept_bytes: int = 0
     least: bool = False
+    bridge: int | None = 0
 
     @property
     def flops(self) -> int:
         """FLOPs of the whole run."""
-        return sum(step.flops for step in self.steps)
+        return sum(step.flops for step in self.steps) + (self.bridge or 0)
 
     @property
     def tokens(self) -> int:
@@ -57,27 +58,26 @@ class PlanCost:
         gains = f"{up_to}{self.gain_equal_steps:.2f}x less than {len(self.steps)} full steps"
         if baseline_steps:
             gains += f", {self.gain_over(baseline_steps):.2f}x less than {baseline_steps}"
-        if self.kept_bytes:
-            gains += f"; focus keeps {self.kept_bytes / 2**30:.3g} GiB of keys and values"
-        return f"{in_words(self.full_step)} a full step, {at_least}{in_words(self.flops)} in all: {gains}"
-
-
-def in_words(flops: int) -> str:
-    """FLOPs in the unit that suits them."""
-    return f"{flops / 1e12:.4g} TFLOPs" if flops >= 1e12 else f"{flops / 1e9:.4g} GFLOPs"
+        step, run = flops_in_words(self.full_step), flops_in_words(self.flops)
+        unknown = "" if self.bridge is not None else ", without the VAE's share, which is not known"
+        over = f", {flops_in_words(self.bridge)} of them for the VAE" if self.bridge else unknown
+        return f"{step} a full step, {at_least}{run} in all{over}: {gains}"
 
 
 def plan_cost(
-    plan: Plan, architecture: Architecture, batch: int = 1, text_tokens: int | None = None
+    plan: Plan,
+    architecture: Architecture,
+    batch: int = 1,
+    text_tokens: int | None = None,
+    bridge: int | None = 0,
 ) -> PlanCost:
     """The cost of `plan`; `batch` samples an evaluation, a conditional and an unconditional one counting as
-    two."""
+    two. bridge: FLOPs of carrying its drafts over pixels, None where that is not known."""
 
     steps = tuple(
-        StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens, kept_tokens=kept))
+        StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens))
         for index, p in enumerate(plan.passes)
-        for level, tokens, kept in zip(p.levels, p.tokens(plan.canvas), p.kept_tokens(plan.canvas))
+        for level, tokens in zip(p.levels, p.tokens(plan.canvas))
     )
-    full = plan.canvas.tokens(0)
-    kept_bytes = architecture.key_value_bytes(full, batch) if plan.focus_shares else 0
-    return PlanCost(steps, architecture.step_flops(full, batch, text_tokens), kept_bytes, plan.open)
+    full = architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens)
+    return PlanCost(steps, full, plan.open, bridge)

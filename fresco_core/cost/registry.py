@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..plan import Canvas
+from ..canvas.size import Canvas
 from .families import chroma, flux, hunyuan_video, krea2, lumina, qwen_image, sd3, wan
 from .transformer import Architecture
 

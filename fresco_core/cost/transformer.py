@@ -24,13 +24,11 @@ class Sequence(Enum):
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens per sample of each kind. kept: image tokens that are seen only, as the keys and values of an
-    earlier evaluation."""
+    """Tokens per sample of each kind."""
 
     image: int
     text: int = 0
     vision: int = 0
-    kept: int = 0
 
     def of(self, sequence: Sequence) -> int:
         """Rows that a linear layer over `sequence` has, per sample."""
@@ -94,11 +92,6 @@ class Block:
     output_gate: bool = False
     group: int = 0
 
-    @property
-    def sees_image(self) -> bool:
-        """Whether image tokens are among those that attend to each other."""
-        return any(stream.over in (Sequence.IMAGE, Sequence.JOINT) for stream in self.streams)
-
     def flops(self, tokens: Tokens) -> int:
         """FLOPs per sample of all `count` blocks."""
         width = self.width
@@ -114,8 +107,7 @@ class Block:
             products += conditioning * stream.modulation * width
         products += sum(2 * width * width * tokens.of(sequence) for sequence in self.cross)
         length = sum(tokens.of(stream.over) for stream in self.streams) * max(self.group, 1)
-        seen = self.group or length + (tokens.kept if self.sees_image else 0)
-        attended = length * (seen + sum(tokens.of(sequence) for sequence in self.cross))
+        attended = length * ((self.group or length) + sum(tokens.of(sequence) for sequence in self.cross))
         return self.count * (2 * products + 4 * width * attended)
 
 
@@ -145,31 +137,18 @@ class Architecture:
         batch: int = 1,
         text_tokens: int | None = None,
         vision_tokens: int | None = None,
-        kept_tokens: int = 0,
     ) -> int:
         """FLOPs of one evaluation of `batch` samples (conditional and unconditional count as two).
 
         `image_tokens` per sample, of whatever sizes the step mixes, reference pictures included.
-        `kept_tokens` more are seen as keys and values only, as in a focus step.
         """
         tokens = Tokens(
             self._padded(image_tokens),
             self._padded(self.text_tokens if text_tokens is None else text_tokens),
             self.vision_tokens if vision_tokens is None else vision_tokens,
-            kept_tokens,
         )
         blocks = sum(block.flops(tokens) for block in self.blocks)
         return batch * (blocks + sum(projection.flops(tokens) for projection in self.projections))
-
-    def key_value_bytes(self, image_tokens: int, batch: int = 1, itemsize: int = 2) -> int:
-        """Bytes of the keys and values of all image tokens in all blocks, which focus steps keep; `batch` as
-        for `step_flops`, `itemsize` bytes a number."""
-        widths = (
-            block.count * (block.width if block.key_width is None else block.key_width)
-            for block in self.blocks
-            if block.sees_image
-        )
-        return 2 * sum(widths) * image_tokens * batch * itemsize
 
     def _padded(self, count: int) -> int:
         return -(-count // self.multiple) * self.multiple

@@ -157,3 +157,19 @@ class TinyAutoencoder(nn.Module):
         own = {key: weights[key][tuple(map(slice, like.shape))] for key, like in model.state_dict().items()}
         model.load_state_dict({key: value.float() for key, value in own.items()})
         return model
+
+
+@dataclass(frozen=True)
+class PictureCodec:
+    """A TinyAutoencoder as bridge.Autoencoder."""
+
+    model: TinyAutoencoder
+    scale: int = DOWNSCALE
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """(B, 16, h, w) to pictures (B, 3, 8h, 8w) in [0, 1]."""
+        return self.model.decode(latent).clamp(0.0, 1.0)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Inverse of `decode`, about."""
+        return self.model.encode(pixels.clamp(0.0, 1.0))

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..detail import DEFAULT_PRIOR, DETAIL_PRIORS
-from ..grammar import parse
-from ..noise import hashed_noise
-from ..plan import make_plan
-from ..presets import PRESETS, preset
+from ..canvas.noise_field import hashed_noise
 from ..sampling import flow_sigmas, sample
-from ..schedule import Schedule, ScheduleError
+from ..schedule.planning import make_plan
+from ..schedule.schedule import Schedule
+from ..schedule.wording import ScheduleError
+from ..text.grammar import parse
+from ..text.presets import PRESETS, preset
 from ..trace import Evaluation, Trace
 from .scenes import SceneError
 from .subjects import landscapes, trained
@@ -43,9 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--schedule",
         default="balanced",
         help=f"a schedule in one line or a preset ({', '.join(PRESETS)}); default %(default)s",
-    )
-    parser.add_argument(
-        "--detail", default=DEFAULT_PRIOR, choices=DETAIL_PRIORS, help="detail prior (default %(default)s)"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("out/demo"), help="folder for the sheet (default %(default)s)"
@@ -85,7 +82,7 @@ def run(options: argparse.Namespace) -> str:
         plan = make_plan(schedule, flow_sigmas(options.steps, subject.shift), canvas)
         trace = Trace(1, canvas, subject.block_level, plan)
         start = time.perf_counter()
-        result = sample(subject.denoise, noise, plan, prior=options.detail, trace=trace)
+        result = sample(subject.denoise, noise, plan, trace=trace)
         seconds = time.perf_counter() - start
         return subject.picture(result), trace, seconds
 
@@ -94,7 +91,7 @@ def run(options: argparse.Namespace) -> str:
     ours, trace, seconds = draw(schedule)
     similarity = psnr(plain, ours)
     lines = [
-        f"schedule {schedule}, {options.steps} steps, seed {options.seed}, detail {options.detail}",
+        f"schedule {schedule}, {options.steps} steps, seed {options.seed}",
         f"model: {subject.words}",
         "",
         *figures({"plain": (plain_trace, plain_seconds), "fresco": (trace, seconds)}, subject.step_flops),

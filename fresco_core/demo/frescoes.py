@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..closed_form import HaarProcess, power_law
+from .closed_form import HaarProcess, power_law
 
 SIDE = 256
 PATCH = 8  # a token of the demo is 8x8 pixels: 1024 tokens at full resolution

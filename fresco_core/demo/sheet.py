@@ -9,9 +9,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..heatmap import heatmap
-from ..schedule import level_name
+from ..schedule.looks import level_name
 from ..trace import Trace
+from ..view.heatmap import heatmap
 
 PAPER, INK, FAINT = (250, 248, 244), (40, 38, 36), (150, 144, 138)
 LEVEL_COLOURS = ((46, 92, 138), (214, 140, 69), (188, 84, 75), (120, 70, 110))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..canvas import Canvas
-from ..focus import KeyValues
-from ..layout import Layout
-from ..look import Denoiser
-from ..mixed import MixedDenoiser
-from ..received import ReceivedAttention
+from ..canvas.size import Canvas
+from ..look.dense import Denoiser
+from ..look.mixed import MixedDenoiser
+from ..look.token_layout import Layout
 from ..trace import Evaluation
 from .autoencoder import DOWNSCALE
 from .frescoes import PATCH, SIDE, frescoes
@@ -49,17 +47,16 @@ class Subject:
 class PromptedDenoiser:
     """The demo transformer on prompts: context (N, T, size) and pooled (N, size), N the batch or 1.
 
-    received: where evaluations write what received attention, if anywhere. guidance: of classifier-free
-    guidance (arXiv 2207.12598), away from `empty`, the empty prompt's context and pooled vector; both are
-    evaluated in one batch unless it is 1.
+    guidance: of classifier-free guidance (arXiv 2207.12598), away from `empty`, the empty prompt's context
+    and pooled vector; both are evaluated in one batch unless it is 1.
     """
 
     transformer: DemoTransformer
     context: Tensor
     pooled: Tensor
-    received: ReceivedAttention | None = None
     guidance: float = 1.0
     empty: tuple[Tensor, Tensor] | None = None
+    own_clock: bool = True
 
     def __post_init__(self) -> None:
         if self.guided and self.empty is None:
@@ -82,11 +79,11 @@ class PromptedDenoiser:
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Clean prediction of latents x (B, 16, H, W) at sigma (B,)."""
         context, pooled = self._prompts(len(x))
-        velocity = self.transformer(self._twice(x), self._twice(sigma), context, pooled, self.received)
+        velocity = self.transformer(self._twice(x), self._twice(sigma), context, pooled)
         return _clean(x, sigma, self._guide(velocity))
 
     def mixed(
-        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout, frame: str
+        self, x: Tensor, sigma: Tensor, state: Tensor, state_sigma: Tensor, layout: Layout
     ) -> tuple[Tensor, Tensor]:
         """As `MixedDenoiser.mixed`."""
         context, pooled = self._prompts(len(x))
@@ -98,22 +95,8 @@ class PromptedDenoiser:
             layout.for_batch(len(context)),
             context,
             pooled,
-            frame,
-            self.received,
         )
         return _clean(x, sigma, self._guide(fine)), _clean(state, state_sigma, self._guide(coarse))
-
-    def focus(self, x: Tensor, sigma: Tensor, layout: Layout, memory: KeyValues) -> Tensor:
-        """As `FocusDenoiser.focus`."""
-        context, pooled = self._prompts(len(x))
-        velocity = self.transformer.focus(
-            self._twice(x), self._twice(sigma), layout.for_batch(len(context)), memory, context, pooled
-        )
-        return _clean(x, sigma, self._guide(velocity))
-
-    def watched(self, received: ReceivedAttention) -> PromptedDenoiser:
-        """As `AttentiveDenoiser.watched`."""
-        return replace(self, received=received)
 
     def _prompts(self, batch: int) -> tuple[Tensor, Tensor]:
         both = [(self.context, self.pooled)] + ([self.empty] if self.guided and self.empty else [])
@@ -131,8 +114,6 @@ class PromptedDenoiser:
         if not self.guided:
             return velocity
         prompted, unprompted = velocity.chunk(2)
-        if self.received is not None and self.received.shares is not None:
-            self.received.shares = self.received.shares[: len(prompted)]
         return unprompted.lerp(prompted, self.guidance)
 
 
@@ -176,9 +157,7 @@ def trained(prompt: str) -> Subject:
     architecture = model.transformer.shape.architecture()
 
     def step_flops(evaluation: Evaluation) -> int:
-        kept = 0 if evaluation.level else canvas.tokens(0) - evaluation.tokens
-        text = denoise.context.shape[1]
-        return architecture.step_flops(evaluation.tokens, batch=2, text_tokens=text, kept_tokens=kept)
+        return architecture.step_flops(evaluation.tokens, batch=2, text_tokens=denoise.context.shape[1])
 
     words = f"the trained demo model, '{prompt}'"
     return Subject(words, canvas, LATENT_CHANNELS, 2, denoise, picture, step_flops, SHIFT)

@@ -8,7 +8,7 @@ Layout: Black Forest Labs' FLUX.1 (double-stream blocks, then single-stream ones
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,21 +17,8 @@ from torch import Tensor, nn
 
 from ..cost.families import flux
 from ..cost.transformer import Architecture
-from ..focus import KeyValues
-from ..layout import Layout, pick, place
-from ..mixed import DEFAULT_FRAME
-from ..received import ReceivedAttention
-from .attention import (
-    HEAD_SIZE,
-    Attend,
-    attend_dense,
-    attend_focused,
-    attend_mixed,
-    attend_watched,
-    mixed_table,
-    per_head,
-    rotary,
-)
+from ..look.token_layout import Layout
+from .attention import HEAD_SIZE, Attend, attend_dense, mixed_table, rotary
 from .autoencoder import LATENT_CHANNELS
 from .blocks import (
     TIME_SIZE,
@@ -154,7 +141,6 @@ class DemoTransformer(nn.Module):
         timestep: Tensor,
         context: Tensor,
         y: Tensor,
-        received: ReceivedAttention | None = None,
     ) -> Tensor:
         """Velocity.
 
@@ -163,7 +149,6 @@ class DemoTransformer(nn.Module):
             timestep: sigma in [0, 1], (B,).
             context: prompt tokens (B, T, context_size).
             y: pooled prompt (B, pooled_size).
-            received: where to write which tokens received attention, if anywhere.
 
         Returns:
             (B, 16, H, W).
@@ -172,16 +157,8 @@ class DemoTransformer(nn.Module):
         rows, columns = height // PATCH, width // PATCH
         table = rotary(_positions(context.shape[1], rows, columns, x.device))
         vec = self._vector(timestep, y)
-        attends: list[Attend] = [partial(self.attend_dense, table=table)] * self.blocks
-        if received is not None:
-
-            def keep(shares: Tensor) -> None:
-                received.shares = shares.unflatten(1, (1, rows, columns))
-
-            attends[-1] = partial(
-                attend_watched, attend=attends[-1], table=table, text=context.shape[1], keep=keep
-            )
-        img = self._run(to_tokens(x), context, vec, vec, vec, attends)
+        attend = partial(self.attend_dense, table=table)
+        img = self._run(to_tokens(x), context, vec, vec, vec, attend)
         return from_tokens(img, height, width)
 
     def mixed(
@@ -193,8 +170,6 @@ class DemoTransformer(nn.Module):
         layout: Layout,
         context: Tensor,
         y: Tensor,
-        frame: str = DEFAULT_FRAME,
-        received: ReceivedAttention | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Velocities of the tokens of a mixed sequence.
 
@@ -203,8 +178,6 @@ class DemoTransformer(nn.Module):
             state: their level (B, 16, H / 2^k, W / 2^k), at state_timestep (B,).
             layout: which of them are seen, and where; of the batch's size.
             context, y: as for `forward`.
-            frame: one of `mixed.FRAMES`.
-            received: where to write which blocks received attention, if anywhere.
 
         Returns:
             The shapes of x and of state, zero where the sequence has no token.
@@ -215,41 +188,10 @@ class DemoTransformer(nn.Module):
         txt_vec = here if layout.fine_blocks else there
         img_vec = ((here, fine), (there, coarse))
         all_vec = ((txt_vec, text), *img_vec)
-        attends = [attend_mixed(layout, text, frame)] * self.blocks
-        if received is not None:
-
-            def keep(shares: Tensor) -> None:
-                blocks = shares.new_zeros(layout.mask.shape).flatten(1)
-                received.shares = blocks.scatter_add(1, layout.blocks(), shares).view(layout.mask.shape)
-
-            table = mixed_table(layout, text)
-            attends[-1] = partial(attend_watched, attend=attends[-1], table=table, text=text, keep=keep)
+        attend = partial(attend_dense, table=mixed_table(layout, text))
         tokens = layout.gather(to_tokens(x), to_tokens(state))
-        fine_out, coarse_out = layout.scatter(self._run(tokens, context, img_vec, txt_vec, all_vec, attends))
+        fine_out, coarse_out = layout.scatter(self._run(tokens, context, img_vec, txt_vec, all_vec, attend))
         return from_tokens(fine_out, *x.shape[-2:]), from_tokens(coarse_out, *state.shape[-2:])
-
-    def focus(
-        self, x: Tensor, timestep: Tensor, layout: Layout, memory: KeyValues, context: Tensor, y: Tensor
-    ) -> Tensor:
-        """Velocity of the tokens that a layout of level 0 has fine, zero elsewhere; `memory` stands for the
-        others. Otherwise as `forward`."""
-        height, width = x.shape[-2:]
-        text, rows, columns = context.shape[1], height // PATCH, width // PATCH
-        cos, sin = rotary(_positions(text, rows, columns, x.device))
-        seen = torch.cat((layout.fine.new_zeros(len(x), text), layout.fine + text), dim=1)
-        table = per_head((cos[seen], sin[seen]))
-        vec = self._vector(timestep, y)
-        attends = [
-            partial(attend_focused, table=table, text=text, layout=layout, memory=memory, block=block)
-            for block in range(self.blocks)
-        ]
-        out = self._run(pick(to_tokens(x), layout.fine), context, vec, vec, vec, attends)
-        return from_tokens(place(out, layout.fine, rows * columns), height, width)
-
-    @property
-    def blocks(self) -> int:
-        """How many blocks the tokens go through."""
-        return len(self.double_blocks) + len(self.single_blocks)
 
     def _vector(self, timestep: Tensor, y: Tensor) -> Tensor:
         """What modulates all blocks, (B, hidden)."""
@@ -262,15 +204,15 @@ class DemoTransformer(nn.Module):
         img_vec: Conditioning,
         txt_vec: Tensor,
         all_vec: Conditioning,
-        attends: Sequence[Attend],
+        attend: Attend,
     ) -> Tensor:
-        """Patches (B, L, 64) to patches, each block with its own of `attends`. Image tokens are modulated by
-        img_vec, text by txt_vec, and text and image together, in the single-stream blocks, by all_vec."""
+        """Patches (B, L, 64) to patches. Image tokens are modulated by img_vec, text by txt_vec, and text and
+        image together, in the single-stream blocks, by all_vec."""
         img, txt = self.img_in(tokens), self.txt_in(context)
-        for block, attend in zip(self.double_blocks, attends, strict=False):
+        for block in self.double_blocks:
             img, txt = block(img, txt, img_vec, txt_vec, attend)
         both = torch.cat((txt, img), dim=1)
-        for block, attend in zip(self.single_blocks, attends[len(self.double_blocks) :], strict=True):
+        for block in self.single_blocks:
             both = block(both, all_vec, attend)
         return self.final_layer(both[:, txt.shape[1] :], img_vec)
 

@@ -46,7 +46,7 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if self.families and len(self.family_of) != len(self.objects):
             raise ValueError(
-                f"{len(self.family_of)} families for {len(self.objects)} objects: give each one, or \"\"."
+                f'{len(self.family_of)} families for {len(self.objects)} objects: give each one, or "".'
             )
 
     @property

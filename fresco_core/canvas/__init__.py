@@ -1,0 +1,1 @@
+"""What the sampler holds: a latent of full size, its levels, its noise and what lies beyond its edge."""

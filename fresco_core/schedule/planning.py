@@ -1,0 +1,156 @@
+"""From a schedule to a plan, or to a plain run with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..canvas.noise_level import FLOW, Parameterisation
+from ..canvas.size import MIN_TOKENS_PER_SIDE, Canvas
+from .division import check_amounts, divided, phases_of_steps
+from .looks import MAX_LEVEL, Spectral, level_name
+from .plan import Plan, PlannedPass, plain_plan
+from .schedule import Schedule
+from .sigmas import check_sigmas, pass_grid
+from .stage import for_stage, held, starts_low, suits_stage
+from .steps import FULL_STEP, steps_of
+from .trained_size import fitted, shortened
+from .wording import ScheduleError, quoted
+
+
+class Plain(Exception):
+    """Raised where a run cannot gain; its words are the reason."""
+
+
+def make_plan(
+    schedule: Schedule,
+    sigmas: Sequence[float],
+    canvas: Canvas,
+    parameterisation: Parameterisation = FLOW,
+    sigma_max: float | None = None,
+    coarsest: int = MAX_LEVEL,
+    pass_steps: int = 1,
+    autoencoder: bool = False,
+) -> Plan:
+    """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
+
+    A single pass keeps the grid as it is. Of several passes each gets its own steps, spread as the grid
+    spreads them. Looks marked `~` are fitted to the canvas. sigma_max: where a run from pure noise starts
+    (default: sigmas[0]). coarsest: the coarsest level that the run may begin with, by what its latent holds
+    (spectrum.py). pass_steps: the fewest steps that the sampler makes a pass of. autoencoder: whether the
+    run has one, for passes that cross the bridge.
+
+    A run that ends above sigma 0 is a stage of a longer one: no level's own sigma falls below its end. A
+    schedule of several passes becomes one that is as coarse as the noise allows, as a draft would have to
+    leave the stage's range.
+
+    Runs that cannot gain come back plain with a reason. Raises ScheduleError where the schedule does not fit
+    the steps, the sigmas or the canvas.
+    """
+    if schedule.off or len(sigmas) < 2:
+        return plain_plan(schedule, sigmas, canvas)
+    check_sigmas(sigmas)
+    check_fits(schedule, sigmas)
+    if schedule.via_pixels and not autoencoder:
+        raise ScheduleError(
+            f"{quoted(schedule)} carries a draft over pixels, and this run has no autoencoder: connect the "
+            "model's VAE, or leave 'via pixels' out and refine from 0.9 or higher"
+        )
+    try:
+        suited, note = _suited(schedule, sigmas, canvas)
+        start = parameterisation.share(float(sigmas[0]))
+        if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
+            raise Plain(
+                f"the run starts at sigma {start:.4g}, where detail already shows through the noise: a "
+                "coarse look would lose it"
+            )
+        passes = _passes(suited, sigmas, canvas, parameterisation, pass_steps)
+        passes[0], why = held(passes[0], coarsest, float(sigmas[-1]), parameterisation)
+        if all(step == FULL_STEP for p in passes for step in p.looks):
+            raise Plain(why or f"the run starts at sigma {start:.4g}, where '{suited}' is already full")
+        return Plan(suited, canvas, tuple(passes), note=note or why)
+    except Plain as reason:
+        return plain_plan(schedule, sigmas, canvas, str(reason))
+
+
+def check_fits(schedule: Schedule, sigmas: Sequence[float]) -> None:
+    """Raises ScheduleError where a run over `sigmas` ends clean but not full, or has other steps than the
+    schedule's amounts add up to."""
+    if sigmas[-1] == 0.0:
+        check_end(schedule)
+    check_amounts(schedule, len(sigmas) - 1)
+
+
+def check_end(schedule: Schedule) -> None:
+    """Raises ScheduleError where the schedule ends coarse, which no run may that ends clean."""
+    if not schedule.ends_full:
+        raise ScheduleError(
+            f"{quoted(schedule)} never becomes full: in a run that ends clean (at sigma 0) the last look of "
+            "the last pass must be 'full'; add ', full' to it or a pass such as '; refine 0.95'"
+        )
+
+
+def _suited(asked: Schedule, sigmas: Sequence[float], canvas: Canvas) -> tuple[Schedule, str | None]:
+    """The schedule as it suits canvas, number of steps and stage; and how it keeps from `asked`."""
+    if not canvas.allows(1):
+        raise Plain(
+            f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
+            f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
+        )
+    steps, end = len(sigmas) - 1, float(sigmas[-1])
+    staged = end > 0.0 and not suits_stage(asked)
+    if staged and asked.counts:
+        raise Plain(
+            f"this run is a stage that ends at sigma {end:.4g}, where a draft cannot run to its end; "
+            "write for example 'spectral', or one pass such as '1/2 x4, full x2'"
+        )
+    schedule = shortened(asked, steps)
+    needed = 2 if staged else max(schedule.least_steps, 2)
+    if steps < needed:
+        raise Plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
+    schedule = fitted(schedule, canvas)
+    if asked.deepest and not schedule.deepest:
+        raise Plain(canvas.too_small())
+    if not canvas.allows(schedule.deepest):
+        possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
+        raise ScheduleError(
+            f"'{schedule}' looks at {level_name(schedule.deepest)} resolution, but a latent of "
+            f"{canvas.height}x{canvas.width} "
+            f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
+            f"use {level_name(possible)} at the most, or a larger picture"
+        )
+    if not staged:
+        return schedule, None
+    schedule = for_stage(schedule)
+    return schedule, f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
+
+
+def _passes(
+    schedule: Schedule,
+    sigmas: Sequence[float],
+    canvas: Canvas,
+    parameterisation: Parameterisation,
+    pass_steps: int,
+) -> list[PlannedPass]:
+    """The passes over their own parts of the grid, with what each step sees."""
+    steps = len(sigmas) - 1
+    grids, phases = [], []
+    for p, counts in zip(schedule.passes, divided(schedule, steps)):
+        grid: tuple[float, ...] | None = tuple(float(s) for s in sigmas)
+        if len(schedule.passes) > 1:
+            words, own = p.describe(alone=False), sum(counts)
+            if own < pass_steps:
+                raise Plain(
+                    f"this sampler needs {pass_steps} steps in every pass, and '{words}' has {own} of {steps}"
+                )
+            grid = pass_grid(p, sigmas, own, parameterisation)
+            if grid is None:
+                raise Plain(f"the sigmas of '{words}' would not fall in {own} steps of this run")
+        assert grid is not None
+        grids.append(grid)
+        phases.append(phases_of_steps(p, counts, grid, parameterisation))
+    planned = []
+    for p, grid, looks in zip(schedule.passes, grids, steps_of(phases, canvas)):
+        first = p.phases[0].look
+        tolerance = first.tolerance if isinstance(first, Spectral) else None
+        planned.append(PlannedPass(grid, looks, tolerance, via_pixels=p.via_pixels))
+    return planned

@@ -1,0 +1,96 @@
+"""Sigmas of a run: each pass's part of the sampler's grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..canvas.noise_level import Flow, Parameterisation
+from .looks import FIRST_STEP, Pass
+from .wording import ScheduleError
+
+DRAFT_THIRDS = 2  # thirds of a step that a draft stands for; the best on the trained demo model
+
+
+def check_sigmas(sigmas: Sequence[float]) -> None:
+    """Raises ScheduleError where the grid is not finite, positive and falling."""
+    if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
+        raise ScheduleError(
+            f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
+            "check the scheduler node"
+        )
+    for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
+        if late > early:
+            raise ScheduleError(
+                f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
+                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
+            )
+
+
+def _short(sigmas: Sequence[float]) -> str:
+    return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
+
+
+def pass_range(
+    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation
+) -> tuple[float, float]:
+    """First and last sigma of a pass of several, which has `steps` steps, of a run that ends clean."""
+    first, end = float(sigmas[0]), parameterisation.from_share(p.end)
+    if p.start is None:
+        return first, end
+    if p.start is FIRST_STEP:
+        return subgrid(sigmas, first, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS], end
+    if p.start >= 1.0:
+        return first, end  # pure noise, which is no sigma of a variance-exploding model
+    return min(parameterisation.from_share(p.start), first), end
+
+
+def pass_grid(
+    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation
+) -> tuple[float, ...] | None:
+    """The sigmas of a pass of several, which has `steps` steps; None where they would not fall."""
+    start, end = pass_range(p, sigmas, steps, parameterisation)
+    if start <= end:
+        return None
+    grid = subgrid(sigmas, start, end, steps, parameterisation)
+    return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
+
+
+def subgrid(
+    sigmas: Sequence[float], start: float, end: float, steps: int, parameterisation: Parameterisation
+) -> tuple[float, ...]:
+    """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
+
+    The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
+    down to the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
+    """
+    grid = np.asarray(sigmas, dtype=np.float64)
+    if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
+        return tuple(float(s) for s in grid)
+    exploding = not isinstance(parameterisation, Flow)
+    positive = grid[grid > 0.0]
+    if exploding and start <= positive[-1]:  # below all that the grid shows of its spread
+        return _exactly(np.linspace(start, end, steps + 1), start, end)
+    body = np.log(positive) if exploding else grid
+    lowest = math.log(end) if exploding and end > 0.0 else end
+    if lowest < body[-1] and (end > 0.0 or not exploding):
+        body = np.append(body, lowest)  # a draft runs on below the sigma at which the run itself ends
+    index = np.arange(len(body), dtype=np.float64)
+
+    def position(sigma: float) -> float:
+        if exploding:
+            sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
+        return float(np.interp(-sigma, -body, index))
+
+    jump = exploding and end == 0.0
+    values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
+    values = np.exp(values) if exploding else values
+    return _exactly(np.append(values, 0.0) if jump else values, start, end)
+
+
+def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
+    """The values in float32, as the sampler will have them, with the ends that were asked for."""
+    values[0], values[-1] = start, end
+    return tuple(float(v) for v in values.astype(np.float32))

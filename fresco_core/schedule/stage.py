@@ -1,0 +1,63 @@
+"""Runs that are stages of a longer one, or start from a picture: what they may look at.
+
+A stage ends above sigma 0. Its model may be made for its range of sigmas alone (the two experts of Wan 2.2),
+so no look asks it about a sigma below the stage's end. A run may begin coarse only from nearly pure noise,
+and only where nothing that it starts from is hidden (spectrum.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..canvas.noise_level import Parameterisation
+from .looks import SPECTRAL_TOLERANCE, Pass, Phase, Spectral, level_name
+from .plan import PlannedPass
+from .schedule import Schedule
+from .steps import Step
+
+NEARLY_ALL_NOISE = 0.95
+"""Of the noise share of a whole run's start: what starts lower is no run from pure noise. Below it a draft
+loses much to the plain run, also from a flat or empty picture (test_low_starts)."""
+
+
+def starts_low(sigma: float, sigma_max: float, parameterisation: Parameterisation) -> bool:
+    """Whether a run starts clearly below pure noise, where detail that is still to come shows already."""
+    return parameterisation.share(sigma) <= NEARLY_ALL_NOISE * parameterisation.share(sigma_max)
+
+
+def suits_stage(schedule: Schedule) -> bool:
+    """Whether a stage can take the schedule as it is: one pass, not `spectral` that is bound to end full."""
+    first = schedule.passes[0].phases[0].look
+    return len(schedule.passes) == 1 and not (isinstance(first, Spectral) and schedule.ends_full)
+
+
+def for_stage(schedule: Schedule) -> Schedule:
+    """A rule for a run that ends above sigma 0: every step as coarse as the noise allows, from the level of
+    the schedule's first look on."""
+    first = schedule.passes[0].phases[0].look
+    tolerance = first.tolerance if isinstance(first, Spectral) else SPECTRAL_TOLERANCE
+    return Schedule((Pass((Phase(Spectral(first.level, tolerance)),)),))
+
+
+def held(
+    p: PlannedPass, coarsest: int, end: float, parameterisation: Parameterisation
+) -> tuple[PlannedPass, str | None]:
+    """The first pass of a run that ends at `end`, no step of it coarser than `coarsest` and none whose own
+    sigma is below the end; and why any became finer."""
+    looks, why = [], None
+    for sigma, step in zip(p.sigmas, p.looks):
+        level = min(step.level, coarsest)
+        if level < step.level:
+            why = f"no look is coarser than {level_name(coarsest)}: it would hide the given picture's detail"
+        within = level_within(sigma, level, end, parameterisation)
+        if within < level:
+            why = f"no look leaves the stage, which ends at sigma {end:.4g}"
+        looks.append(step if within == step.level else Step(within))
+    return replace(p, looks=tuple(looks), least_sigma=end), why
+
+
+def level_within(sigma: float, level: int, end: float, parameterisation: Parameterisation) -> int:
+    """The coarsest level, `level` at the most, whose own sigma at the canvas's `sigma` is not below `end`."""
+    while level and parameterisation.level_sigma(sigma, level) < end * (1.0 - 1e-6):
+        level -= 1
+    return level

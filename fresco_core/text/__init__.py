@@ -1,0 +1,1 @@
+"""Schedules, plans and traces in words. The method never imports this."""

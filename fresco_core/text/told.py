@@ -1,0 +1,70 @@
+"""What a plan will do, and what a run did, in words for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..schedule.looks import level_name
+from ..schedule.plan import Plan, PlannedPass
+from ..trace import Trace
+
+
+def plan_in_words(plan: Plan) -> str:
+    """The plan in a few lines: a line for each pass, then its tokens."""
+    if plan.plain:
+        return f"{plan.steps} steps at full resolution" + (f" ({plan.reason})" if plan.reason else "")
+    lines = [
+        f"pass {index + 1}: {'over pixels, ' * p.via_pixels}sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, "
+        f"{', '.join(_looks(plan, p))}"
+        for index, p in enumerate(plan.passes)
+    ]
+    lines += [plan.note] if plan.note else []
+    least, up_to = ("at least ", "up to ") if plan.open else ("", "")
+    lines.append(
+        f"{least}{plan.tokens()} image tokens instead of {plan.full_tokens()} for {plan.steps} steps "
+        f"({up_to}{plan.full_tokens() / plan.tokens():.2f}x fewer)"
+    )
+    return "\n".join(lines)
+
+
+def _looks(plan: Plan, p: PlannedPass) -> Iterator[str]:
+    kinds = [(step.level, step.fine is not None) for step in p.looks]
+    tokens = p.tokens(plan.canvas)
+    for level, mixed in dict.fromkeys(kinds):
+        seen = [n for n, kind in zip(tokens, kinds) if kind == (level, mixed)]
+        counted = f"{min(seen)} to {max(seen)}" if min(seen) < max(seen) else f"{seen[0]}"
+        what = f"mixed of full and {level_name(level)}" if mixed else f"at {level_name(level)}"
+        if p.tolerance is not None and level:
+            what += " or finer"
+            counted += f" to {plan.canvas.tokens(0)}"
+        yield f"{len(seen)} {what} resolution ({counted} tokens)"
+
+
+def trace_in_words(trace: Trace, baseline_steps: int = 0) -> str:
+    """One line: evaluations per level, tokens and, where known, FLOPs saved; unless 0, `baseline_steps` full
+    steps are compared with too, at this run's evaluations per step."""
+    if not trace.evaluations:
+        return "no evaluation recorded"
+    dense = [e.level for e in trace.evaluations if e.fine is None]
+    mixed = len(trace.evaluations) - len(dense)
+    counts = [f"{dense.count(level)} at {level_name(level)}" for level in sorted(set(dense), reverse=True)]
+    counts[-1:-1] = [f"{mixed} mixed"] if mixed else []
+    words = (
+        f"{len(trace.evaluations)} evaluations ({', '.join(counts)}), {trace.tokens} image tokens instead of "
+        f"{trace.full_tokens} ({trace.full_tokens / trace.tokens:.2f}x fewer)"
+    )
+    if trace.crossings:
+        words += f", {sum(c.seconds for c in trace.crossings):.2g} s over pixels"
+    if not trace.flops:
+        return words
+    gain = trace.full_flops / trace.flops
+    spent, full = flops_in_words(trace.flops), flops_in_words(trace.full_flops)
+    words += f", {spent} instead of {full} ({gain:.2f}x less"
+    if baseline_steps and trace.plan is not None:
+        words += f"; {gain * baseline_steps / trace.plan.steps:.2f}x less than {baseline_steps} full steps"
+    return words + ")"
+
+
+def flops_in_words(flops: int) -> str:
+    """FLOPs in the unit that suits them."""
+    return f"{flops / 1e12:.4g} TFLOPs" if flops >= 1e12 else f"{flops / 1e9:.4g} GFLOPs"

@@ -1,0 +1,1 @@
+"""Pictures of a run, and edits of a schedule that is drawn. The method never imports this."""
