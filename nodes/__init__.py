@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from . import compat
+from .host.versions import check_host
 
-compat.check_host()  # before anything that a host too old does not have
+check_host()  # before anything that a host too old does not have
 
 from comfy_api.latest import ComfyExtension, io  # noqa: E402
 
-from .apply_node import FrescoApply  # noqa: E402
-from .compare_node import FrescoCompare  # noqa: E402
-from .convergence_node import FrescoConvergence  # noqa: E402
-from .demo_node import FrescoDemoLoader  # noqa: E402
-from .ksampler_node import FrescoKSampler  # noqa: E402
-from .plan_route import add_route  # noqa: E402
-from .schedule_node import FrescoSchedule  # noqa: E402
+from .apply import FrescoApply  # noqa: E402
+from .compare import FrescoCompare  # noqa: E402
+from .convergence import FrescoConvergence  # noqa: E402
+from .demo import FrescoDemoLoader  # noqa: E402
+from .ksampler import FrescoKSampler  # noqa: E402
+from .schedule import FrescoSchedule  # noqa: E402
+from .server.plan_route import add_route  # noqa: E402
 
 
 class FrescoExtension(ComfyExtension):

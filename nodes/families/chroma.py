@@ -11,14 +11,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import compat
-from ..mixing import Conditions, MixedCall
-from .clocks import TwoClocks, ranged_blocks, takes_ranges, tokenwise
-from .joint import evaluate_joint, joins
-from .strip import View
+from ...fresco_core.cost import Architecture, families
+from ..host.executors import bound
+from ..mixed.call import Conditions, MixedCall
+from ..mixed.clocks import TwoClocks, ranged_blocks, takes_ranges, tokenwise
+from ..mixed.joint import evaluate_joint, joins
+from ..mixed.strip import View
+from .family import Family, MixedAdapter
 
-CONDITIONS = frozenset({"guidance"})
 FORWARD = "x timestep context guidance"
+
+
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    params = network.params
+    return families.chroma(
+        "chroma",
+        width=params.hidden_size,
+        double=params.depth,
+        single=params.depth_single_blocks,
+        mlp_ratio=params.mlp_ratio,
+        patch_inputs=network.in_channels,
+        patch_outputs=network.out_channels,
+        context=params.context_in_dim,
+        approximator=(params.in_dim, params.hidden_dim, params.out_dim, params.n_layers),
+    )
 
 
 def misfit(network: Any) -> str | None:
@@ -36,7 +53,7 @@ def one_clock(network: Any, conditions: Conditions) -> str | None:
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
     network, coarse = executor.class_obj, call.layout.coarse.shape[1]
-    given = compat.bound(FORWARD, args, kwargs)
+    given = bound(FORWARD, args, kwargs)
 
     def modulations(index: Tensor) -> Tensor:
         second = modulations_at(network, call.timestep, given["x"], given["context"], given["guidance"])
@@ -62,3 +79,20 @@ def modulations_at(network: Any, timestep: Tensor, x: Tensor, context: Tensor, g
     patch = network.patch_size
     bare._forward(x[..., :patch, :patch], timestep, context[:, :1], guidance, transformer_options={})
     return found[0]
+
+
+ADAPTER = MixedAdapter(
+    "comfy.ldm.chroma.model.Chroma",
+    frozenset({"guidance"}),
+    misfit,
+    one_clock,
+    evaluate,
+)
+
+CHROMA = Family(
+    "Chroma",
+    frozenset({"Chroma"}),
+    pixels={"ChromaRadiance": 1},
+    readers={"Chroma": cost},
+    mixed=ADAPTER,
+)

@@ -1,32 +1,50 @@
-"""FLUX.1 (dev, schnell, Kontext) and what else the host runs through the same class.
+"""FLUX.1 (dev, schnell, Kontext), FLUX.2 and what else the host runs through the same class.
 
-The host's forward is called on the whole canvas. Its patches swap the sequence after the input layer, and put
-it back in its places behind the last block: fine tokens in theirs, a coarse token in the first place of its
-block. Blocks and attention thus see the mixed sequence only: text, fine, coarse and reference tokens.
-
-Native clock: the forward is given the timesteps of fine and coarse tokens as a batch of twice the size, so
-that the host makes both modulations; the blocks get both, with the ranges that they are for, and the last
-layer the sequence once for each.
+A mixed sequence is a strip whose positions are the host's own for the whole canvas. Blocks modulate ranges of
+tokens, so that coarse ones have their own clock.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...fresco_core.layout import pick, place
-from ...fresco_core.transform import merge, pack_channels, unpack_channels
-from .. import compat
-from ..mixing import Conditions, MixedCall
-from .clocks import pair
-from .focus import attention_of
+from ...fresco_core.cost import DEMO_PIXELS, Architecture, families
+from ...fresco_core.demo.scenes import PROMPT_TOKENS
+from ...fresco_core.demo.transformer import TransformerShape
+from ..host.executors import bound
+from ..mixed.call import Conditions, MixedCall
+from ..mixed.clocks import TwoClocks, ranged_blocks, takes_ranges, tokenwise, twice
+from ..mixed.joint import evaluate_joint, reference_grids
+from ..mixed.strip import View, single_frame
+from .family import Family, MixedAdapter, kinds
 
-CONDITIONS = frozenset({"y", "guidance", "ref_latents", "ref_latents_method"})
 FORWARD = ["x", "timestep", "context", "y", "guidance", "ref_latents", "control", "transformer_options"]
+
+
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    params = network.params
+    return families.flux(
+        "flux.2" if getattr(params, "global_modulation", False) else "flux.1",
+        width=params.hidden_size,
+        double=params.depth,
+        single=params.depth_single_blocks,
+        mlp_ratio=params.mlp_ratio,
+        gated=getattr(params, "mlp_silu_act", False) or getattr(params, "yak_mlp", False),
+        patch_inputs=network.in_channels,
+        patch_outputs=network.out_channels,
+        context=params.context_in_dim,
+        pooled=params.vec_in_dim,
+        guidance=params.guidance_embed,
+        global_modulation=getattr(params, "global_modulation", False),
+        # the demo model's prompts are short, T5's are not
+        **({"text_tokens": PROMPT_TOKENS} if params.context_in_dim == TransformerShape.context_size else {}),
+    )
 
 
 def misfit(network: Any) -> str | None:
@@ -37,148 +55,79 @@ def misfit(network: Any) -> str | None:
         return "this FLUX model lacks double or single blocks"
     if getattr(network.params, "default_ref_method", "") == "index_timestep_zero":
         return "this FLUX model has its references at timestep zero, in places counted on the whole grid"
-    wanted = {
-        network.double_blocks[0]: {"img", "txt", "vec", "pe", "modulation_dims_img", "modulation_dims_txt"},
-        network.single_blocks[0]: {"x", "vec", "pe", "modulation_dims"},
-    }
-    for block, names in wanted.items():
-        if not names <= set(inspect.signature(block.forward).parameters):
-            return "the host's FLUX blocks do not modulate ranges of tokens as this version of Fresco knows"
+    if not takes_ranges(network):
+        return "the host's FLUX blocks do not modulate ranges of tokens as this version of Fresco knows"
     return None
 
 
 def one_clock(network: Any, conditions: Conditions) -> str | None:
-    """Why coarse tokens share the clock of fine ones: they never must."""
+    """Why coarse tokens share the clock of fine ones; None where they can have their own."""
+    if "ref_latents" in conditions and "index_timestep_zero" in conditions.get("ref_latents_method", ()):
+        return "FLUX's blocks know two clocks, and reference pictures have the second, timestep zero"
     return None
 
 
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
-    """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
-    `call.output`."""
-    network = executor.class_obj
-    given = compat.bound(" ".join(FORWARD), args, kwargs)
-    x, timestep, batch = given["x"], given["timestep"], given["x"].shape[0]
-    options = given["transformer_options"]
-    sequence = Sequence(network, call, x, given["ref_latents"] or (), options.get("rope_options"))
-    if call.native:
-        given["timestep"] = torch.cat((timestep, call.timestep))
-        if given["y"] is None and network.vector_in is not None:
-            given["y"] = x.new_zeros(batch, network.params.vec_in_dim)
-        for name in ("y", "guidance"):
-            if given[name] is not None:
-                given[name] = torch.cat((given[name], given[name]))
-    given["transformer_options"] = sequence.patched(options)
-    positional = [given.pop(name) for name in FORWARD]
-    out = executor(*positional, **given)
-    call.output = sequence.coarse_output(out[-batch:])
-    return out[:batch]
+    """The network's output on the canvas; see joint.evaluate_joint."""
+    network, given = executor.class_obj, bound(" ".join(FORWARD), args, kwargs)
+    options = {"rope_options": given["transformer_options"].get("rope_options")}
+    whole, level = (
+        network.process_img(x, transformer_options=options)[1][:1] for x in (given["x"], call.state)
+    )
+    ids = single_frame(call.layout, whole, level)
+    references, behind = given["ref_latents"] or (), ids[:, :0]
+    if references:
+        behind = positions_of_all(network, args, kwargs)[:, whole.shape[1] :]
+
+    def frame(text: Tensor, raster: Tensor, grid: tuple[int, int], others: Tensor) -> tuple[Tensor, ...]:
+        return text, ids, behind if call.layout.fine_blocks or not references else others
+
+    coarse = call.layout.coarse.shape[1]
+    replaced = {
+        "guidance_in": twice(getattr(network, "guidance_in", None)),
+        "vector_in": twice(network.vector_in),
+        **ranged_blocks(network, coarse),
+        "final_layer": tokenwise(network.final_layer, coarse),
+    }
+    two_clocks = TwoClocks(replaced, ends=("img_in", "final_layer"))
+    grids = reference_grids(references, network.patch_size)
+    return evaluate_joint(executor, args, kwargs, call, two_clocks, frame, grids)
 
 
-class Sequence:
-    """The mixed sequence of one call: host patches that put it in place of the canvas's, and take it out."""
+def positions_of_all(network: Any, args: tuple, kwargs: dict) -> Tensor:
+    """The positions (B, N, axes) that the host's forward gives the whole canvas and its references."""
+    found = []
 
-    def __init__(self, network: Any, call: MixedCall, x: Tensor, references: Any, rope_options: Any):
-        self.network = network
-        self.call = call
-        self.rope_options = rope_options
-        self.layout = call.layout
-        patch = network.patch_size
-        self.whole = (x.shape[-2] // patch) * (x.shape[-1] // patch)
-        grids = [(1, -(-r.shape[-2] // patch), -(-r.shape[-1] // patch)) for r in references]
-        self.alignment = attention_of(call, grids)
-        self.fine = self.layout.fine.shape[1]
-        self.coarse = self.layout.coarse.shape[1]
-        self.text = 0
+    def caught(img: Tensor, img_ids: Tensor, *others: Any, **options: Any) -> Tensor:
+        found.append(img_ids)
+        return torch.zeros_like(img)
 
-    def patched(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The host's options with our patches behind, around or before those that are there."""
-        patches, replaced = options.get("patches", {}), options.get("patches_replace", {})
-        blocks = dict(replaced.get("dit", {}))
-        kinds = (("double_block", self.network.double_blocks), ("single_block", self.network.single_blocks))
-        for kind, modules in kinds:
-            for i, block in enumerate(modules):
-                last = kind == "single_block" and i == len(modules) - 1
-                blocks[kind, i] = self._block(kind, block, blocks.get((kind, i)), last)
-        return {
-            **self.alignment.around(options),
-            "patches": {**patches, "post_input": [*patches.get("post_input", ()), self.enter]},
-            "patches_replace": {**replaced, "dit": blocks},
-        }
+    View(network, forward_orig=caught)._forward(*args, **kwargs)
+    return found[0]
 
-    def enter(self, args: dict[str, Any]) -> dict[str, Any]:
-        """post_input: the mixed sequence and its positions in the fine frame."""
-        network, layout = self.network, self.layout
-        img, ids = args["img"], args["img_ids"]
-        self.text = args["txt"].shape[1]
-        tokens, coarse_ids = network.process_img(
-            self.call.state, transformer_options={"rope_options": self.rope_options}
-        )
-        centres = self._centres(ids[:, : self.whole])
-        fine_frame = layout.gather(ids[:, : self.whole], centres)
-        embedded = network.img_in(tokens)
-        text_ids, reference_ids = args["txt_ids"], ids[:, self.whole :]
-        self.alignment.align(
-            network.pe_embedder,
-            torch.cat((text_ids, fine_frame, reference_ids), dim=1),
-            torch.cat(
-                (text_ids, pick(coarse_ids, layout.blocks()), self.alignment.halved(reference_ids)), dim=1
-            ),
-        )
-        return {
-            **args,
-            "img": torch.cat((layout.gather(img[:, : self.whole], embedded), img[:, self.whole :]), dim=1),
-            "img_ids": torch.cat((fine_frame, ids[:, self.whole :]), dim=1),
-        }
 
-    def coarse_output(self, out: Tensor) -> Tensor:
-        """The level's output (B, C, h, w), zero at fine blocks, of the network's (B, C, H, W)."""
-        patch = self.network.patch_size
-        tokens = pack_channels(out, patch).flatten(2).transpose(1, 2)
-        rows, columns = self.layout.mask.shape[-2:]
-        tokens = place(pick(tokens, self.layout.corners()), self.layout.coarse, rows * columns)
-        return unpack_channels(tokens.transpose(1, 2).unflatten(2, (rows, columns)), patch)
+ADAPTER = MixedAdapter(
+    "comfy.ldm.flux.model.Flux",
+    frozenset({"y", "guidance", "ref_latents", "ref_latents_method"}),
+    misfit,
+    one_clock,
+    evaluate,
+)
 
-    def _centres(self, ids: Tensor) -> Tensor:
-        """Positions (B, N, axes) of the blocks' centres, from those of all fine tokens in raster order."""
-        side = 1 << self.layout.level
-        rows, columns = (blocks * side for blocks in self.layout.mask.shape[-2:])
-        grid = ids.transpose(1, 2).unflatten(2, (rows, columns))
-        return merge(grid, self.layout.level).flatten(2).transpose(1, 2)
+FLUX = Family(
+    "FLUX",
+    frozenset({"Flux", "FluxTransformer2DModel"}),
+    readers={"Flux": cost},
+    conditions=kinds(GRID="Flux.attention_mask"),  # of text and image tokens together
+    mixed=ADAPTER,
+)
+FLUX2 = replace(FLUX, name="FLUX.2", classes=frozenset({"Flux2"}), pixels={"Flux2": 16}, packed={"Flux2": 2})
+DEMO = replace(FLUX, trained=DEMO_PIXELS)
 
-    def _ranges(self, start: int) -> list[tuple[int, int, int]]:
-        """The modulation of each range, 0 fine and 1 coarse: text up to `start`, then the image.
 
-        Text and references go with the fine tokens, or with the coarse ones where nothing is fine.
-        """
-        rest = 0 if self.fine else 1
-        ends = [0, start, start + self.fine, start + self.fine + self.coarse]
-        ends.append(ends[-1] + self.alignment.reference_tokens)
-        ranges = zip(ends, ends[1:], (rest, 0, 1, rest))
-        return [(begin, end, which) for begin, end, which in ranges if end > begin]
-
-    def _block(self, kind: str, block: Any, other: Callable | None, last: bool) -> Callable:
-        """A replacement of one block; inside that of another pack, where there is one."""
-
-        def modulated(args: dict[str, Any]) -> dict[str, Any]:
-            common = {"pe": args["pe"], "vec": pair(args["vec"]), "attn_mask": args.get("attn_mask")}
-            common["transformer_options"] = args["transformer_options"]
-            if kind == "single_block":
-                return {"img": block(args["img"], modulation_dims=self._ranges(self.text), **common)}
-            text = [(0, self.text, 0 if self.fine else 1)]
-            ranges = {"modulation_dims_img": self._ranges(0), "modulation_dims_txt": text}
-            img, txt = block(img=args["img"], txt=args["txt"], **common, **ranges)
-            return {"img": img, "txt": txt}
-
-        def replaced(args: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-            original = modulated if self.call.native else extra["original_block"]
-            out = original(args) if other is None else other(args, {**extra, "original_block": original})
-            return {**out, "img": self._leave(out["img"])} if last else out
-
-        return replaced
-
-    def _leave(self, img: Tensor) -> Tensor:
-        """Text and the sequence put back in the places of the whole canvas, once for each timestep."""
-        sequence = img[:, self.text : self.text + self.fine + self.coarse]
-        index = torch.cat((self.layout.fine, self.layout.corners()), dim=1)
-        full = torch.cat((img[:, : self.text], place(sequence, index, self.whole)), dim=1)
-        return torch.cat((full, full)) if self.call.native else full
+def is_demo(model: Any) -> bool:
+    """Whether the network has the whole configuration of the demo model that comes with this pack."""
+    params, demo = getattr(model.diffusion_model, "params", None), TransformerShape()
+    found = ("hidden_size", "depth", "depth_single_blocks", "context_in_dim", "vec_in_dim")
+    sizes = (demo.hidden, demo.double_blocks, demo.single_blocks, demo.context_size, demo.pooled_size)
+    return tuple(getattr(params, name, None) for name in found) == sizes

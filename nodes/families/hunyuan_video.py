@@ -6,16 +6,36 @@ tokens beside their timestep, and have one clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
-from ..mixing import Conditions, MixedCall
-from .clocks import FIRST, TwoClocks, half, ranged_blocks, takes_ranges, tokenwise
-from .joint import evaluate_joint, joins
+from ...fresco_core.cost import Architecture, families
+from ..mixed.call import Conditions, MixedCall
+from ..mixed.clocks import FIRST, TwoClocks, half, ranged_blocks, takes_ranges, tokenwise, twice
+from ..mixed.joint import evaluate_joint, joins
+from .family import Family, MixedAdapter, kinds
 
-CONDITIONS = frozenset({"y", "guidance", "txt_byt5", "clip_fea", "disable_time_r"})
+
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    params, patch = network.params, math.prod(network.patch_size)
+    return families.hunyuan_video(
+        "hunyuan-video",
+        width=params.hidden_size,
+        double=params.depth,
+        single=params.depth_single_blocks,
+        mlp_ratio=params.mlp_ratio,
+        patch_inputs=patch * params.in_channels,
+        patch_outputs=patch * params.out_channels,
+        context=params.context_in_dim,
+        pooled=params.vec_in_dim,
+        guidance=params.guidance_embed,
+        mean_flow=params.meanflow,
+        vision=params.vision_in_dim,
+    )
 
 
 def misfit(network: Any) -> str | None:
@@ -41,8 +61,8 @@ def one_clock(network: Any, conditions: Conditions) -> str | None:
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
 
-    def frame(text_ids: Tensor, raster: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        return text_ids, raster[..., -text_ids.shape[-1] :]  # pictures have no frame axis
+    def frame(text: Tensor, raster: Tensor, grid: tuple[int, int], others: Tensor) -> tuple[Tensor, ...]:
+        return text, raster[..., -text.shape[-1] :], others  # pictures have no frame axis
 
     network, coarse = executor.class_obj, call.layout.coarse.shape[1]
 
@@ -59,7 +79,28 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     return evaluate_joint(executor, args, kwargs, call, TwoClocks(replaced), frame)
 
 
-def twice(embedder: Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor] | None:
-    """An embedder of what both clocks have in common: its output (B, D) as that of a batch of twice the
-    size."""
-    return None if embedder is None else lambda x: embedder(x).repeat(2, 1)
+ADAPTER = MixedAdapter(
+    "comfy.ldm.hunyuan_video.model.HunyuanVideo",
+    frozenset({"y", "guidance", "txt_byt5", "clip_fea", "disable_time_r"}),
+    misfit,
+    one_clock,
+    evaluate,
+)
+
+HUNYUAN_VIDEO = Family(
+    "HunyuanVideo",
+    frozenset({"HunyuanVideo"}),
+    pixels={"HunyuanVideo15": 16},
+    readers={"HunyuanVideo": cost},
+    conditions=kinds(
+        UNTOUCHED="guiding_frame_index txt_byt5 disable_time_r",
+        REFERENCE="ref_latent",
+    ),
+    mixed=ADAPTER,
+)
+HUNYUAN_IMAGE = replace(
+    HUNYUAN_VIDEO,
+    name="HunyuanImage",
+    classes=frozenset({"HunyuanImage21"}),
+    pixels={"HunyuanImage21": 32},
+)

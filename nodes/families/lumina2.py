@@ -6,19 +6,36 @@ lie in one frame. Blocks and the last layer know two clocks and slices of tokens
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..mixing import Conditions, MixedCall, with_options
-from .clocks import apart, sliced, takes_index, timesteps
-from .focus import Focus
-from .strip import View, single_frame, takes, through_strip
+from ...fresco_core.cost import Architecture, families
+from ..mixed.call import Conditions, MixedCall
+from ..mixed.clocks import apart, sliced, takes_index, timesteps
+from ..mixed.strip import View, single_frame, takes, through_strip
+from .family import Family, MixedAdapter, kinds
 
-CONDITIONS = frozenset({"num_tokens", "clip_text_pooled"})
+
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    block = network.layers[0]
+    heads = block.attention
+    return families.lumina(
+        "lumina",
+        width=network.dim,
+        mlp=block.feed_forward.w1.out_features,
+        layers=len(network.layers),
+        refiners=len(network.noise_refiner),
+        key_width=heads.n_kv_heads * heads.head_dim,
+        context=network.cap_embedder[1].in_features,
+        conditioning=block.adaLN_modulation[-1].in_features,
+        time_hidden=network.t_embedder.mlp[0].out_features,
+        patch_inputs=network.patch_size**2 * network.in_channels,
+        patch_outputs=network.patch_size**2 * network.out_channels,
+        multiple=getattr(network, "pad_tokens_multiple", None) or 1,
+    )
 
 
 def misfit(network: Any) -> str | None:
@@ -42,10 +59,6 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     `call.output`."""
     network, layout, x = executor.class_obj, call.layout, args[0]
     replaced: dict[str, Any] = {}
-    if call.key_values is not None:
-        attention = Padded(call, network)
-        args, kwargs = with_options(args, kwargs, attention.around)
-        replaced["context_refiner"] = [partial(attention.aside, layer) for layer in network.context_refiner]
     unrotated = View(network, rope_embedder=lambda ids: ids.unsqueeze(1))
 
     def embed_all(picture: Tensor, *texts: Any, **options: Any) -> Any:
@@ -58,9 +71,8 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         blocks = layout.mask[0].numel()
         fine_ids, coarse_ids = positions(x, blocks * 4**layout.level), positions(call.state, blocks)
         own = network.rope_embedder(single_frame(layout, fine_ids, coarse_ids)).movedim(1, 2)
-        *others, image = (
-            table if table is None else table.expand(len(x), *(-1,) * (table.ndim - 1)) for table in tables
-        )
+        others: list[Any] = [t if t is None else t.expand(len(x), *(-1,) * (t.ndim - 1)) for t in tables]
+        image = others.pop()
         return embeds, (*others, torch.cat((own, image[:, layout.tokens :]), dim=1)), offset
 
     replaced["embed_all"] = embed_all
@@ -74,29 +86,18 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     return through_strip(executor, View(network, **replaced), args, kwargs, call)
 
 
-class Padded(Focus):
-    """The attention of a focus step whose sequence ends with the picture, padded to a whole multiple.
+ADAPTER = MixedAdapter(
+    "comfy.ldm.lumina.model.NextDiT",
+    frozenset({"num_tokens", "clip_text_pooled"}),
+    misfit,
+    one_clock,
+    evaluate,
+)
 
-    Padding is seen as the whole picture has it, and as it was when all tokens were queried.
-    """
-
-    def __init__(self, call: MixedCall, network: Any):
-        super().__init__(call, shared=network.layers[0].attention.n_rep)
-        multiple = network.pad_tokens_multiple or 1
-        self.image += -self.image % multiple
-        self.tokens += -self.tokens % multiple
-        if call.layout.whole:
-            self.index = torch.arange(self.tokens, device=self.index.device).expand(len(self.index), -1)
-        self._aside = False
-
-    def aside(self, layer: Callable, *args: Any, **kwargs: Any) -> Any:
-        """What a layer makes of the text alone."""
-        self._aside = True
-        try:
-            return layer(*args, **kwargs)
-        finally:
-            self._aside = False
-
-    def _joins(self, length: int, options: dict[str, Any]) -> bool:
-        self.text = length - self.image
-        return not self._aside
+LUMINA2 = Family(
+    "Lumina",
+    frozenset({"Lumina2", "NextDiT"}),
+    readers={"NextDiT": cost},
+    conditions=kinds(UNTOUCHED="siglip_feats ref_contexts"),
+    mixed=ADAPTER,
+)

@@ -11,13 +11,27 @@ from typing import Any
 
 from torch import Tensor
 
-from .. import compat
-from ..mixing import Conditions, MixedCall
-from .clocks import TwoClocks, indexed, tokenwise
-from .joint import evaluate_joint, joins, one_of_two_clocks, reference_grids
+from ...fresco_core.cost import Architecture, families
+from ..host.executors import bound
+from ..host.model import patch_of
+from ..mixed.call import Conditions, MixedCall
+from ..mixed.clocks import TwoClocks, indexed, tokenwise
+from ..mixed.joint import evaluate_joint, joins, one_of_two_clocks, reference_grids
+from .family import Family, MixedAdapter
 
-CONDITIONS = frozenset({"ref_latents", "ref_latents_method"})
 FORWARD = "x timestep context attention_mask ref_latents"
+
+
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    return families.qwen_image(
+        "qwen-image",
+        width=network.inner_dim,
+        layers=len(network.transformer_blocks),
+        patch_inputs=network.in_channels,
+        patch_outputs=network.patch_size**2 * network.out_channels,
+        context=network.txt_in.in_features,
+    )
 
 
 def misfit(network: Any) -> str | None:
@@ -35,16 +49,32 @@ def one_clock(network: Any, conditions: Conditions) -> str | None:
 def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tensor:
     """The network's output on the canvas; see joint.evaluate_joint."""
 
-    def frame(text_ids: Tensor, raster: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def frame(text: Tensor, raster: Tensor, grid: tuple[int, int], others: Tensor) -> tuple[Tensor, ...]:
         half = raster.new_tensor((0, grid[0] // 2, grid[1] // 2))
-        return text_ids - text_ids[:, :1] + max(grid) // 2, raster - half
+        return text - text[:, :1] + max(grid) // 2, raster - half, others
 
     network, coarse = executor.class_obj, call.layout.coarse.shape[1]
-    references = compat.bound(FORWARD, args, kwargs)["ref_latents"]
+    references = bound(FORWARD, args, kwargs)["ref_latents"]
     replaced = {
         "transformer_blocks": [indexed(block, coarse) for block in network.transformer_blocks],
         "norm_out": tokenwise(network.norm_out, coarse),
     }
-    grids = reference_grids(references, compat.patch_of(network))
+    grids = reference_grids(references, patch_of(network))
     two_clocks = TwoClocks(replaced, ends=("img_in", "norm_out"))
     return evaluate_joint(executor, args, kwargs, call, two_clocks, frame, grids)
+
+
+ADAPTER = MixedAdapter(
+    "comfy.ldm.qwen_image.model.QwenImageTransformer2DModel",
+    frozenset({"ref_latents", "ref_latents_method"}),
+    misfit,
+    one_clock,
+    evaluate,
+)
+
+QWEN_IMAGE = Family(
+    "Qwen-Image",
+    frozenset({"QwenImage", "QwenImageTransformer2DModel"}),
+    readers={"QwenImageTransformer2DModel": cost},
+    mixed=ADAPTER,
+)

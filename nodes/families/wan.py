@@ -12,13 +12,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import compat
-from ..mixing import Conditions, MixedCall, with_options
-from .focus import Focus
-from .strip import View, single_frame, takes, through_strip
+from ...fresco_core.cost import Architecture, families
+from ..host.executors import bound
+from ..mixed.call import Conditions, MixedCall
+from ..mixed.strip import View, single_frame, takes, through_strip
+from .family import Family, MixedAdapter, kinds
 
-CONDITIONS = frozenset({"clip_fea"})
 FORWARD = "x timestep context clip_fea time_dim_concat transformer_options"
+
+
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    patch = math.prod(network.patch_size)
+    return families.wan(
+        "wan",
+        width=network.dim,
+        mlp=network.ffn_dim,
+        layers=network.num_layers,
+        patch_inputs=patch * network.in_dim,
+        patch_outputs=patch * network.out_dim,
+        context=network.text_dim,
+        time_features=network.freq_dim,
+        vision=None if network.img_emb is None else network.img_emb.proj[1].in_features,
+    )
 
 
 def misfit(network: Any) -> str | None:
@@ -39,9 +55,7 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
     """The network's output on the canvas, valid at fine tokens; that of coarse tokens goes to
     `call.output`."""
     network, layout = executor.class_obj, call.layout
-    if call.key_values is not None:
-        args, kwargs = with_options(args, kwargs, FirstOfBlock(call).around)
-    given = compat.bound(FORWARD, args, kwargs)
+    given = bound(FORWARD, args, kwargs)
     options = given["transformer_options"]
     unrotated = View(network, rope_embedder=lambda ids: ids.unsqueeze(1))
 
@@ -50,21 +64,11 @@ def evaluate(executor: Any, args: tuple, kwargs: dict, call: MixedCall) -> Tenso
         return unrotated.rope_encode(*x.shape[2:], **size).squeeze(2)
 
     ids = single_frame(layout, positions(given["x"]), positions(call.state))
-    if call.native:
+    if call.own_clock:
         given["timestep"] = timesteps(given["timestep"], call)
     view = View(network, rope_embedder=lambda _: network.rope_embedder(ids))
     positional = tuple(given.pop(name, None) for name in FORWARD.split())
     return through_strip(executor, view, positional, given, call)
-
-
-class FirstOfBlock(Focus):
-    """The attention of a focus step where a block attends to the text apart: its first is the image's own."""
-
-    _block: int | None = None
-
-    def _joins(self, length: int, options: dict[str, Any]) -> bool:
-        last, self._block = self._block, options["block_index"]
-        return self._block != last
 
 
 def timesteps(fine: Tensor, call: MixedCall) -> Tensor:
@@ -77,3 +81,28 @@ def timesteps(fine: Tensor, call: MixedCall) -> Tensor:
     run = math.gcd(*counts)
     parts = [clock[:, None].expand(-1, n // run) for clock, n in zip((fine, call.timestep), counts)]
     return torch.cat(parts, dim=1)
+
+
+ADAPTER = MixedAdapter(
+    "comfy.ldm.wan.model.WanModel",
+    frozenset({"clip_fea"}),
+    misfit,
+    one_clock,
+    evaluate,
+)
+
+WAN = Family(
+    "Wan",
+    frozenset({"WAN21", "WanModel"}),
+    pixels={"Wan22": 16},
+    readers={"WanModel": cost},
+    conditions=kinds(
+        MAP="time_dim_concat vace_context camera_conditions pose_latents ref_mask_latents control_video",
+        # of SCAIL half as fine as the canvas, and on that grid
+        REFERENCE="reference_latent context_latents reference_motion WAN21_SCAIL.pose_latents sam_latents",
+        # face_pixel_values: 512x512 on any canvas, for a motion encoder
+        UNTOUCHED="vace_strength audio_embed face_pixel_values ref_mask_flag clip_fea_pose context_pose "
+        "pose_strength reference_strength clip_fea_ref audio_inject_scale",
+    ),
+    mixed=ADAPTER,
+)

@@ -1,0 +1,170 @@
+"""FrescoCompare: two pictures side by side, their difference, and how alike they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+from ..fresco_core.view.colours import colour
+from .host import versions
+from .host.core_nodes import decoded
+from .inputs import CATEGORY
+from .view.legend import beside, with_legends
+
+PALETTE = "inferno"
+WINDOW = 11  # pixels a side that structural similarity looks at, as in Wang et al. 2004
+
+
+class FrescoCompare(io.ComfyNode):
+    """Two IMAGEs, or two LATENTs and a VAE, in; pictures and numbers of their difference out."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        def name(id: str, default: str) -> Any:
+            return versions.widget(
+                io.String.Input, id, default=default, tooltip="What the caption below the picture says."
+            )
+
+        return versions.schema(
+            node_id="FrescoCompare",
+            display_name="Fresco Compare",
+            category=CATEGORY,
+            description="Two pictures of the same seed side by side, where they differ, and how much: PSNR "
+            "and structural similarity (SSIM).",
+            search_aliases=["fresco", "compare", "difference", "psnr", "ssim"],
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                name("name_a", "plain"),
+                name("name_b", "Fresco"),
+                versions.widget(
+                    io.Float.Input,
+                    "brightest",
+                    default=0.25,
+                    min=0.01,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="The difference that is drawn brightest; 1 is black against white.",
+                ),
+                io.Image.Input("image_a", optional=True, tooltip="The picture to compare with."),
+                io.Image.Input("image_b", optional=True, tooltip="The picture to judge."),
+                io.Latent.Input(
+                    "latent_a", optional=True, tooltip="Decoded with vae where image_a is not connected."
+                ),
+                io.Latent.Input(
+                    "latent_b", optional=True, tooltip="Decoded with vae where image_b is not connected."
+                ),
+                io.Vae.Input("vae", optional=True, tooltip="Decodes the latents."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="side by side", tooltip="Both pictures, one row per pair."),
+                io.Image.Output(
+                    display_name="difference",
+                    tooltip="Mean difference of the colour channels, with its scale.",
+                ),
+                io.Float.Output(
+                    display_name="psnr", tooltip="Peak signal-to-noise ratio in dB, mean over the pairs."
+                ),
+                io.Float.Output(
+                    display_name="ssim", tooltip="Structural similarity, 1 for equal, mean over the pairs."
+                ),
+                io.String.Output(display_name="report", tooltip="The numbers of every pair, in words."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        name_a: str = "plain",
+        name_b: str = "Fresco",
+        brightest: float = 0.25,
+        image_a: Tensor | None = None,
+        image_b: Tensor | None = None,
+        latent_a: dict | None = None,
+        latent_b: dict | None = None,
+        vae: Any = None,
+    ) -> io.NodeOutput:
+        a, b = paired(pictures("a", image_a, latent_a, vae), pictures("b", image_b, latent_b, vae))
+        psnr, ssim = peak_ratio(a, b), similarity(a, b)
+        words = [report(p, s) for p, s in zip(psnr.tolist(), ssim.tolist())]
+        row = beside(with_legends([a], [name_a], []), with_legends([b], [name_b], []))
+        ticks = [(0.0, "0"), (0.5, f"{brightest / 2:.3g}"), (1.0, f"{brightest:.3g}")]
+        error = colour((a - b).abs().mean(dim=-1) / brightest, PALETTE)
+        difference = with_legends(error.split(1), words, ticks, PALETTE)
+        text = "\n".join(words if len(words) == 1 else (f"pair {i}: {w}" for i, w in enumerate(words)))
+        versions.show_text(cls, text)
+        numbers = [{"psnr": finite(p), "ssim": s} for p, s in zip(psnr.tolist(), ssim.tolist())]
+        return io.NodeOutput(
+            row,
+            difference,
+            float(psnr.mean()),
+            float(ssim.mean()),
+            text,
+            ui={
+                **ui.PreviewImage(beside(row, difference), cls=cls).as_dict(),
+                "text": (text,),
+                "comparison": (numbers,),
+            },
+        )
+
+
+def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> Tensor:
+    """The pictures (B, H, W, 3) of one side: as they are connected, or decoded."""
+    if image is not None:
+        return image[..., :3].float()
+    if latent is None:
+        raise ValueError(f"nothing is connected for {side}: connect image_{side}, or latent_{side} and vae")
+    if vae is None:
+        raise ValueError(
+            f"latent_{side} is connected without a vae to decode it: connect vae, or image_{side}"
+        )
+    return decoded(vae, latent)[..., :3].float()
+
+
+def paired(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both batches, of one length; a single picture is compared with each of the other side."""
+    if a.shape[1:3] != b.shape[1:3]:
+        sizes = [f"{x.shape[2]}x{x.shape[1]}" for x in (a, b)]
+        raise ValueError(f"a is {sizes[0]} and b is {sizes[1]} pixels; compare pictures of one size")
+    if a.shape[0] != b.shape[0] and 1 not in (a.shape[0], b.shape[0]):
+        raise ValueError(
+            f"a holds {a.shape[0]} pictures and b {b.shape[0]}; compare batches of one length, or one "
+            "picture with a batch"
+        )
+    count = max(a.shape[0], b.shape[0])
+    return a.expand(count, -1, -1, -1), b.expand(count, -1, -1, -1)
+
+
+def peak_ratio(a: Tensor, b: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio (B,) in dB of pictures (B, H, W, 3) in [0, 1]; infinite where equal."""
+    return -10.0 * (a - b).square().flatten(1).mean(dim=1).log10()
+
+
+def similarity(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity (B,) of pictures (B, H, W, 3) in [0, 1], mean over pixels and channels."""
+    try:
+        from kornia.metrics import ssim
+    except ImportError as error:
+        raise RuntimeError(
+            "Fresco Compare needs kornia, which ComfyUI's own requirements list: run 'python -m pip install "
+            "-r requirements.txt' in this pack's folder, with the Python that runs ComfyUI"
+        ) from error
+    if min(a.shape[1:3]) < WINDOW:
+        raise ValueError(
+            f"the pictures are {a.shape[2]}x{a.shape[1]} pixels; structural similarity needs at least "
+            f"{WINDOW} a side"
+        )
+    return ssim(a.movedim(-1, 1), b.movedim(-1, 1), WINDOW).flatten(1).mean(dim=1)
+
+
+def report(psnr: float, ssim: float) -> str:
+    """The numbers of one pair."""
+    return "equal" if math.isinf(psnr) else f"PSNR {psnr:.2f} dB   SSIM {ssim:.4f}"
+
+
+def finite(value: float) -> float | None:
+    """None for what JSON cannot say."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,118 @@
+"""Conditioning that lies on the canvas, brought along to a coarse look.
+
+Areas, masks, and start and end percents need no care: the host resolves them on the canvas, before the look.
+What the network itself receives on the canvas's grid is merged here; ControlNets are called on what the
+network sees.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...fresco_core.canvas.haar import padded_size
+from ..families import kind_of
+from ..families.family import MAP, REBUILT, REFERENCE
+from .look import CanvasView
+from .refusals import watched
+from .run import Run
+
+
+def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
+    """The network's keyword arguments for a canvas (or area) x (B, C, ..., H, W), brought to the view's
+    level: maps of the canvas and pictures of reference merged, what is neither as it is."""
+    kinds = {name: kind_of(view.target.model, name, view.maps) for name in conds}
+    brought = {
+        name: _merged(view, x, value) if kinds[name] in (MAP, REFERENCE) else value
+        for name, value in conds.items()
+    }
+    if REBUILT in kinds.values():
+        level = view.look.level
+        size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)
+        brought |= rebuilt(conds, (*x.shape[:-2], size[0] >> level, size[1] >> level))
+    return brought
+
+
+def _merged(view: CanvasView, x: Tensor, value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_merged(view, x, item) for item in value)
+    spatial = isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point()
+    return view.condition(value, x) if spatial else value
+
+
+def rebuilt(conds: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """HiDream O1's places of its tokens for a state of `shape` (B, 3, h, w), as the host makes them.
+
+    conds: its arguments for the full canvas. Runs with reference pictures never come here.
+    """
+    from comfy.ldm.hidream_o1.conditioning import build_extra_conds
+
+    like = conds["input_ids"]
+    state = torch.empty(shape, device=like.device)
+    made = build_extra_conds(like, state, None, target_patch_size=32)
+    return {name: made[name] for name in ("position_ids", "token_types", "vinput_mask") if name in conds}
+
+
+def with_level_controls(run: Run, conds: list[list[dict] | None]) -> list[list[dict] | None]:
+    """The conditionings with every ControlNet replaced by one that sees the run's level."""
+
+    def replaced(cond: dict) -> dict:
+        control = cond.get("control")
+        if control is None:
+            return cond
+        if id(control) not in run.controls:
+            run.controls[id(control)] = LevelControl(control, run)
+        return {**cond, "control": run.controls[id(control)]}
+
+    return [None if group is None else [replaced(cond) for cond in group] for group in conds]
+
+
+class LevelControl:
+    """Stands for a ControlNet while the model looks at a level: same object, called on the level's state.
+
+    Its start and end percents are judged at the canvas's sigma.
+    """
+
+    def __init__(self, control: Any, run: Run):
+        self._control = control
+        self._run = run
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._control, name)
+
+    def get_instance_for_device(self, device: Any) -> LevelControl:
+        """The host's multi-GPU clones, seen the same way."""
+        instance = self._control.get_instance_for_device(device)
+        return self if instance is self._control else LevelControl(instance, self._run)
+
+    def get_control(self, x_noisy: Tensor, t: Tensor, cond: dict, *args: Any, **kwargs: Any) -> Any:
+        """The host's call, with canvas and sigma brought to the level."""
+        state, sigma = self._run.view.coarse(x_noisy, t, cond.get("transformer_options", {}))
+        with watched(self._run), self._lock, _ranges_judged_at(self._control, t):
+            return self._control.get_control(state, sigma, cond, *args, **kwargs)
+
+
+@contextmanager
+def _ranges_judged_at(control: Any, sigma: Tensor) -> Iterator[None]:
+    """Let every ControlNet of the chain be active or not as it is at `sigma`, whatever sigma it is called
+    with."""
+    always, never = (float("inf"), float("-inf")), (float("-inf"), float("inf"))
+    saved = []
+    while control is not None:
+        limits = getattr(control, "timestep_range", None)
+        if limits is not None:
+            active = not (sigma[0] > limits[0] or sigma[0] < limits[1])
+            saved.append((control, limits))
+            control.timestep_range = always if active else never
+        control = getattr(control, "previous_controlnet", None)
+    try:
+        yield
+    finally:
+        for control, limits in saved:
+            control.timestep_range = limits

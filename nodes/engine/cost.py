@@ -1,0 +1,100 @@
+"""What a run costs on its model: its plan before the first step, and every call of the network."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ...fresco_core import MixedLook, Plan
+from ...fresco_core.cost import Architecture, plan_cost
+from ...fresco_core.text.told import plan_in_words
+from ..host.model import bare_canvas
+from ..host.vae import flops
+from .look import CanvasView
+
+TEXTS = ("c_crossattn", "txt_byt5")  # a prompt's tokens, and those of the words that HunyuanVideo 1.5 writes
+
+
+class Spending:
+    """FLOPs of the calls of one evaluation; from any thread, as the host calls each of several GPUs from one
+    of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flops, self._full = 0, 0
+
+    def add(self, flops: int, full_flops: int) -> None:
+        """Count a call, and what it would have cost at full resolution."""
+        with self._lock:
+            self._flops, self._full = self._flops + flops, self._full + full_flops
+
+    def take(self) -> tuple[int, int]:
+        """Both sums, which begin anew."""
+        with self._lock:
+            spent = self._flops, self._full
+            self._flops, self._full = 0, 0
+        return spent
+
+
+def with_text_of(architecture: Architecture, conds: dict[str, list[dict]]) -> Architecture:
+    """The architecture with as many text tokens as a run's first conditioning has, where that is known."""
+    for cond in (cond for group in conds.values() for cond in group):
+        parts = [cond.get("model_conds", {}).get(name) for name in TEXTS]
+        if parts[0] is not None:
+            return replace(architecture, text_tokens=sum(p.cond.shape[1] for p in parts if p is not None))
+    return architecture
+
+
+def call_flops(
+    view: CanvasView, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]
+) -> tuple[int, int]:
+    """FLOPs of a call of the network at the view's look, and of the same call at full resolution; 0 where not
+    known.
+
+    `images` are the canvas (or an area or window of it) and pictures of reference, all at full size.
+    """
+    architecture, look = view.target.architecture, view.look
+    if architecture is None:
+        return 0, 0
+    canvases = [bare_canvas(view.target.model, tuple(image.shape)) for image in images]
+    glyphs, vision = (conds.get(name) for name in ("txt_byt5", "clip_fea"))
+    length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
+    batch, seen = images[0].shape[0], 0 if vision is None else vision.shape[-2]
+    full = sum(c.tokens(0) for c in canvases)
+    if isinstance(look, MixedLook):
+        now = full - canvases[0].tokens(0) + look.layout.tokens
+    else:
+        now = sum(c.tokens(look.level) for c in canvases)
+    flops = architecture.step_flops(now, batch, length, seen)
+    return flops, architecture.step_flops(full, batch, length, seen)
+
+
+def bridge_flops(plan: Plan, vae: Any) -> int | None:
+    """FLOPs of carrying the plan's drafts over pixels through a host's VAE, for one picture or video; None
+    where they cannot be counted."""
+    total, canvas = 0, plan.canvas
+    for before, p in zip(plan.passes, plan.passes[1:]):
+        levels = before.levels[-1], p.levels[0]
+        if not p.via_pixels or levels[0] <= levels[1]:
+            continue
+        cost = flops(vae, canvas, *levels)
+        if cost is None:
+            return None
+        total += cost
+    return total
+
+
+def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps: int, vae: Any = None) -> str:
+    """The plan in words, with its cost where the architecture is known."""
+    words, canvas = plan_in_words(plan), plan.canvas
+    if canvas.unknown and not plan.plain:
+        words += (
+            f"\nunknown model class {canvas.family}: half resolution at the most, not below {canvas.fewest}"
+        )
+    if architecture is None:
+        return words
+    bridge = 0 if vae is None else bridge_flops(plan, vae)
+    return f"{words}\n{plan_cost(plan, architecture, bridge=bridge).describe(baseline_steps)}"

@@ -1,0 +1,36 @@
+"""The bridge on the host: a draft goes through the model's VAE before a later pass refines it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from torch import Tensor
+
+from ...fresco_core import check_finite
+from ...fresco_core.look.bridge import bicubic, bridged
+from ...fresco_core.trace import Crossing
+from ..host.vae import HostAutoencoder, enlarged_by, reload
+from .run import Run
+
+
+def cross(run: Run, index: int, levels: tuple[int, int], samples: Tensor, guider: Any) -> Tensor:
+    """The clean canvas (B, C, ..., H, W), in the model's scale, brought over pixels before a pass from the
+    level that it was drawn at to a finer one; with the run's models on their device again."""
+    bridge, canvas = run.settings.bridge, run.trace.canvas
+    assert bridge is not None
+    begin = time.perf_counter()
+    if run.settings.tell is not None:
+        run.settings.tell(f"carrying the draft over pixels, from {canvas.size(levels[0])}")
+    autoencoder = HostAutoencoder(bridge.vae, run.target.model, canvas.scale)
+
+    def enlarge(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+        if bridge.upscale_model is not None:
+            pixels = enlarged_by(bridge.upscale_model, pixels)
+        return bicubic(pixels, size)
+
+    out = bridged(samples, *levels, autoencoder, canvas, enlarge)
+    check_finite("draft behind the VAE", out)
+    reload(guider, tuple(samples.shape))
+    run.trace.crossings.append(Crossing(index, time.perf_counter() - begin))
+    return out

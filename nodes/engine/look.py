@@ -1,0 +1,156 @@
+"""The canvas as the host's network sees it at a run's look, and its predictions brought back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ...fresco_core import Canvas, Margin, MixedLook, coarse_state, expand, merge
+from ...fresco_core.canvas.haar import (
+    extend,
+    level_size,
+    pack_channels,
+    padded_size,
+    repeated,
+    unpack_channels,
+)
+from ...fresco_core.course import ChosenLook
+from ...fresco_core.look.dense import FULL, levelled
+from ...fresco_core.look.mixed import coarse_levelled, level_state
+from ..host.conds import windowed
+from ..host.model import kept_latent
+from .target import Target
+
+
+@dataclass
+class Kept:
+    """What inpainting keeps of a latent (B, C, ..., H, W), as a model of the image-to-video kind sees it:
+    clean, where the mask is 0."""
+
+    latent: Tensor
+    mask: Tensor
+
+
+@dataclass
+class CanvasView:
+    """A run's canvas through its current look.
+
+    prediction: the last one, of the canvas, in the run's packing. maps: the conditionings that the host says
+    lie on the canvas. foreign: whether the sampler has shown the model something else than the canvas.
+    """
+
+    target: Target
+    canvas: Canvas
+    margin: Margin
+    look: ChosenLook = FULL
+    prediction: Tensor | None = None
+    kept: Kept | None = None
+    maps: frozenset[str] = field(default_factory=frozenset)
+    foreign: bool = False
+
+    def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
+        """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
+        window of it, at sigma (B,)."""
+        state, _ = self._continued(x, sigma, transformer_options)
+        parameterisation = self.target.parameterisation
+        state, level_sigma = coarse_state(state, sigma, self.look.level, parameterisation)
+        if self.kept is not None:
+            state = self._with_kept(state, level_sigma, x, transformer_options)
+        return self.packed(state), level_sigma
+
+    def mixed_states(
+        self, x: Tensor, sigma: Tensor, own_clock: bool, transformer_options: dict
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """For a mixed evaluation of the canvas x (B, C, ..., H, W) at sigma (B,): x continued to whole
+        blocks, what coarse tokens are read from, and its noise level."""
+        canvas, last = self._continued(x, sigma, transformer_options)
+        if last is not None:
+            last = repeated(extend(last, (canvas.shape[-2], canvas.shape[-1])), canvas.shape[0])
+        parameterisation = self.target.parameterisation
+        state, state_sigma = level_state(canvas, sigma, self.look.level, own_clock, parameterisation, last)
+        return self.packed(canvas), self.packed(state), state_sigma
+
+    def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
+        """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""
+        if concat is None:
+            return None
+        return extend(concat, padded_size((x.shape[-2], x.shape[-1]), self.look.level, self.canvas.patch))
+
+    def fine_pixels(self, x: Tensor) -> Tensor:
+        """Where the unpacked pixels of x, a batch of the run's canvases, are fine; shaped to mask them."""
+        assert isinstance(self.look, MixedLook)
+        layout = self.look.layout.for_batch(x.shape[0])
+        return layout.fine_pixels(self._token, self.canvas.frame_patch, self.unpacked(x))
+
+    def condition(self, tensor: Tensor, x: Tensor) -> Tensor:
+        """A conditioning tensor on x's grid, or one m times as fine, brought to the level: block means.
+
+        Other sizes (reference pictures) are brought to the level of their own grid.
+        """
+        times = times_as_fine(tensor, x)
+        base = x.shape[-2:] if times else tensor.shape[-2:]
+        packing = self.canvas.packing if tensor.shape[1] == x.shape[1] else 1
+        level, token = self.look.level, self.canvas.patch * packing
+        whole = padded_size((base[0] * packing, base[1] * packing), level, token)
+        size = (whole[0] * max(times, 1), whole[1] * max(times, 1))
+        return pack_channels(merge(extend(unpack_channels(tensor, packing), size), level), packing)
+
+    def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:
+        """A prediction made at the level copied over the canvas (or area) of `size`."""
+        level, packing = self.look.level, self.canvas.packing
+        height, width = size[0] * packing, size[1] * packing
+        rows, columns = level_size((height, width), level)
+        return self.packed(expand(self.unpacked(low)[..., :rows, :columns], level, (height, width)))
+
+    def levelled(self, prediction: Tensor, x: Tensor) -> Tensor:
+        """A prediction of the canvas x that the host has put together of several (areas, guidance), constant
+        again over what is coarse."""
+        unpacked, level = self.unpacked(prediction), self.look.level
+        if isinstance(self.look, MixedLook):
+            out = coarse_levelled(unpacked, self.fine_pixels(x), level)
+        else:
+            out = levelled(unpacked, level)
+        return self.packed(out).to(prediction.dtype)
+
+    def unpacked(self, x: Tensor) -> Tensor:
+        """x with the pixels that the host packs into its channels spread out."""
+        return unpack_channels(x, self.canvas.packing)
+
+    def packed(self, x: Tensor) -> Tensor:
+        """Inverse of `unpacked`."""
+        return pack_channels(x, self.canvas.packing)
+
+    def _continued(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor | None]:
+        """x unpacked and continued to whole tokens of the level, and the last prediction of what x shows."""
+        state = self.unpacked(x)
+        size = padded_size((state.shape[-2], state.shape[-1]), self.look.level, self._token)
+        last = windowed(self.prediction, x, transformer_options)
+        if last is None:  # an area: its border is no edge
+            return extend(state, size), None
+        last = self.unpacked(last).to(state)
+        return self.margin.around(state, sigma, size, last, self.target.parameterisation), last
+
+    def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
+        """The level's state with what inpainting keeps as the model sees it."""
+        assert self.kept is not None
+        mask = windowed(self.kept.mask, x, transformer_options)
+        latent = windowed(self.kept.latent, x, transformer_options)
+        if mask is None or latent is None:
+            return state
+        merged = repeated(self.condition(latent, x), x.shape[0]).to(state)
+        kept = kept_latent(self.target.model, level_sigma, merged, torch.zeros_like(merged))
+        painted = repeated(self.condition(mask, x), x.shape[0]).to(state)
+        return state * painted + kept * (1.0 - painted)
+
+    @property
+    def _token(self) -> int:
+        """Side of a token in unpacked latent pixels."""
+        return self.canvas.patch * self.canvas.packing
+
+
+def times_as_fine(tensor: Tensor, x: Tensor) -> int:
+    """How many times as fine as x's grid a tensor's is, both ways alike; 0 if no whole number."""
+    times = tensor.shape[-1] // x.shape[-1]
+    return times if tuple(tensor.shape[-2:]) == (times * x.shape[-2], times * x.shape[-1]) else 0

@@ -1,0 +1,68 @@
+"""What a run has that a coarse look, or a mixed one, could not take along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...fresco_core import Plan
+from ..families import kind_of
+from ..families.family import GRID
+from ..host.caches import patches_of, unrestartable
+from ..host.conds import conditions_of
+
+MULTIPLE_OF_AUDIO = 8  # WanDancer attends from this many groups of a frame's tokens to the music
+H3_PLACES = ("layout", "keyframes", "refs")  # of MiniMax H3's payload: counted in the full grid's tokens
+TEXT_AND_CHANNELS = {"c_crossattn", "crossattn_controlnet", "c_concat"}
+
+
+def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_options: dict) -> str | None:
+    """Why a run with this conditioning and these patches can have none of the plan's coarse levels, if so."""
+    given = {
+        name: getattr(value, "cond", None)
+        for group in conds.values()
+        for cond in group
+        for name, value in cond.get("model_conds", {}).items()
+    }
+    bound = sorted(name for name in given if kind_of(model, name) is GRID)
+    payload = given.get("minimax_payload")
+    if isinstance(payload, dict) and any(payload.get(name) for name in H3_PLACES):
+        bound.append("minimax_payload")
+    if (reason := unrestartable(model_options)) is not None:
+        return reason
+    if bound:
+        return f"the conditioning '{bound[0]}' is bound to the full grid"
+    levels = {level for planned in plan.passes for level in planned.levels if level}
+    if "audio_embed" in given and hasattr(model.diffusion_model, "music_injector"):
+        for level in sorted(levels):
+            rows, columns = plan.canvas.blocks(level)
+            if rows * columns % MULTIPLE_OF_AUDIO:
+                return (
+                    f"this model hears its music in groups of {MULTIPLE_OF_AUDIO} tokens a frame, and a look "
+                    f"of {plan.canvas.size(level)} has {rows * columns}"
+                )
+    return None
+
+
+def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozenset[str]) -> str | None:
+    """What a run has that a mixed sequence cannot take along, if anything; `known` are the network's
+    arguments that it can."""
+    options = model_options.get("transformer_options", {})
+    if model_options.get("context_handler") is not None:
+        return "context windows see parts of the canvas"
+    if "multigpu_clones" in model_options:
+        return "several GPUs share each evaluation"
+    if any(keeps_a_map(patch) for patch in patches_of(options)):
+        return "a patch of the model keeps a map of the whole grid"
+    if hasattr(options.get("easycache"), "uuid_cache_diffs"):
+        return "EasyCache answers in the network's place"
+    for name, words in (("control", "ControlNets"), ("area", "areas"), ("gligen", "GLIGEN")):
+        if any(cond.get(name) is not None for group in conds.values() for cond in group):
+            return f"{words} are bound to the whole grid"
+    foreign = sorted(conditions_of(conds).keys() - known - TEXT_AND_CHANNELS)
+    return f"the conditioning '{foreign[0]}' is bound to the whole grid" if foreign else None
+
+
+def keeps_a_map(patch: Any) -> bool:
+    """Whether a patch of the network's blocks brings a model of its own that looks at a picture of control on
+    the canvas's grid (Z-Image's Fun ControlNets, DiffSynth's, Uni3C, LLLite); USO's gives tokens of style."""
+    return callable(getattr(patch, "models", None)) and type(patch).__name__ != "UsoStyleProjectorPatch"

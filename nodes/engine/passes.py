@@ -1,0 +1,106 @@
+"""The passes of a plan: the host's sampler called once for each, on one canvas and one noise field."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from ..host.executors import with_sampler
+from ..host.model import clean_latent
+from .crossing import cross
+from .run import Run
+
+log = logging.getLogger(__name__)
+
+
+def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
+    """Every pass a call of the host's sampler, on the last one's result and with the run's own noise."""
+    sigmas, noise, latent = given["sigmas"], given["noise"], given["latent_image"]
+    mask, samples, done = given.get("denoise_mask"), latent, 0
+    for index, planned in enumerate(run.plan.passes):
+        crossing = run.course.crossing(index) if run.course is not None and index else None
+        if crossing is not None:
+            samples = cross(run, index, crossing, samples, given["guider"])
+            samples = samples if mask is None else samples * mask + latent * (1.0 - mask)
+            run.view.prediction = samples
+        pass_sigmas = sigmas.new_tensor(planned.sigmas)
+        extra_args = with_sample_sigmas(given["extra_args"], pass_sigmas)
+        options = extra_args["model_options"]["transformer_options"]
+        run.begin_pass(index, executor.class_obj, given["guider"], options)
+        call = executor
+        if mask is not None and hasattr(executor.class_obj, "sampler_function"):
+            call = with_sampler(executor, inpainting_into(executor.class_obj, latent, sigmas))
+        if index and not noise.any():  # add_noise disabled: the noise is in the latent
+            noise = recovered_noise(run, noise, latent, samples, sigmas[0])
+        samples = call(
+            given["guider"],
+            pass_sigmas,
+            extra_args,
+            counted(given["callback"], done, run.plan.steps),
+            noise,
+            samples,
+            mask,
+            given.get("disable_pbar", False),
+        )
+        if samples.shape != latent.shape:
+            log.warning(
+                "Fresco ends with pass %d: the sampler has changed the latent from %s to %s",
+                index + 1,
+                tuple(latent.shape),
+                tuple(samples.shape),
+            )
+            break
+        if index + 1 < len(run.plan.passes):
+            if planned.sigmas[-1] > 0.0 and run.view.prediction is not None:
+                samples = run.view.prediction
+            samples = clean_latent(run.target.model, samples)
+        done += planned.steps
+    return samples
+
+
+def with_sample_sigmas(extra_args: dict, sigmas: Tensor) -> dict:
+    """The sampler's extra arguments with the pass's own sigmas where the host puts the run's."""
+    options = extra_args["model_options"]
+    transformer_options = {**options["transformer_options"], "sample_sigmas": sigmas}
+    return {**extra_args, "model_options": {**options, "transformer_options": transformer_options}}
+
+
+def counted(callback: Callable | None, done: int, total: int) -> Callable | None:
+    """The host's step callback, its steps counted over all passes."""
+    if callback is None:
+        return None
+
+    def counting(step: int, x0: Tensor, x: Tensor, total_steps: int) -> Any:
+        return callback(done + step, x0, x, total)
+
+    return counting
+
+
+def recovered_noise(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, sigma: Tensor) -> Tensor:
+    """The noise that the run's first state holds, given its clean prediction: (x - a x0) / b."""
+    x = run.target.model.model_sampling.noise_scaling(sigma, noise, latent)
+    signal, amount = run.target.parameterisation.signal(sigma), run.target.parameterisation.noise(sigma)
+    return (x - signal * prediction) / amount
+
+
+def inpainting_into(sampler: Any, latent: Tensor, sigmas: Tensor) -> Any:
+    """A copy of a host sampler that inpaints as one run over `sigmas` into `latent` would, in every pass.
+
+    Without it a second pass would take the draft for the picture to keep (soft masks would mix it in twice),
+    and mask functions such as Differential Diffusion's would count from the pass's first sigma.
+    """
+    inner = sampler.sampler_function
+
+    @functools.wraps(inner)
+    def sampler_function(model: Any, *args: Any, **kwargs: Any) -> Any:
+        model.latent_image, model.sigmas = latent, sigmas
+        return inner(model, *args, **kwargs)
+
+    other = copy.copy(sampler)
+    other.sampler_function = sampler_function
+    return other

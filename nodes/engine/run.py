@@ -1,0 +1,205 @@
+"""The state of one run of the sampler. It lives in the run's own model options and goes with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from ...fresco_core import Course, Margin, Plan, Schedule, Trace, plain_plan
+from ...fresco_core.look.promotion import Order
+from ..families import adapter_of
+from ..families.family import MixedAdapter
+from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
+from ..host.conds import conditions_of, declared_maps
+from ..host.samplers import off_grid, restart_hooks
+from .cost import Spending, describe_plan, with_text_of
+from .look import CanvasView
+from .obstacles import unmergeable, unmixable
+from .target import Target
+
+log = logging.getLogger(__name__)
+
+KEY = "fresco"
+RUN = "fresco_run"
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """What carries a draft over pixels: the host's VAE, and its UPSCALE_MODEL if one is wanted."""
+
+    vae: Any
+    upscale_model: Any = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What FrescoApply was asked for.
+
+    traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
+    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. order: of
+    promotion, for mixed steps whose schedule names no other. live: draw the convergence over the host's
+    previews. bridge: for passes that begin over pixels.
+    """
+
+    schedule: Schedule
+    traces: list[Trace] | None = None
+    tell: Callable[[str], None] | None = None
+    baseline_steps: int = 0
+    order: Order | None = None
+    live: bool = False
+    bridge: Bridge | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether a run with these settings is the host's own, with nothing to record."""
+        return self.schedule.off and self.traces is None and not self.live
+
+
+@dataclass
+class Run:
+    """One run: its trace, which holds the plan, and what leads it through that.
+
+    grid: the sampler's sigmas that the plan was made for. mixing: of a plan with mixed steps, the family's
+    adapter and whether coarse tokens have their own clock. proven: the kinds of look that an evaluation has
+    been made with. controls: what stands for ControlNets at the current look. spending: what the current
+    evaluation's calls have cost.
+    """
+
+    settings: Settings
+    target: Target
+    trace: Trace
+    view: CanvasView
+    grid: list[float] = field(default_factory=list)
+    course: Course | None = None
+    mixing: tuple[MixedAdapter, bool] | None = None
+    proven: set[tuple[int, type]] = field(default_factory=set)
+    controls: dict[int, Any] = field(default_factory=dict)
+    spending: Spending = field(default_factory=Spending)
+
+    @property
+    def plan(self) -> Plan:
+        """What is planned."""
+        assert self.trace.plan is not None
+        return self.trace.plan
+
+    def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
+        """Hold the plan against this run's conditioning, and tell it, before the first step."""
+        plan, settings, model = self.plan, self.settings, self.target.model
+        self.view.maps = declared_maps(conds)
+        reason = unmergeable(model, plan, conds, model_options)
+        if reason is not None and not plan.plain:
+            plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
+        if plan.mixed:
+            self.mixing, reason = self._mixing(conds, model_options)
+            if reason is not None:
+                log.warning("Fresco takes mixed steps at full resolution: %s", reason)
+                plan = plan.dense()
+        if plan.reason:
+            log.warning("Fresco runs plain: %s", plan.reason)
+        self.trace.plan = plan
+        self.course = Course(
+            plan,
+            self.trace.batch,
+            self.target.parameterisation,
+            settings.order,
+            self.trace.block_level,
+            watched=settings.traces is not None or settings.live,
+        )
+        architecture = self.target.architecture
+        known = None if architecture is None else with_text_of(architecture, conds)
+        vae = settings.bridge.vae if settings.bridge is not None else None
+        words = describe_plan(plan, known, settings.baseline_steps, vae)
+        if settings.tell is not None:
+            settings.tell(words)
+        if not plan.plain:
+            log.info("Fresco will do:\n%s", words)
+        return plan
+
+    def begin_pass(self, index: int, sampler: Any, guider: Any, transformer_options: dict) -> None:
+        """Called before each pass. Nothing learned on one pass (predictions to compare, cached steps) holds
+        for the next.
+
+        Samplers that leave the grid may evaluate last far above its last sigmas: below the middle of their
+        range in log sigma (the last evaluation of DPM-Solver-fast lies there or lower) they see the pass's
+        last look.
+        """
+        assert self.course is not None
+        sigmas = self.plan.passes[index].sigmas
+        last = sigmas[-1] if sigmas[-1] > 0.0 else sigmas[-2]
+        full_below = (sigmas[0] * last) ** 0.5 if off_grid(sampler) else 0.0
+        held = self.course.begin_pass(index, self.view.prediction, full_below)
+        if held is not None:
+            log.warning("Fresco looks at full resolution: %s", held)
+        self.controls.clear()
+        if index:
+            restart_step_cache(transformer_options)
+            restart_hooks(guider)
+        if not self.plan.plain:
+            end_step_cache_at(transformer_options, sigmas[-2])
+
+    def shows(self, x: Tensor) -> bool:
+        """Whether a sampler's state x (B, C, ..., H, W) is the canvas. Samplers that show the model something
+        else (parts, other sizes) have it seen at full resolution."""
+        assert self.course is not None
+        canvas = self.trace.canvas
+        frames = (canvas.frames,) if x.ndim == 5 else ()
+        if tuple(x.shape[2:]) == (*frames, canvas.height, canvas.width):
+            return True
+        if not self.view.foreign:
+            log.warning(
+                "Fresco looks at full resolution where the sampler evaluates %s, as the latent is %dx%d",
+                "x".join(map(str, x.shape[2:])),
+                canvas.height,
+                canvas.width,
+            )
+        self.view.foreign, self.view.look = True, self.course.look_full()
+        return False
+
+    def choose_look(self, sigma: Tensor, transformer_options: dict) -> None:
+        """The look of the evaluation at `sigma`; what other nodes keep of steps at another level begins
+        anew."""
+        assert self.course is not None
+        before = self.view.look.level
+        self.view.look = self.course.next_look(sigma)
+        if self.view.look.level != before:
+            restart_step_cache(transformer_options)
+            restart_block_caches(self.target.model, transformer_options)
+
+    @property
+    def kind(self) -> tuple[int, type]:
+        """The kind of the current look."""
+        return self.view.look.level, type(self.view.look)
+
+    def record(self, prediction: Tensor, sigma: Tensor) -> None:
+        """Keep the guided prediction of an evaluation."""
+        assert self.course is not None
+        self.view.prediction = prediction
+        convergence = self.course.observe(prediction)
+        spent = self.spending.take()
+        self.trace.add(self.course.pass_index, sigma, self.view.look, convergence, *spent)
+
+    def close(self) -> None:
+        """End of the run, on every way out."""
+        self.controls.clear()
+        self.view.prediction = self.view.kept = self.course = None
+        self.view.margin = Margin()
+        self.trace.finish()
+
+    def _mixing(
+        self, conds: dict[str, list[dict]], model_options: dict
+    ) -> tuple[tuple[MixedAdapter, bool] | None, str | None]:
+        """How this run takes mixed steps, or why it cannot."""
+        network = self.target.model.diffusion_model
+        adapter, reason = adapter_of(network)
+        if adapter is None:
+            return None, reason
+        if self.view.kept is not None:
+            return None, "what inpainting keeps is bound to the whole grid"
+        reason = unmixable(conds, model_options, adapter.arguments)
+        if reason is not None:
+            return None, reason
+        return (adapter, adapter.one_clock(network, conditions_of(conds)) is None), None

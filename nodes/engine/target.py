@@ -1,0 +1,52 @@
+"""The model that a run samples, and why it could not be looked at in coarser levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...fresco_core import Parameterisation
+from ...fresco_core.cost import Architecture
+from ..families import architecture_of
+from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
+from ..host.samplers import KNOWS_THE_SIZE, function_of
+
+
+@dataclass(frozen=True)
+class Target:
+    """A host's model, its model_sampling in this run, how that mixes signal and noise, and what a step costs,
+    where that is known."""
+
+    model: Any
+    sampling: Any
+    parameterisation: Parameterisation
+    architecture: Architecture | None
+
+    @classmethod
+    def of(cls, patcher: Any) -> Target:
+        """The target of a patcher that `unsupported` has no reason against."""
+        sampling = sampling_of(patcher)
+        parameterisation = parameterisation_of(sampling)
+        assert parameterisation is not None
+        return cls(patcher.model, sampling, parameterisation, architecture_of(patcher.model))
+
+
+def unsupported(
+    patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None, sampler: Any = None
+) -> str | None:
+    """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
+    they can."""
+    name = function_of(sampler)
+    if name in KNOWS_THE_SIZE:
+        return f"the sampler {name} {KNOWS_THE_SIZE[name]}"
+    model, latent = patcher.model, patcher.model.latent_format
+    if latent_shapes is not None and len(latent_shapes) > 1:
+        return "the model packs several streams into one latent"
+    dimensions = getattr(latent, "latent_dimensions", 2)
+    if len(shape) not in (4, 5) or dimensions < 2 or type(latent).__name__ in NOT_SPATIAL:
+        return f"the latent {tuple(shape)} of {type(model).__name__} is neither pictures nor video"
+    sampling = sampling_of(patcher)
+    if parameterisation_of(sampling) is None:
+        kind = type(sampling).__mro__[1].__name__
+        return f"{kind} of {type(model).__name__} is neither a flow nor an EPS or v-prediction model"
+    return None

@@ -1,0 +1,204 @@
+"""How a run goes through Fresco: six wrappers of the host's sampling, outermost first.
+
+OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
+look of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and
+evens predictions out over coarse blocks; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed looks to
+the model's family. The sampler, the guider, masks, areas, percents, hooks, context windows,
+previews and caches of the host all see the canvas; only what is inside APPLY_MODEL sees the level.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from typing import Any
+
+import comfy.model_patcher
+import comfy.patcher_extension
+from torch import Tensor
+
+from ...fresco_core import Canvas, Margin, MixedLook, Schedule, Trace
+from ...fresco_core.look.promotion import Order
+from ...fresco_core.text.told import trace_in_words
+from ..families import canvas_of
+from ..host.conds import evaluated_conds
+from ..host.executors import bound
+from ..host.model import latent_in, looks_up_sigmas, shows_kept_clean
+from .conditioning import at_level, with_level_controls
+from .cost import call_flops
+from .live_view import live_view
+from .look import CanvasView, Kept
+from .mixed import diffusion_model, mixed_prediction
+from .passes import run_passes
+from .planning import plan_run
+from .refusals import evaluate, watched
+from .run import KEY, RUN, Bridge, Run, Settings
+from .target import Target, unsupported
+
+log = logging.getLogger(__name__)
+
+
+def apply_fresco(
+    patcher: Any,
+    schedule: Schedule,
+    traces: list[Trace] | None = None,
+    tell: Callable[[str], None] | None = None,
+    baseline_steps: int = 0,
+    order: Order | None = None,
+    live: bool = False,
+    bridge: Bridge | None = None,
+) -> Any:
+    """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
+    patcher = patcher.clone()
+    settings = Settings(schedule, traces, tell, baseline_steps, order, live, bridge)
+    patcher.model_options["transformer_options"][KEY] = settings
+    kinds = comfy.patcher_extension.WrappersMP
+    for kind, wrapper in (
+        (kinds.OUTER_SAMPLE, outer_sample),
+        (kinds.SAMPLER_SAMPLE, sampler_sample),
+        (kinds.PREDICT_NOISE, predict_noise),
+        (kinds.CALC_COND_BATCH, calc_cond_batch),
+        (kinds.APPLY_MODEL, apply_model),
+        (kinds.DIFFUSION_MODEL, diffusion_model),
+    ):
+        patcher.remove_wrappers_with_key(kind, KEY)
+        patcher.add_wrapper_with_key(kind, KEY, wrapper)
+    return patcher
+
+
+def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    """Open the run, check what goes in, and drop everything at the end, however it ends."""
+    given = bound("noise latent_image sampler sigmas denoise_mask callback disable_pbar seed", args, kwargs)
+    guider = executor.class_obj
+    options = guider.model_options
+    settings: Settings | None = options["transformer_options"].get(KEY)
+    if settings is None or settings.idle or len(given["sigmas"]) < 2:  # one sigma is no step
+        return executor(*args, **kwargs)
+    patcher, noise = guider.model_patcher, given["noise"]
+    reason = unsupported(patcher, tuple(noise.shape), given.get("latent_shapes"), given.get("sampler"))
+    if reason is not None:
+        log.warning("Fresco runs plain: %s", reason)
+        if settings.tell is not None:
+            settings.tell(f"plain: {reason}")
+        return executor(*args, **kwargs)
+    run = open_run(settings, patcher, noise, given.get("seed"))
+    latent = given["latent_image"]
+    if not settings.schedule.off:
+        latent = latent_in(run.target.model, latent)
+    plan_run(run, given["sampler"], given["sigmas"], noise, latent, given.get("denoise_mask"))
+    guider.model_options = comfy.model_patcher.create_model_options_clone(options)
+    guider.model_options["transformer_options"][RUN] = run
+    try:
+        with live_view(run, given.get("callback")) if settings.live else nullcontext():
+            samples = executor(*args, **kwargs)
+    except BaseException:
+        with suppress(Exception):  # a device that has failed would hide why
+            run.close()
+        raise
+    finally:
+        guider.model_options = options
+        if settings.traces is not None:
+            settings.traces.append(run.trace)
+    run.close()
+    if not run.plan.plain and run.trace.evaluations:
+        log.info("Fresco: %s", trace_in_words(run.trace, settings.baseline_steps))
+    return samples
+
+
+def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) -> Run:
+    """The state of a run over `noise` (B, C, ..., H, W)."""
+    canvas, target = canvas_of(patcher.model, tuple(noise.shape)), Target.of(patcher)
+    trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=canvas.scale)
+    return Run(settings, target, trace, CanvasView(target, canvas, Margin(seed or 0)))
+
+
+def block_level_of(canvas: Canvas) -> int:
+    """The level of the convergence value's blocks: 2x2 tokens, and 4x4 latent pixels at least."""
+    return max(2, canvas.patch.bit_length())
+
+
+def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    """Run the plan's passes; a plan of one pass is the host's own call."""
+    given = bound(
+        "guider sigmas extra_args callback noise latent_image denoise_mask disable_pbar", args, kwargs
+    )
+    model_options = given["extra_args"]["model_options"]
+    options = model_options["transformer_options"]
+    run: Run | None = options.get(RUN)
+    if run is None:
+        return executor(*args, **kwargs)
+    mask, latent = given.get("denoise_mask"), given["latent_image"]
+    run.view.prediction = latent
+    if mask is not None and shows_kept_clean(run.target.model):
+        run.view.kept = Kept(latent, mask)
+    if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
+        plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
+    plan = run.prepare(evaluated_conds(given["guider"], model_options), model_options)
+    if len(plan.passes) == 1:
+        run.begin_pass(0, executor.class_obj, given["guider"], options)
+        return executor(*args, **kwargs)
+    return run_passes(executor, run, given)
+
+
+def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    """Choose the look of this evaluation before it, record its guided prediction after it."""
+    given = bound("x timestep model_options seed", args, kwargs)
+    transformer_options = given.get("model_options", {}).get("transformer_options", {})
+    run: Run | None = transformer_options.get(RUN)
+    if run is None or run.course is None or not run.shows(given["x"]):
+        return executor(*args, **kwargs)
+    prediction = evaluate(run, executor, args, kwargs, given["timestep"], transformer_options)
+    run.record(prediction, given["timestep"])
+    return prediction
+
+
+def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    """At a coarse look: ControlNets see the level, and every prediction is constant over what is coarse."""
+    given = bound("model conds x_in timestep model_options", args, kwargs)
+    run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
+    if run is None or run.view.look.level == 0:
+        return executor(*args, **kwargs)
+    model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
+    predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
+    return [
+        prediction if cond is None else run.view.levelled(prediction, x)
+        for prediction, cond in zip(predictions, conds)
+    ]
+
+
+def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    """The look: call the model on the level's state and noise level, copy the prediction back."""
+    given = bound("x t c_concat c_crossattn control transformer_options", args, kwargs)
+    options = given.pop("transformer_options", None) or {}
+    run: Run | None = options.get(RUN)
+    if run is None:
+        return executor(*args, **kwargs)
+    view, images = run.view, [given["x"], *(given.get("ref_latents") or ())]
+    run.spending.add(*call_flops(view, images, given.get("c_crossattn"), given))
+    if view.look.level == 0:
+        return executor(*args, **kwargs)
+    x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
+    conds = {**given, "c_crossattn": crossattn, "control": control}
+    with watched(run):
+        if isinstance(view.look, MixedLook):
+            assert run.mixing is not None
+            return mixed_prediction(executor, view, run.mixing, x, sigma, conds, options)
+        return coarse_prediction(executor, view, x, sigma, conds, options)
+
+
+def coarse_prediction(
+    executor: Any, view: CanvasView, x: Tensor, sigma: Tensor, conds: dict[str, Any], options: dict
+) -> Tensor:
+    """The prediction for the canvas (or area) x (B, C, ..., H, W) that the model makes at the view's level;
+    `conds` as `mixed_prediction` takes them."""
+    crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
+    state, level_sigma = view.coarse(x, sigma, options)
+    conds = at_level(view, x, conds)
+    if looks_up_sigmas(view.target.model):
+        at, level = view.target.parameterisation, view.look.level
+        told = [name for name in ("sigmas", "sample_sigmas") if name in options]
+        options = {**options, **{name: at.level_sigma(options[name], level) for name in told}}
+    concat = conds.pop("c_concat", None)
+    prediction = executor(state, level_sigma, concat, crossattn, control, options, **conds)
+    return view.on_canvas(prediction, (x.shape[-2], x.shape[-1]))

@@ -1,0 +1,84 @@
+"""What is kept from one call of the network to the next, by the host's step caches and by other packs, where
+the look changes between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+KEEP_BY_SHAPE = (
+    "teacache",
+    "tea_cache",
+    "magcache",
+    "mag_cache",
+    "fbcache",
+    "firstblockcache",
+    "first_block_cache",
+    "wavespeed",
+    "cachedit",
+    "cache_dit",
+    "dbcache",
+    "taylorseer",
+)
+"""In the names of packs that compare a step's features with those of the last and cannot be restarted."""
+
+
+def restart_block_caches(model: Any, transformer_options: dict) -> None:
+    """Empty what was kept of the last look: core's FLUX key and value cache of reference pictures, and
+    nunchaku's first-block cache."""
+    for patch in patches_of(transformer_options):
+        if isinstance(getattr(patch, "cache", None), dict) and callable(getattr(patch, "cleanup", None)):
+            patch.cleanup()
+    network = model.diffusion_model
+    if hasattr(network, "_cache_context") and hasattr(network, "_prev_timestep"):
+        network._prev_timestep = None  # it then begins a new context with the next call
+
+
+def patches_of(transformer_options: dict) -> Iterator[Any]:
+    """All patches of the network's blocks and attention."""
+    for patches in transformer_options.get("patches", {}).values():
+        yield from patches
+    for replaced in transformer_options.get("patches_replace", {}).values():
+        yield from replaced.values()
+
+
+def unrestartable(model_options: dict) -> str | None:
+    """Why a run behind another pack's step cache cannot change its look, if it has one."""
+    options = model_options.get("transformer_options", {})
+    found = [model_options.get("model_function_wrapper")]
+    for wrappers in options.get("wrappers", {}).values():
+        found += [wrapper for group in wrappers.values() for wrapper in group]
+    for function in found:
+        place = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+        if place.startswith(("comfy.", "comfy_extras.")):
+            continue
+        name = next((n for n in KEEP_BY_SHAPE if n in place.lower().replace("-", "")), None)
+        if name is not None:
+            return f"a step cache ({name}) compares each step with the last, which must be of one size"
+    return None
+
+
+def restart_step_cache(transformer_options: dict) -> None:
+    """Bring core's EasyCache or LazyCache back to its first step, its settings and counters kept.
+
+    On a change of size EasyCache's own reset sets the rate of change to 0, after which every later step is
+    skipped; LazyCache looks at the canvas, whose size never changes, and would answer for the finer look with
+    what the coarser one has left.
+    """
+    holder = transformer_options.get("easycache")
+    if holder is None or not hasattr(holder, "clone"):
+        return
+    kept = {"start_t", "end_t", "total_steps_skipped", "output_change_rates", "approx_output_change_rates"}
+    for name, value in vars(holder.clone()).items():
+        if name not in kept:
+            setattr(holder, name, value)
+
+
+def end_step_cache_at(transformer_options: dict, sigma: float) -> None:
+    """Let core's EasyCache or LazyCache answer for no step of this run from `sigma` on.
+
+    Without it they may skip every step of a pass's last look.
+    """
+    holder = transformer_options.get("easycache")
+    if holder is not None and hasattr(holder, "end_t"):
+        holder.end_t = max(float(holder.end_t), sigma)

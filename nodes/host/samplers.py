@@ -1,0 +1,56 @@
+"""What the host's samplers do with their sigmas, and what hangs on a run of one."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
+    "ar_video": "draws a video block by block and keeps the network's keys and values of all",
+    "lcm_upscale": "enlarges the latent within the run",
+}
+PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2, "dpm_adaptive": 2}
+
+
+def previewer_of(callback: Any) -> Any:
+    """The host's previewer behind a sampler node's step callback; None where it sends no previews.
+
+    latent_preview.prepare_callback makes both for each run and keeps the previewer in the callback's closure.
+    """
+    if not inspect.isfunction(callback):
+        return None
+    found = inspect.getclosurevars(callback).nonlocals.get("previewer")
+    return found if hasattr(found, "decode_latent_to_preview_image") else None
+
+
+def least_steps(sampler: Any) -> int:
+    """The fewest steps that the sampler makes a whole pass of: with fewer it leaves noise or does nothing."""
+    return PASS_STEPS.get(function_of(sampler), 1)
+
+
+def off_grid(sampler: Any) -> bool:
+    """Whether the sampler picks its own sigmas between its grid's first and last positive one."""
+    return function_of(sampler) in ("dpm_fast", "dpm_adaptive")
+
+
+def function_of(sampler: Any) -> str:
+    """The name of a sampler's function: sample_euler's and the host's own euler_function's are euler."""
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    return name.removeprefix("sample_").removesuffix("_function")
+
+
+def restart_hooks(guider: Any) -> None:
+    """Let conditioning hooks with keyframes (scheduled LoRAs) begin anew; the host only ever moves them
+    forward."""
+    found = [
+        hook
+        for group in guider.conds.values()
+        for cond in group
+        if cond.get("hooks") is not None
+        for hook in cond["hooks"].hooks
+    ]
+    scheduled = [hook for hook in found if not hook.hook_keyframe.is_empty()]
+    for hook in scheduled:
+        hook.hook_keyframe.reset()
+    if scheduled:
+        guider.model_patcher.clear_cached_hook_weights()

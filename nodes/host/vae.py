@@ -1,0 +1,109 @@
+"""The host's autoencoder as the core's bridge takes it, and what it costs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...fresco_core import Canvas
+from ...fresco_core.canvas.haar import padded_size
+
+log = logging.getLogger(__name__)
+
+
+class HostAutoencoder:
+    """A host's VAE, as bridge.Autoencoder, for clean latents in a model's own scale.
+
+    The host's own calls do the work: placement on the device, tiles where memory is short. Interrupts are
+    heeded between them.
+    """
+
+    def __init__(self, vae: Any, model: Any, scale: int):
+        self.scale = scale
+        self._vae = vae
+        self._model = model
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Pictures (B, 3, [F,] H, W) in [0, 1] of a latent (B, C, [T,] h, w)."""
+        _heed_interrupts()
+        pixels = self._vae.decode(self._model.process_latent_out(latent.float()))
+        return pixels[..., :3].movedim(-1, 1)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Inverse of `decode`, about. Samples of video, and of what the host takes for one, go one by one."""
+        _heed_interrupts()
+        images = pixels.clamp(0.0, 1.0).movedim(1, -1)
+        if getattr(self._vae, "latent_dim", 2) == 2:
+            encoded = self._vae.encode(images)
+        else:
+            of_frames = [image if image.ndim == 4 else image.unsqueeze(0) for image in images]
+            encoded = torch.cat([self._vae.encode(frames) for frames in of_frames])
+        if encoded.ndim == 5 and pixels.ndim == 4 and self._model.latent_format.latent_dimensions == 2:
+            encoded = encoded.squeeze(2)
+        _heed_interrupts()
+        return self._model.process_latent_in(encoded)
+
+
+def _heed_interrupts() -> None:
+    from comfy.model_management import throw_exception_if_processing_interrupted
+
+    throw_exception_if_processing_interrupted()
+
+
+def unsuited(vae: Any, model: Any) -> str | None:
+    """Why a VAE cannot be a model's; None where it may be."""
+    found, wanted = getattr(vae, "latent_channels", None), model.latent_format.latent_channels
+    if found is not None and found != wanted:
+        return f"the VAE has {found} latent channels and the model {wanted}: connect the model's own VAE"
+    return None
+
+
+def enlarged_by(upscale_model: Any, pixels: Tensor) -> Tensor:
+    """Pictures (N, 3, H, W) in [0, 1] as the host's upscale node makes them, of whatever factor."""
+    from comfy_extras.nodes_upscale_model import ImageUpscaleWithModel
+
+    _heed_interrupts()
+    images = pixels.clamp(0.0, 1.0).movedim(1, -1)
+    return ImageUpscaleWithModel.execute(upscale_model, images).args[0].movedim(-1, 1).to(pixels)
+
+
+def reload(guider: Any, shape: tuple[int, ...]) -> None:
+    """Bring back what the host has moved off the device for the VAE: the run's model and ControlNets."""
+    from comfy.model_management import load_models_gpu
+    from comfy.sampler_helpers import estimate_memory
+
+    required, least = estimate_memory(guider.model_patcher, shape, guider.conds)
+    models = [guider.model_patcher, *getattr(guider, "loaded_models", ())]
+    load_models_gpu(models, memory_required=required, minimum_memory_required=least)
+
+
+def flops(vae: Any, canvas: Canvas, level: int, to_level: int) -> int | None:
+    """FLOPs of carrying one picture or video of a canvas over pixels, as torch counts the products of the
+    VAE's own layers, a multiply-add as 2; None where those cannot be run without values."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    try:
+        network = vae.first_stage_model
+        like = next(network.parameters())
+        video = getattr(vae, "latent_dim", 2) == 3
+        size = padded_size((canvas.height, canvas.width), level)
+        low = (1, vae.latent_channels, *((canvas.frames,) if video else ()), *(s >> level for s in size))
+        with (
+            torch.no_grad(),
+            FakeTensorMode(allow_non_fake_inputs=True),
+            counter,
+            sdpa_kernel(SDPBackend.MATH),
+        ):
+            pixels = network.decode(torch.empty(low, dtype=like.dtype, device=like.device))
+            large = (*pixels.shape[:-2], *((s >> to_level) * canvas.scale for s in size))
+            network.encode(torch.empty(large, dtype=like.dtype, device=like.device))
+    except Exception as error:  # a VAE of another pack, or one that looks at its values
+        log.debug("the cost of a VAE could not be counted: %s", error)
+        return None
+    return counter.get_total_flops()

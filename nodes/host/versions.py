@@ -1,0 +1,69 @@
+"""What depends on the host's version."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from comfy_api.latest import io
+
+OLDEST_HOST = (0, 9, 2)
+
+
+def check_host() -> None:
+    """Raise ImportError on hosts older than the oldest supported."""
+    try:
+        from comfyui_version import __version__ as version
+    except ImportError:
+        version = "0.0.0 (no comfyui_version module)"
+    numbers = tuple(int(n) for n in version.split("-")[0].split(".")[:3] if n.isdigit())
+    if numbers < OLDEST_HOST:
+        raise ImportError(
+            f"Fresco needs ComfyUI {'.'.join(map(str, OLDEST_HOST))} or newer and found {version}: "
+            "update ComfyUI, or remove this pack"
+        )
+
+
+def schema(**fields: Any) -> io.Schema:
+    """io.Schema without the fields that this host does not know, such as search_aliases before 0.10."""
+    from comfy_api.latest import io
+
+    known = {f.name for f in dataclasses.fields(io.Schema)}
+    return io.Schema(**{name: value for name, value in fields.items() if name in known})
+
+
+def widget(kind: type, id: str, **options: Any) -> Any:
+    """An input of `kind` (io.Int.Input, ...) without the options that this host's does not know."""
+    known = inspect.signature(kind).parameters
+    return kind(id, **{name: value for name, value in options.items() if name in known})
+
+
+def show_text(node: type[io.ComfyNode], text: str) -> None:
+    """Write `text` on the node in the browser, as core's Get Image Size does; nothing where there is no
+    server."""
+    module = sys.modules.get("server")  # the host's own; absent in scripts that borrow its modules
+    server = getattr(getattr(module, "PromptServer", None), "instance", None)
+    hidden = getattr(node, "hidden", None)
+    if server is not None and hidden is not None and hidden.unique_id is not None:
+        server.send_progress_text(text, hidden.unique_id)
+
+
+@functools.cache
+def ranges_keep_their_dimension() -> bool:
+    """Whether the host's FLUX blocks index the modulation of a range of tokens keeping its dimension.
+
+    ComfyUI 0.9.2 drops it, which only fits a batch of one unless there is a dimension to spare.
+    """
+    from comfy.ldm.flux.layers import apply_mod
+
+    try:
+        apply_mod(torch.ones(2, 3, 1), torch.ones(2, 1, 1), None, [(0, 3, 0)])
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""FrescoKSampler: KSampler with a schedule, and a trace of what it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.samplers
+from comfy_api.latest import io
+
+from ..fresco_core import Canvas, Schedule, ScheduleError, Trace
+from .engine.run import Bridge
+from .engine.wrappers import apply_fresco
+from .host import versions
+from .host.core_nodes import sampled
+from .host.model import one_tensor
+from .inputs import (
+    CATEGORY,
+    DEFAULT_PRESET,
+    FrescoTraceType,
+    baseline_input,
+    bridge_inputs,
+    explained,
+    live_input,
+    preset_input,
+    schedule_input,
+    scheduler_input,
+    steps_input,
+    to_clean_schedule,
+)
+from .view.signature import sign
+
+
+class FrescoKSampler(io.ComfyNode):
+    """KSampler's inputs in KSampler's order, then schedule and preset."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        number = versions.widget
+        return versions.schema(
+            node_id="FrescoKSampler",
+            display_name="Fresco KSampler",
+            category=CATEGORY,
+            description="KSampler through Fresco: the same seed, sampler and scheduler, with cheap "
+            "coarse steps where they "
+            "suffice. Also returns a trace of the run.",
+            search_aliases=["fresco", "ksampler", "accelerate", "speed up"],
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Model.Input("model", tooltip="The model used for denoising the latent."),
+                number(
+                    io.Int.Input,
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The random seed of the noise. The noise is the same as plain KSampler's.",
+                ),
+                steps_input("Steps over all passes. A schedule without counts divides them."),
+                number(
+                    io.Float.Input,
+                    "cfg",
+                    default=8.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    tooltip="Classifier-free guidance scale.",
+                ),
+                number(
+                    io.Combo.Input,
+                    "sampler_name",
+                    options=comfy.samplers.KSampler.SAMPLERS,
+                    tooltip="The sampling algorithm; every pass uses it.",
+                ),
+                scheduler_input(
+                    "How the steps are spread over the noise levels; every pass keeps its shape."
+                ),
+                io.Conditioning.Input("positive", tooltip="What to include in the picture."),
+                io.Conditioning.Input("negative", tooltip="What to keep out of the picture."),
+                io.Latent.Input(
+                    "latent_image", tooltip="The latent to denoise, at the full size of the result."
+                ),
+                number(
+                    io.Float.Input,
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Below 1 the latent's own content is kept in part (image to image).",
+                ),
+                schedule_input("", " Leave empty to use the preset."),
+                preset_input(
+                    "Ready schedules, used while schedule is empty, from 'off' (no coarse step) to 'fast'. "
+                    "'spectral' is a rule by the picture's spectrum, 'progressive' is research. Fresco "
+                    "Schedule shows what each one does."
+                ),
+                baseline_input(),
+                live_input(),
+                *bridge_inputs(),
+            ],
+            outputs=[
+                io.Latent.Output(display_name="LATENT", tooltip="The denoised latent."),
+                FrescoTraceType.Output(
+                    display_name="trace", tooltip="What each step did; connect to Fresco Convergence."
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, schedule: str | None = None) -> bool | str:
+        return explained(to_clean_schedule, schedule)  # None where it is connected, and not known yet
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        positive: Any,
+        negative: Any,
+        latent_image: dict,
+        denoise: float = 1.0,
+        schedule: Schedule | str = "",
+        preset: str = DEFAULT_PRESET,
+        baseline_steps: int = 0,
+        live_heatmap: bool = False,
+        vae: Any = None,
+        upscale_model: Any = None,
+    ) -> io.NodeOutput:
+        traces: list[Trace] = []
+        patched = apply_fresco(
+            model,
+            to_clean_schedule(schedule, preset),
+            traces,
+            tell=lambda words: versions.show_text(cls, words),
+            baseline_steps=baseline_steps,
+            live=live_heatmap,
+            bridge=None if vae is None else Bridge(vae, upscale_model),
+        )
+        inputs = (seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image)
+        try:
+            latent = sampled(patched, denoise, *inputs)
+        except ScheduleError as error:
+            versions.show_text(cls, str(error))
+            raise
+        trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
+        sign(trace, one_tensor(latent["samples"]))
+        return io.NodeOutput(latent, trace)

@@ -1,0 +1,1 @@
+"""A trace as pictures and numbers for the nodes and the browser."""
