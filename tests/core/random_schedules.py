@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import random
 
-from fresco_core import CLOCKS, FRAMES, ORDERS, ScheduleError
-from fresco_core.schedule import FIRST_STEP, Look, Pass, Schedule
+from fresco_core import ORDERS, ScheduleError
+from fresco_core.schedule.looks import (
+    FIRST_STEP,
+    Amount,
+    Count,
+    Dense,
+    Look,
+    Mixed,
+    Pass,
+    Phase,
+    Portion,
+    Spectral,
+    Until,
+)
+from fresco_core.schedule.schedule import Schedule
 
-ORDER_WORDS = [order for order in ORDERS if order != "attention"]
+ORDER_WORDS = list(ORDERS)
 SIGNS = [*";,~%/.x-+=_@\x00\t\n½¼，；×\ud800\u0661", "mixed", "until", "1e-5", "0,9", "..", "x8", "off", "1/"]
 
 
@@ -29,13 +42,8 @@ def decimal(r: random.Random, most: float = 1.0) -> str:
 def amount(r: random.Random) -> str:
     """What may follow a look."""
     counts = [f" x{r.randint(0, 40)}", f" X {r.randint(1, 9)}"]
-    shares = [f" {decimal(r, 100.0)}%", f" {r.randint(1, 99)}%"]
-    return r.choice(["", "", "", *counts, *shares]) + r.choice(["", "", "", "", f" min x{r.randint(1, 5)}"])
-
-
-def names(r: random.Random) -> str:
-    """Words after the share of a mixed look."""
-    return "".join(f" {r.choice(words)}" for words in (ORDERS, CLOCKS, FRAMES) if r.random() < 0.15)
+    portions = [f" {decimal(r, 100.0)}%", f" {r.randint(1, 99)}%"]
+    return r.choice(["", "", "", *counts, *portions]) + r.choice(["", "", "", "", f" min x{r.randint(1, 5)}"])
 
 
 def look(r: random.Random, level: int, by_sigma: bool, last: bool) -> str:
@@ -45,11 +53,9 @@ def look(r: random.Random, level: int, by_sigma: bool, last: bool) -> str:
     if level == 1 and kind < 0.4:
         low, high = sorted((r.randint(0, 99), r.randint(1, 100)))
         words = f"mixed {r.choice([decimal(r, 100.0), f'{low}%..{high}', f'{low} .. {high} '])}%"
-        words += names(r)
+        words += f" {r.choice(ORDER_WORDS)}" if r.random() < 0.3 else ""
     elif level and kind < 0.15:
-        words = f"auto{r.choice(['', f' 1/{1 << level}'])}{r.choice(['', f' {decimal(r)}'])}"
-    elif level == 0 and not last and kind < 0.5:
-        words = f"focus {decimal(r, 100.0)}%"
+        words = f"spectral{r.choice(['', f' 1/{1 << level}'])}{r.choice(['', f' {decimal(r)}'])}"
     return words + ("" if by_sigma and not last else amount(r))
 
 
@@ -92,26 +98,24 @@ def schedule(r: random.Random) -> Schedule | None:
         return value if r.random() < often else None
 
     def any_look() -> Look:
-        fine = maybe(tuple(sorted((number(), number()))))
-        return Look(
-            r.choice([1, 1, 0]) if fine else r.randint(0, 3),
-            until=maybe(number(), 0.1),
-            count=maybe(r.randint(1, 40)),
-            share=maybe(number(), 0.2),
-            fine=fine,
-            least=r.choice([1, 1, 1, 3]),
-            about=r.random() < 0.1,
-            auto=maybe(number(), 0.1),
-            order=maybe(r.choice(ORDER_WORDS), 0.1),
-            clock=maybe(r.choice(CLOCKS), 0.05),
-            frame=maybe(r.choice(FRAMES), 0.05),
-        )
+        kind, about = r.random(), r.random() < 0.1
+        if kind < 0.3:
+            floor, ceiling = sorted((r.choice([0.0, number(), number()]), number()))
+            return Mixed(floor, ceiling, maybe(r.choice(ORDER_WORDS), 0.3), about)
+        if kind < 0.4:
+            return Spectral(r.randint(0, 3), number())
+        return Dense(r.randint(0, 3), about)
+
+    def any_amount() -> Amount | None:
+        kinds = [None, None, Count(r.randint(1, 40)), Portion(number()), Until(number())]
+        return r.choices(kinds, (3, 3, 3, 2, 1))[0]
 
     passes = []
     for index in range(r.choice([1, 1, 2, 3])):
-        looks = sorted((any_look() for _ in range(r.randint(1, 2))), key=lambda n: -n.level)
+        looks = sorted((any_look() for _ in range(r.randint(1, 2))), key=lambda look: -look.level)
+        phases = tuple(Phase(look, any_amount(), r.choice([1, 1, 1, 3])) for look in looks)
         start = None if index == 0 else r.choice([FIRST_STEP, 1.0, number()])
-        passes.append(Pass(tuple(looks), start, r.choice([0.0, 0.0, 0.0, number()])))
+        passes.append(Pass(phases, start, r.choice([0.0, 0.0, 0.0, number()])))
     try:
         return Schedule(tuple(passes))
     except ScheduleError:

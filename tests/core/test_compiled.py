@@ -3,14 +3,14 @@
 import torch
 from torch._dynamo.testing import CompileCounter
 
-from fresco_core.canvas import Canvas
+from fresco_core.canvas.noise_field import hashed_noise
+from fresco_core.canvas.size import Canvas
 from fresco_core.demo.subjects import PromptedDenoiser
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
-from fresco_core.grammar import parse
-from fresco_core.noise import hashed_noise
-from fresco_core.plan import make_plan
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.shares import MAX_LENGTHS
+from fresco_core.schedule.planning import make_plan
+from fresco_core.schedule.steps import MAX_LENGTHS
+from fresco_core.text.grammar import parse
 
 CANVAS = Canvas(16, 16)
 

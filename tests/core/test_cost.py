@@ -6,10 +6,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fresco_core import Canvas, Schedule, Trace, flow_sigmas, make_plan, parse
 from fresco_core.__main__ import main
-from fresco_core.cost import MODELS, Block, Sequence, Stream, Tokens, in_words, model, plan_cost
+from fresco_core.cost import plan_cost
+from fresco_core.cost.registry import MODELS, model
+from fresco_core.cost.transformer import Block, Sequence, Stream, Tokens
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
-from fresco_core.focus import KeyValues
-from fresco_core.layout import mixed_layout
+from fresco_core.look.dense import FULL, DenseLook
+from fresco_core.text.told import flops_in_words, trace_in_words
 
 names = st.sampled_from(sorted(MODELS))
 
@@ -31,23 +33,6 @@ def test_the_demo_model_costs_what_torch_counts(size, batch, text):
     assert shape.architecture().step_flops(Canvas(*size).tokens(0), batch, text) == pytest.approx(
         flops, rel=0.01
     )
-
-
-def test_a_focus_step_costs_what_torch_counts():
-    """Queries of some tokens, keys of all; with nothing kept, a plain step."""
-    shape = TransformerShape()
-    with torch.device("meta"):
-        network = DemoTransformer(shape)
-        x, context = torch.empty(1, 16, 24, 24), torch.empty(1, 8, shape.context_size)
-        layout = mixed_layout(torch.ones(1, 1, 12, 12, dtype=torch.bool), 144, level=0)
-        args = (torch.empty(1), layout, memory := KeyValues(), context, torch.empty(1, shape.pooled_size))
-        whole = counted(network.focus, x, *args)
-        layout = mixed_layout(torch.ones(1, 1, 12, 12, dtype=torch.bool), 50, level=0)
-        part = counted(network.focus, x, args[0], layout, memory, *args[3:])
-    flops = shape.architecture().step_flops
-    assert flops(144, text_tokens=8) == pytest.approx(whole, rel=0.01)
-    assert flops(50, text_tokens=8, kept_tokens=94) == pytest.approx(part, rel=0.01)
-    assert flops(50, text_tokens=8) < 0.99 * part
 
 
 def test_flux_lands_on_the_published_figures():
@@ -111,16 +96,16 @@ def test_words_for_the_user_name_the_gain_over_equal_steps_and_over_the_baseline
     cost = plan_cost(plan, flux.architecture)
     assert cost.describe() == ("74.38 TFLOPs a full step, 958.9 TFLOPs in all: 1.55x less than 20 full steps")
     assert cost.describe(50).endswith("less than 20 full steps, 3.88x less than 50")
-    assert in_words(12_340_000_000) == "12.34 GFLOPs"
+    assert flops_in_words(12_340_000_000) == "12.34 GFLOPs"
 
 
 def test_the_trace_sums_up_what_was_spent():
     plan = make_plan(parse("1/2 x1, full x1"), flow_sigmas(2), Canvas(16, 16))
     trace = Trace(1, plan.canvas, 2, plan)
-    trace.add(0, torch.tensor([1.0]), 1, None, flops=20 * 10**9, full_flops=100 * 10**9)
-    trace.add(0, torch.tensor([0.5]), 0, None, flops=100 * 10**9, full_flops=100 * 10**9)
+    trace.add(0, torch.tensor([1.0]), DenseLook(1), None, flops=20 * 10**9, full_flops=100 * 10**9)
+    trace.add(0, torch.tensor([0.5]), FULL, None, flops=100 * 10**9, full_flops=100 * 10**9)
     assert (trace.flops, trace.full_flops) == (120 * 10**9, 200 * 10**9)
-    words = trace.finish().summary(baseline_steps=6)
+    words = trace_in_words(trace.finish(), baseline_steps=6)
     assert words.endswith(
         "80 image tokens instead of 128 (1.60x fewer), 120 GFLOPs instead of 200 GFLOPs (1.67x less; "
         "5.00x less than 6 full steps)"

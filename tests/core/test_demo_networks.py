@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from fresco_core.demo.attention import rotary
 from fresco_core.demo.autoencoder import AutoencoderShape, TinyAutoencoder
 from fresco_core.demo.classifier import Reading, SceneClassifier, fidelity, places_wanted
+from fresco_core.demo.parsing import SceneError, parse
 from fresco_core.demo.prompt import PromptEncoder
-from fresco_core.demo.scenes import SceneError, parse, scene_ids
-from fresco_core.demo.transformer import DemoTransformer, TransformerShape, from_tokens, rotary, to_tokens
+from fresco_core.demo.scene import scene_ids
+from fresco_core.demo.transformer import DemoTransformer, TransformerShape, from_tokens, to_tokens
 from fresco_core.demo.vocabulary import SMALL_OBJECTS, Vocabulary
 from fresco_core.demo.weights import (
     CLASSIFIER,

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from fresco_core.demo.classifier import Reading, SceneClassifier, fidelity, fidelity_marks
 from fresco_core.demo.leaving_out import EMPTY_SHARE, leave_out
+from fresco_core.demo.parsing import SceneError, parse
 from fresco_core.demo.prompt import PromptEncoder
-from fresco_core.demo.scenes import Item, Scene, SceneError, draw_scene, parse, scene_ids, scenes_of
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import Item, Scene, scene_ids, scenes_of
 from fresco_core.demo.vocabulary import (
     OPEN_FAMILIES,
     SHIPPED_WORDS,

@@ -13,7 +13,9 @@ from PIL import Image
 
 from fresco_core.demo.attention import attend_dense, rotary
 from fresco_core.demo.autoencoder import TinyAutoencoder
-from fresco_core.demo.scenes import draw_scene, parse, scene_ids
+from fresco_core.demo.parsing import parse
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.transformer import TransformerShape
 from fresco_core.demo.vocabulary import GROUND_KINDS
 from fresco_core.demo.weights import FOLDER, TRANSFORMER, VAE, load_demo

@@ -6,7 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fresco_core.demo.scenes import ID_COLUMNS, Item, Scene, SceneError, draw_scene, parse, scene_ids
+from fresco_core.demo.parsing import SceneError, parse
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import Item, Scene, scene_ids
+from fresco_core.demo.scenes import ID_COLUMNS
 from fresco_core.demo.vocabulary import SMALL_OBJECTS, Vocabulary
 
 WORDS = Vocabulary(tuple(SMALL_OBJECTS))

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from fresco_core.demo.classifier import fidelity
-from fresco_core.demo.scenes import Scene, draw_scene, scene_ids
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import Scene, scene_ids
 from fresco_core.demo.weights import FOLDER, TRANSFORMER, load_classifier, load_demo
 
 pytestmark = pytest.mark.skipif(not (FOLDER / TRANSFORMER).is_file(), reason="no demo weights in this tree")

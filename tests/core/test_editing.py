@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fresco_core import PRESETS, Canvas, ScheduleError, flow_sigmas, make_plan, parse
-from fresco_core.editing import Stage, move_boundary, set_level, set_start, stages
+from fresco_core.view.editing import Stage, move_boundary, set_level, set_start, stages
 
 CANVAS = Canvas(128, 128)
 TEXTS = [*PRESETS.values(), "draft 1/4 20%, 1/2 30%; refine 0.8", "1/4 until 0.9, 1/2 until 0.6, full"]
@@ -55,7 +55,7 @@ def test_a_moved_boundary_is_where_it_was_put(text, steps, stage, step):
         ("1/2 60%, full 40%", "1/2 40%, full 60%"),
         ("1/2 50%, mixed 25%..75% 30%, full 20%", "1/2 40%, mixed 25%..75% 40%, full 20%"),
         ("draft ~1/2; refine 0.75 min x3", "draft 1/2 40%; refine 0.75 60%"),
-        ("auto, full min x3", "auto 40%, full 60%"),
+        ("spectral, full min x3", "spectral 40%, full 60%"),
     ],
 )
 def test_a_moved_boundary_keeps_the_schedules_style(text, edited):
@@ -66,7 +66,7 @@ def test_levels_and_rewinds():
     schedule = parse("draft 1/2 60%; refine 0.75 40%")
     assert str(set_level(schedule, 0, 2)) == "draft 1/4 60%; refine 0.75 40%"
     assert str(set_start(schedule, 1, 0.8249)) == "draft 1/2 60%; refine 0.82 40%"
-    assert str(set_level(parse("auto 80%, full 20%"), 0, 1)) == "1/2 80%, full 20%"
+    assert str(set_level(parse("spectral 80%, full 20%"), 0, 1)) == "1/2 80%, full 20%"
     assert str(set_level(parse("draft ~1/2; refine 0.75"), 0, 0)) == "draft full; refine 0.75"
     assert str(set_level(schedule, 1, 1)) == "draft 1/2 60%; refine 0.75 1/2 40%", "a stage may end coarse"
     assert set_level(parse("mixed 50% low, full"), 0, 1) == parse("1/2, full")
@@ -86,7 +86,7 @@ def test_levels_and_rewinds():
 )
 def test_a_mixed_stage_too_small_for_a_block_is_a_stage_all_the_same(text):
     plan = make_plan(parse(text), flow_sigmas(9), Canvas(16, 16))
-    assert not plan.mixed_shares and [s.end - s.first for s in stages(plan)] == [3, 3, 3]
+    assert not plan.mixed and [s.end - s.first for s in stages(plan)] == [3, 3, 3]
     moved = make_plan(move_boundary(plan, 1, 7), flow_sigmas(9), Canvas(16, 16))
     assert [s.end for s in stages(moved)] == [3, 7, 9]
 

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from fresco_core import Canvas, Trace
-from fresco_core.colours import PALETTES, colour
-from fresco_core.heatmap import (
+from fresco_core.look.dense import DenseLook
+from fresco_core.look.mixed import MixedLook
+from fresco_core.look.token_layout import mixed_layout
+from fresco_core.view.colours import PALETTES, colour
+from fresco_core.view.heatmap import (
     NEVER,
     brightness_mask,
     evenly,
@@ -15,7 +18,6 @@ from fresco_core.heatmap import (
     promotion_map,
     refined_mask,
 )
-from fresco_core.layout import mixed_layout
 
 
 def trace_of(levels, fine=None, frames=1, batch=1):
@@ -25,8 +27,8 @@ def trace_of(levels, fine=None, frames=1, batch=1):
     for index, level in enumerate(levels):
         values = torch.rand(batch, frames, 4, 6, generator=generator) if index else None
         mask = (fine or {}).get(index)
-        layout = None if mask is None else mixed_layout(mask, int(mask[0].sum()))
-        trace.add(0, torch.tensor([1.0 - index / len(levels)]), level, values, layout)
+        look = DenseLook(level) if mask is None else MixedLook(mixed_layout(mask, int(mask[0].sum())))
+        trace.add(0, torch.tensor([1.0 - index / len(levels)]), look, values)
     return trace.finish()
 
 
@@ -105,8 +107,8 @@ def test_a_mixed_evaluation_counts_its_own_tokens():
     trace = Trace(1, Canvas(16, 24), 2)
     mask = torch.zeros(1, 1, 4, 6, dtype=torch.bool)
     mask[..., :2] = True
-    trace.add(0, torch.tensor([0.5]), 1, None, mixed_layout(mask, 8))
-    trace.add(0, torch.tensor([0.4]), 1, None)
+    trace.add(0, torch.tensor([0.5]), MixedLook(mixed_layout(mask, 8)), None)
+    trace.add(0, torch.tensor([0.4]), DenseLook(1), None)
     assert [e.tokens for e in trace.finish().evaluations] == [8 * 4 + 16, 24]
 
 

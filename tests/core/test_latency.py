@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.latency.__main__ import main
 from benchmarks.latency.cases import ON_CPU, ON_GPU
-from fresco_core.cost import model
+from fresco_core.cost.registry import model
 
 
 def test_a_machine_without_the_host_is_told_what_it_lacks(monkeypatch, tmp_path, capsys):

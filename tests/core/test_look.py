@@ -1,15 +1,16 @@
-"""A coarse run is a native low-resolution run; the detail priors."""
+"""A coarse run is a native low-resolution run; what lies beyond the edge of a canvas."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_euler import sample_euler
 
-from fresco_core.clock import FLOW, VE, recompose
-from fresco_core.detail import DETAIL_PRIORS, complete
-from fresco_core.look import Margin, coarse_state, look
-from fresco_core.sampling import euler_step, flow_sigmas, sample_euler
-from fresco_core.transform import expand, level_size, merge, padded_size
+from fresco_core.canvas.edge import Margin
+from fresco_core.canvas.haar import level_size, merge, padded_size
+from fresco_core.canvas.noise_level import FLOW, VE, recompose
+from fresco_core.look.dense import coarse_state, levelled, look
+from fresco_core.sampling import euler_step, flow_sigmas
 
 
 def network(seed, channels=2):
@@ -27,10 +28,9 @@ def network(seed, channels=2):
 
 
 @pytest.mark.parametrize("parameterisation", [FLOW, VE])
-@pytest.mark.parametrize("prior", DETAIL_PRIORS)
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(2, 8), st.integers(0, 2**31))
 @settings(max_examples=8)
-def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior, level, blocks, steps, seed):
+def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, level, blocks, steps, seed):
     """The low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
     denoise = network(seed)
     size = 8 * blocks
@@ -41,40 +41,34 @@ def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, prior
     sigmas = torch.tensor(grid, dtype=torch.float64)
     start = recompose(torch.zeros_like(noise), noise, sigmas[0], parameterisation)
 
-    ours = sample_euler(lambda x, s: look(denoise, x, s, level, parameterisation, prior), start, sigmas)
+    ours = sample_euler(lambda x, s: look(denoise, x, s, level, parameterisation), start, sigmas)
     native_start, _ = coarse_state(start, sigmas[0], level, parameterisation)
     native = sample_euler(denoise, native_start, parameterisation.level_sigma(sigmas, level))
     torch.testing.assert_close(merge(ours, level), native, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("prior", DETAIL_PRIORS)
 @given(st.integers(1, 3), st.integers(3, 21), st.integers(3, 21), st.integers(0, 2**31), st.booleans())
 @settings(max_examples=25)
-def test_every_prior_keeps_the_low_band_for_every_size(prior, level, height, width, seed, video):
+def test_a_look_keeps_the_low_band_for_every_size(level, height, width, seed, video):
     generator = torch.Generator().manual_seed(seed)
     lead = (2, 3, 2) if video else (2, 3)
     x = torch.randn(*lead, height, width, generator=generator)
     low = torch.randn(*lead, *level_size((height, width), level), generator=generator)
-    out = complete(low, x, torch.full((2,), 0.5), level, FLOW, prior)
+    out = look(lambda state, sigma: low, x, torch.full((2,), 0.5), level)
     assert out.shape == x.shape and torch.isfinite(out).all()
     even_h, even_w = (n >> level << level for n in (height, width))
     inside = merge(out[..., :even_h, :even_w], level)
     torch.testing.assert_close(inside, low[..., : even_h >> level, : even_w >> level], rtol=1e-4, atol=1e-5)
+    assert torch.equal(levelled(out, level), out), "and holds no other"
 
 
-@pytest.mark.parametrize("prior", DETAIL_PRIORS)
+@pytest.mark.parametrize("parameterisation", [FLOW, VE])
 @pytest.mark.parametrize("sigma", [0.0, 1e-6, 1.0])
-def test_priors_are_finite_at_the_ends_of_the_clock(prior, sigma):
+def test_a_look_is_finite_at_the_ends_of_the_noise(sigma, parameterisation):
     x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
-    for low in (merge(x, 2), torch.zeros(1, 4, 8, 8)):
-        assert torch.isfinite(complete(low, x, torch.tensor(sigma), 2, FLOW, prior)).all()
-
-
-def test_wiener_is_nothing_at_pure_noise_and_everything_at_none():
-    x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
-    low = merge(x, 1)
-    torch.testing.assert_close(complete(low, x, torch.tensor(1.0), 1, FLOW, "wiener"), expand(low, 1))
-    torch.testing.assert_close(complete(low, x, torch.tensor(0.0), 1, FLOW, "wiener"), x)
+    for canvas in (x, torch.zeros_like(x)):
+        seen = look(lambda state, own: state + own, canvas, torch.tensor(sigma), 2, parameterisation)
+        assert torch.isfinite(seen).all()
 
 
 def test_level_zero_is_the_denoiser_itself():
@@ -115,11 +109,6 @@ def test_a_margin_is_the_same_for_every_call_batch_and_picture():
     alone = Margin(3).around(x[1:], sigma[1:], (8, 8), x0[1:])
     assert torch.equal(alone, first[1:])
     assert Margin(3).around(x, sigma, (5, 7), x0).shape == x.shape
-
-
-def test_unknown_prior_is_named():
-    with pytest.raises(ValueError, match="unknown detail prior 'sharp'; expected one of zero, smooth"):
-        complete(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 4, 4), torch.tensor(0.5), 1, FLOW, "sharp")
 
 
 def test_euler_step_reaches_the_prediction_at_zero():

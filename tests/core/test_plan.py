@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fresco_core.clock import FLOW, VE
-from fresco_core.grammar import parse
-from fresco_core.plan import Canvas, PlannedPass, check_end, make_plan
-from fresco_core.presets import preset
+from fresco_core.canvas.noise_level import FLOW, VE
+from fresco_core.canvas.size import Canvas
 from fresco_core.sampling import flow_sigmas
-from fresco_core.schedule import ScheduleError
+from fresco_core.schedule.plan import PlannedPass
+from fresco_core.schedule.planning import check_end, make_plan
+from fresco_core.schedule.steps import FULL_STEP, Step
+from fresco_core.schedule.wording import ScheduleError
+from fresco_core.text.grammar import parse
+from fresco_core.text.presets import preset
+from fresco_core.text.told import plan_in_words
 
 CANVAS = Canvas(64, 64)
 
@@ -29,7 +33,7 @@ def test_counts_and_sigmas_of_the_two_pass_example():
         np.linspace(0.75, 0, 9)
     )
     assert p.tokens() == 12 * 256 + 8 * 1024 and p.full_tokens() == 20 * 1024
-    assert "12 at 1/2 resolution (256 tokens)" in p.describe() and "1.82x fewer" in p.describe()
+    assert "12 at 1/2 resolution (256 tokens)" in plan_in_words(p) and "1.82x fewer" in plan_in_words(p)
 
 
 def test_a_single_pass_keeps_the_hosts_grid_exactly():
@@ -57,7 +61,7 @@ def test_steps_are_divided_to_the_last_one(text, steps):
     p = make_plan(schedule, flow_sigmas(steps), CANVAS)
     assert p.steps == steps and not p.plain
     used = [level for planned in p.passes for level in planned.levels]
-    assert {look.level for q in schedule.passes for look in q.looks} == set(used)
+    assert {phase.look.level for phase in schedule.phases} == set(used)
     for planned in p.passes:
         assert len(planned.sigmas) == planned.steps + 1
         assert all(a > b for a, b in zip(planned.sigmas, planned.sigmas[1:]))
@@ -118,7 +122,7 @@ def test_the_last_step_of_a_clean_run_is_full_even_where_the_grid_jumps_over_unt
 
 
 def test_step_at_covers_the_grid_what_is_between_and_what_is_beyond():
-    p = PlannedPass((1.0, 0.6, 0.3, 0.0), (1, 1, 0))
+    p = PlannedPass((1.0, 0.6, 0.3, 0.0), (Step(1), Step(1), FULL_STEP))
     cases = {1.2: 0, 1.0: 0, 0.8: 0, 0.61: 0, 0.6: 1, 0.31: 1, 0.3: 2, 0.1: 2, 0.0: 2}
     assert {s: p.step_at(s) for s in cases} == cases
     for i, s in enumerate((1.0, 0.6, 0.3)):
@@ -135,7 +139,7 @@ def test_step_at_covers_the_grid_what_is_between_and_what_is_beyond():
 )
 def test_runs_that_cannot_gain_are_plain_and_say_why(canvas, steps, text, reason):
     p = plan(text, steps, canvas)
-    assert p.plain and reason in p.reason and reason in p.describe()
+    assert p.plain and reason in p.reason and reason in plan_in_words(p)
     assert p.passes[0].sigmas == tuple(flow_sigmas(steps)) and set(p.passes[0].levels) == {0}
 
 
@@ -231,34 +235,33 @@ def test_a_mixed_look_grows_from_its_floor_to_its_ceiling():
     p = plan("1/2 x4, mixed 25%..62.5% x4, full x3", 11)
     (only,) = p.passes
     assert only.levels == (1,) * 8 + (0,) * 3 and not only.uniform
-    shares = [only.mix_at(i) and only.mix_at(i).share for i in range(11)]
-    assert shares == [None] * 4 + [0.25, 0.375, 0.5, 0.625] + [None] * 3
+    parts = [step.fine for step in only.looks]
+    assert parts == [None] * 4 + [0.25, 0.375, 0.5, 0.625] + [None] * 3
     counted = only.tokens(CANVAS)
     assert counted[:4] == (256,) * 4 and counted[4:8] == tuple(256 + 3 * 32 * n for n in (2, 3, 4, 5))
     assert p.tokens() == sum(counted)
-    assert "4 mixed of full and 1/2 resolution (448 to 736 tokens)" in p.describe()
+    assert "4 mixed of full and 1/2 resolution (448 to 736 tokens)" in plan_in_words(p)
 
 
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(4, 60), st.integers(8, 70), st.integers(8, 70))
 def test_a_run_has_six_lengths_at_the_most(a, b, steps, height, width):
     floor, ceiling = min(a, b), max(a, b)
     canvas = Canvas(height, width)
-    text = f"draft 1/2, mixed {floor}%..{ceiling}%; refine 0.8 focus {floor}%..{ceiling}%, full"
+    text = f"draft 1/2, mixed {floor}%..{ceiling}%; refine 0.8 1/2, mixed {floor}%..{ceiling}%, full"
     p = make_plan(parse(text), flow_sigmas(steps), canvas)
     assert len({n for q in p.passes for n in q.tokens(canvas)}) <= 6
-    lengths = {canvas.mixed_tokens(1, share) for share in p.mixed_shares}
-    assert all(canvas.tokens(1) < n for n in lengths)
     for q in p.passes:
-        mixes = [mix for level, mix in zip(q.levels, q.mixes) if mix is not None and level]
-        assert [mix.share for mix in mixes] == sorted(mix.share for mix in mixes)
-        assert all(0 < canvas.fine_blocks(1, mix.share) < canvas.tokens(1) for mix in mixes)
+        mixed = [step for step in q.looks if step.fine is not None]
+        assert all(canvas.tokens(1) < step.tokens(canvas) for step in mixed)
+        assert [step.fine for step in mixed] == sorted(step.fine for step in mixed)
+        assert all(0 < canvas.fine_blocks(1, step.fine) < canvas.tokens(1) for step in mixed)
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "1/2 40%, mixed 25%..75% 40%, full 20%",
-        "draft 1/2, mixed 25%..75%; refine 0.8 focus 10%..90%, full",
+        "draft 1/2, mixed 25%..75%; refine 0.8 mixed 10%..90%, full",
         "1/4 until 0.8, mixed 10%..90% until 0.1, full",
         "draft 1/2 50%; refine 50% min x3",
         "1/2 x1, mixed 25%..75%, full min x900",
@@ -271,7 +274,7 @@ def test_planning_is_linear_in_the_steps(text):
         for _ in range(5):
             begun = time.process_time()
             p = make_plan(schedule, grid, CANVAS)
-            assert p.steps == steps and p.describe() and p.tokens()
+            assert p.steps == steps and plan_in_words(p) and p.tokens()
             best = min(best, time.process_time() - begun)
         return best
 
@@ -299,9 +302,9 @@ def test_amounts_that_do_not_add_up_are_named(text, steps, words):
 
 
 @given(st.integers(1, 30), st.integers(1, 99), st.integers(2, 60))
-def test_counts_and_shares_add_up_where_a_rounding_brings_them_to_the_runs_steps(count, percent, steps):
-    share = Fraction(percent, 100) * steps
-    fits = count + math.floor(share) <= steps <= count + math.ceil(share)
+def test_counts_and_percentages_add_up_where_a_rounding_brings_them_to_the_runs_steps(count, percent, steps):
+    part = Fraction(percent, 100) * steps
+    fits = count + math.floor(part) <= steps <= count + math.ceil(part)
     try:
         p = plan(f"draft 1/2 x{count}; refine {percent}%", steps)
     except ScheduleError:
@@ -317,14 +320,21 @@ def test_a_look_without_an_amount_takes_the_rest(percent, steps):
     assert max(abs(p.passes[0].steps - wanted), abs(p.passes[1].steps - (steps - wanted))) < 1
 
 
-def test_a_minimum_takes_steps_from_shares_and_from_nothing_else():
+def test_a_minimum_takes_steps_from_percentages_and_from_nothing_else():
     assert [q.steps for q in plan("draft 1/2 50%; refine 50% min x3", 4).passes] == [1, 3]
     assert [q.steps for q in plan("draft 1/2 80%; refine min x3", 10).passes] == [7, 3]
     with pytest.raises(ScheduleError, match="set the sampler's steps to 13 or more"):
         plan("draft 1/2 x10; refine min x3", 12)
 
 
-COARSE_ENDS = ["1/2", "1/4 x4, 1/2", "draft 1/4; refine 0.9 1/2", "mixed 50%", "auto", "1/2 x5, focus 50%"]
+COARSE_ENDS = [
+    "1/2",
+    "1/4 x4, 1/2",
+    "draft 1/4; refine 0.9 1/2",
+    "mixed 50%",
+    "spectral",
+    "1/2 x5, mixed 50%",
+]
 
 
 @pytest.mark.parametrize("text", COARSE_ENDS)
@@ -357,4 +367,4 @@ def test_a_pass_from_sigma_1_starts_where_the_run_does():
 
 def test_a_plan_for_models_without_mixed_sequences_is_full_in_mixed_steps():
     p = plan("1/2 x4, mixed 50% x4, full x4", 12).dense()
-    assert p.passes[0].levels == (1,) * 4 + (0,) * 8 and p.passes[0].mixes == () and not p.mixed_shares
+    assert p.passes[0].levels == (1,) * 4 + (0,) * 8 and not p.mixed

@@ -5,15 +5,18 @@ import json
 import pickle
 from dataclasses import replace
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis import strategies as st
 
 pytest.importorskip("PIL")
 
-from benchmarks.quality.ablations import ABLATIONS
+from benchmarks.quality.ablations import ABLATIONS, ONE_PASS
 from benchmarks.quality.measure import as_jpeg
 from benchmarks.quality.networks import LPIPS_WEIGHTS, Lpips, _ArraysOnly, cached_file
+from benchmarks.quality.orders import ORDERS
 from benchmarks.quality.pictures import Drawn, Studio
 from benchmarks.quality.report import as_json, compare, make_row, markdown
 from benchmarks.quality.rewinds import REWINDS
@@ -27,11 +30,15 @@ from benchmarks.quality.statistics import (
     ratio_over,
 )
 from benchmarks.quality.store import Store
-from fresco_core.clock import FLOW
-from fresco_core.grammar import parse
-from fresco_core.plan import Canvas, make_plan
+from fresco_core.canvas.haar import merge
+from fresco_core.canvas.noise_level import FLOW
+from fresco_core.canvas.size import Canvas
+from fresco_core.look.promotion import Promoter
 from fresco_core.sampling import flow_sigmas, sample
-from fresco_core.transform import merge
+from fresco_core.schedule.planning import make_plan
+from fresco_core.schedule.steps import Step
+from fresco_core.text.grammar import parse
+from fresco_core.trace import Trace
 
 
 def test_frechet_distance_of_known_gaussians():
@@ -68,7 +75,7 @@ def test_suites_hold_settings_that_run(name):
     settings = SUITES[name]()
     assert len({s.key for s in settings}) == len(settings) == len({s.name for s in settings})
     for setting in settings:
-        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), canvas)
+        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps), canvas, autoencoder=True)
         assert plan.plain == (setting.schedule == "full") and plan.steps == setting.steps
 
 
@@ -77,50 +84,99 @@ def test_comparisons_cost_equally_many_tokens(name):
     canvas = Canvas(24, 24)
     for settings in ABLATIONS[name]():
         assert len(settings) > 2 and len({s.key for s in settings}) == len(settings)
-        plans = [make_plan(parse(s.schedule), flow_sigmas(s.steps), canvas) for s in settings]
+        plans = [
+            make_plan(parse(s.schedule), flow_sigmas(s.steps), canvas, autoencoder=True) for s in settings
+        ]
         assert len({plan.tokens() for plan in plans}) == 1
         assert not any(plan.plain for plan in plans)
-        assert any(plan.mixed_shares or plan.focus_shares for plan in plans)
-        assert not plans[0].mixed_shares and not plans[0].focus_shares, "the dense one to compare with"
+        assert any(plan.mixed for plan in plans)
+        assert not plans[0].mixed, "the dense one to compare with"
 
 
 def test_settings_are_named_by_what_differs():
-    setting = Setting("draft 1/2 60%; refine 0.9 40%", 12, "wiener")
-    other = replace(setting, order="low", refine="edge", clock="shared", frame="aligned", focus="detail")
-    assert (
-        other.key != setting.key and len({replace(other, **{n: "even"}).key for n in ("order", "focus")}) == 2
-    )
-    assert other.name == (
-        "12 steps | draft 1/2 60%; refine 0.9 40% | wiener | low first | edge first in later passes | "
-        "focus on detail | shared clock | aligned frame"
-    )
+    setting = Setting("draft 1/2 60%; refine 0.9 40%", 12)
+    other = replace(setting, rewind="fresh", order="low", guidance=1.0)
+    changed = [replace(other, rewind="path"), replace(other, order="even"), replace(other, guidance=2.0)]
+    assert len({s.key for s in (setting, other, *changed)}) == 5
+    assert setting.name == "12 steps | draft 1/2 60%; refine 0.9 40%"
+    assert other.name == ("12 steps | draft 1/2 60%; refine 0.9 40% | fresh rewind | low first | guidance 1")
 
 
-def test_flops_of_mixed_and_focus_steps_lie_between_coarse_and_full_ones():
+def test_what_is_stored_is_found_again():
+    assert REFERENCE.key == "ae809be377654f11"
+    assert replace(ONE_PASS, order="edge").key == "2f7eaa0bee955d68"
+
+
+def _mask(order, prediction, variance=None):
+    promoter = Promoter(Canvas(32, 32), ORDERS[order])
+    promoter.observe(prediction, variance)
+    return promoter.layout(0.5, len(prediction), torch.device("cpu")).mask
+
+
+def test_edges_are_promoted_where_the_prediction_has_them():
+    picture = torch.zeros(1, 2, 32, 32)
+    picture[..., 16:] = 1.0
+    promoter = Promoter(Canvas(32, 32), ORDERS["edge"])
+    promoter.observe(picture)
+    mask = promoter.layout(0.25, 1, torch.device("cpu")).mask
+    assert mask[0, 0].nonzero()[:, 1].unique().tolist() == [3, 4]
+
+
+def test_detail_is_promoted_where_the_level_shows_it():
+    """Whatever the bands that it hides hold."""
+    picture = torch.randn(1, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+    picture[..., :16] = 0.01 * picture[..., :16]
+    picture[..., :16] += 10.0 * (torch.arange(32) % 2 - 0.5).expand(32, 32)[:, :16]
+    assert _mask("detail", picture)[..., 4:].all()
+
+
+def test_even_and_random_do_not_look_at_the_prediction():
+    one, other = torch.randn(2, 2, 2, 32, 32).unbind(0)
+    for order in ("even", "random"):
+        mask = _mask(order, one, torch.rand(2, 1, 8, 8))
+        assert torch.equal(mask, _mask(order, other)) and mask.flatten(1).sum(1).tolist() == [32, 32]
+    assert torch.equal(*_mask("even", one)) and not torch.equal(*_mask("random", one))
+    counts = _mask("even", one)[0, 0].unfold(0, 4, 4).unfold(1, 4, 4).sum(dim=(-2, -1))
+    assert int(counts.min()) >= 7 and int(counts.max()) <= 9, "about half of every part"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@hypothesis.given(st.integers(0, 2**31), st.integers(1, 3))
+@hypothesis.settings(max_examples=10)
+def test_in_every_order_promotion_is_monotone_and_equal_over_the_batch(order, seed, frames):
+    promoter = Promoter(Canvas(20, 28, frames), ORDERS[order])
+    generator = torch.Generator().manual_seed(seed)
+    before = torch.zeros(2, frames, 5, 7, dtype=torch.bool)
+    for fine in (0.25, 0.5, 0.5, 0.75):
+        mask = promoter.layout(fine, 2, torch.device("cpu")).mask
+        assert mask.flatten(1).sum(1).tolist() == [round(35 * fine) * frames] * 2
+        assert (mask | ~before).all() and (mask == mask[:, :1]).all()
+        before = mask
+        prediction = torch.randn(2, 3, frames, 20, 28, generator=generator)
+        promoter.observe(prediction, torch.rand(2, frames, 5, 7, generator=generator))
+
+
+def test_flops_of_mixed_steps_lie_between_coarse_and_full_ones():
     studio = Studio(1)
-    coarse, full = studio.step_flops(1), studio.step_flops(0)
-    mixed = [studio.step_flops(1, share) for share in (0.25, 0.5, 0.75)]
+    coarse, full = studio.step_flops(Step(1)), studio.step_flops(Step(0))
+    mixed = [studio.step_flops(Step(1, fine)) for fine in (0.25, 0.5, 0.75)]
     assert coarse < mixed[0] < mixed[1] < mixed[2] < full
-    assert studio.step_flops(1, 0.5, "aligned") < mixed[1], (
-        "coarse queries see fewer keys in a frame of their own"
-    )
-    assert coarse < studio.step_flops(0, 0.5) < full == studio.step_flops(0, 1.0)
-    setting = Setting("1/2 x2, mixed 50% x3, focus 50% x2, full x1", 8)
-    expected = 2 * coarse + 3 * mixed[1] + full + studio.step_flops(0, 0.5) + full
-    assert studio.flops(setting) == expected and studio.tokens(setting) == studio.plan(setting).tokens()
+    setting = Setting("1/2 x2, mixed 50% x3, full x3", 8)
+    assert studio.flops(setting) == 2 * coarse + 3 * mixed[1] + 3 * full
+    assert studio.tokens(setting) == studio.plan(setting).tokens()
 
 
-def test_levels_that_the_run_settles_count_as_they_came():
-    studio, setting = Studio(1), Setting("auto x3, focus 50% x2, full x1", 6)
-    levels = studio.levels(setting)
-    assert studio.plan(setting).open and levels[0] > 0 and levels[3:] == [0, 0, 0]
-    coarse = sum(studio.canvas.tokens(level) for level in levels[:3])
-    focused = studio.canvas.mixed_tokens(0, 0.5)
-    assert studio.tokens(setting) == coarse + focused + 2 * studio.canvas.tokens(0)
-    full = studio.step_flops(0)
-    assert studio.flops(setting) == (
-        sum(map(studio.step_flops, levels[:3])) + studio.step_flops(0, 0.5) + 2 * full
-    )
+def test_levels_that_are_left_to_the_run_count_as_they_came():
+    studio, setting = Studio(1), Setting("draft spectral x3; refine 0.97 mixed 50% x2, full x1", 6)
+    steps = studio.steps(setting)
+    trace = Trace(1, studio.canvas, 2)
+    studio.draw(setting, studio.shards[0], trace)
+    assert studio.plan(setting).open and steps[0].level > 0 and steps[-1] == Step(0)
+    assert [(s.level, s.fine is not None) for s in steps] == [
+        (e.level, e.fine is not None) for e in trace.evaluations
+    ]
+    assert studio.tokens(setting) == trace.tokens
+    assert studio.flops(setting) == sum(map(studio.step_flops, steps))
 
 
 def _run(rewind: str, line: str = "draft 1/2 x4; refine 0.7 x4") -> torch.Tensor:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fresco_core import VE, Canvas, Schedule, ScheduleError, flow_sigmas, make_plan, parse
-from fresco_core.clock import FLOW
-from fresco_core.editing import move_boundary, set_level, set_start, stages
-from fresco_core.wording import MAX_LENGTH, number, percent, share_of
+from fresco_core.canvas.noise_level import FLOW
+from fresco_core.schedule.wording import MAX_LENGTH, number, part_of, percent
+from fresco_core.view.editing import move_boundary, set_level, set_start, stages
 
 ROUNDS = int(os.environ.get("FRESCO_ROUND_TRIPS", "3000"))
 
@@ -103,7 +103,7 @@ def test_any_text_is_a_schedule_or_an_error_in_short_words(text):
 @given(st.floats(1e-12, 1e12))
 def test_numbers_are_printed_exactly_and_without_exponent(value):
     assert float(number(value)) == value and set(number(value)) <= set("0123456789.")
-    assert share_of(percent(value).removesuffix("%")) == value
+    assert part_of(percent(value).removesuffix("%")) == value
 
 
 @pytest.mark.parametrize("value", [None, 3, ["full"], b"full"])

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fresco_core import CLOCKS, FRAMES, ORDERS
-from fresco_core.grammar import parse
-from fresco_core.presets import PRESETS, preset
-from fresco_core.schedule import FIRST_STEP, Look, Pass, Schedule, ScheduleError
+from fresco_core import ORDERS
+from fresco_core.schedule.looks import FIRST_STEP, Count, Dense, Mixed, Pass, Phase, Portion, Spectral, Until
+from fresco_core.schedule.schedule import Schedule
+from fresco_core.schedule.wording import ScheduleError
+from fresco_core.text.grammar import parse
+from fresco_core.text.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize(
@@ -31,33 +33,33 @@ from fresco_core.schedule import FIRST_STEP, Look, Pass, Schedule, ScheduleError
         ("mixed 33.333333333333%, full", None),
         ("mixed 25%\t..\n75%, full", "mixed 25%..75%, full"),
         ("1/2 X8, FULL X 12", "1/2 x8, full x12"),
-        ("auto 0.000000001 x8, full", None),
+        ("spectral 0.000000001 x8, full", None),
         ("1/2", None),
         ("1/2 until 0.95, mixed 50%", None),
-        ("draft 1/4; refine 0.9 focus 50%", None),
+        ("draft 1/4; refine 0.9 mixed 50%", None),
         ("draft 1/2; refine;", "draft 1/2; refine"),
         ("draft 1/4; refine 1/2; refine full x3", "draft 1/4; refine 1/2; refine x3"),
         ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
         ("draft ~ 1/2; refine 0.9 40% MIN x3", "draft ~1/2; refine 0.9 40% min x3"),
         ("draft ~1/4, 1/2; refine 0.9 min x2", "draft ~1/4, 1/2; refine 0.9 min x2"),
         ("~1/2 40%, ~mixed 50% 40%, full 20%", "~1/2 40%, ~mixed 50% 40%, full 20%"),
-        ("AUTO 80%, full 20% min x3", "auto 80%, full 20% min x3"),
-        ("auto 1/4 0.01, full", "auto, full"),
-        ("auto 1/2 .05 until 0.4, full", "auto 1/2 0.05 until 0.4, full"),
+        ("SPECTRAL 80%, full 20% min x3", "spectral 80%, full 20% min x3"),
+        ("spectral 1/4 0.01, full", "spectral, full"),
+        ("spectral 1/2 .05 until 0.4, full", "spectral 1/2 0.05 until 0.4, full"),
         ("1/2 x4, mixed 50% x2, full x4", "1/2 x4, mixed 50% x2, full x4"),
         (
             "1/2 until 0.8, MIXED 25 .. 62.5% until .5, full",
             "1/2 until 0.8, mixed 25%..62.5% until 0.5, full",
         ),
-        ("1/2 x4, mixed 25%..75% HIGH Shared x2, full", "1/2 x4, mixed 25%..75% high shared x2, full"),
-        ("draft mixed 50% native 40%; refine 0.8 focus 50% edge, full", None),
+        ("1/2 x4, mixed 25%..75% HIGH x2, full", "1/2 x4, mixed 25%..75% high x2, full"),
+        ("draft mixed 50% low 40%; refine 0.8 mixed 60% low, full", None),
         (
             "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
             "draft mixed 33% 40%; refine 0.75 mixed 50%, full",
         ),
         (
-            "draft 1/2, focus 50% x4; refine 0.9 FOCUS 25..75% x6, full",
-            "draft 1/2, focus 50% x4; refine 0.9 focus 25%..75% x6, full",
+            "draft 1/2, mixed 50% x4; refine 0.9 MIXED 25..75% x6, full",
+            "draft 1/2, mixed 50% x4; refine 0.9 mixed 25%..75% x6, full",
         ),
         (
             "draft 1/4 until 0.8, 1/2 x5; refine 0.7 1/2 x1, full x2",
@@ -77,40 +79,39 @@ def test_reads_and_prints(text, printed):
 
 levels = st.sampled_from([1, 2, 3])
 sigmas = st.integers(1, 99).map(lambda n: n / 100)
-amounts = st.one_of(st.just({}), st.integers(1, 50).map(lambda n: {"count": n}))
+amounts = st.one_of(st.none(), st.integers(1, 50).map(Count))
 
 
 @st.composite
 def schedules(draw):
     passes = []
     starts = sorted(draw(st.lists(sigmas, max_size=3, unique=True)), reverse=True)
-    order, clock, frame = (draw(st.sampled_from([None, *names])) for names in (ORDERS, CLOCKS, FRAMES))
+    order = draw(st.sampled_from([None, *ORDERS]))
     for index, start in enumerate([None, *starts]):
         coarse = sorted(draw(st.lists(levels, max_size=2, unique=True)), reverse=True)
         last = index == len(starts)
-        use = [Look(level, about=draw(st.booleans())) for level in coarse]
-        if len(use) == 1 and draw(st.booleans()):
-            use = [Look(coarse[0], auto=draw(sigmas))]
-        if not (use and use[0].auto) and draw(st.booleans()):
+        use = [Dense(level, about=draw(st.booleans())) for level in coarse]
+        spectral = len(use) == 1 and draw(st.booleans())
+        if spectral:
+            use = [Spectral(coarse[0], draw(sigmas))]
+        elif draw(st.booleans()):
             floor, ceiling = sorted(draw(st.lists(st.integers(1, 99), min_size=2, max_size=2)))
-            use.append(Look(1, fine=(floor / 100, ceiling / 100), order=order, clock=clock, frame=frame))
-        if draw(st.booleans()):
-            use.append(Look(0, fine=(draw(st.integers(1, 99)) / 100,) * 2))
+            use.append(Mixed(floor / 100, ceiling / 100, order, about=draw(st.booleans())))
         if last or draw(st.booleans()) or not use:
-            use.append(Look(0))
+            use.append(Dense(0))
         if len(use) > 1 and draw(st.booleans()):
             untils = sorted(
                 draw(st.lists(sigmas, min_size=len(use) - 1, max_size=len(use) - 1, unique=True)),
                 reverse=True,
             )
-            looks = [replace(look, until=u) for look, u in zip(use, untils)]
-            looks.append(replace(use[-1], **draw(amounts)))
+            phases = [Phase(look, Until(until)) for look, until in zip(use, untils)]
+            phases.append(Phase(use[-1], draw(amounts)))
         else:
-            looks = [replace(look, **draw(amounts)) for look in use]
-            looks = [look if look.count else replace(look, least=draw(st.integers(1, 5))) for look in looks]
+            phases = [Phase(look, draw(amounts)) for look in use]
+            phases = [p if p.amount else replace(p, least=draw(st.integers(1, 5))) for p in phases]
         if start is not None and draw(st.booleans()):
             start = draw(st.sampled_from([FIRST_STEP, start]))
-        passes.append(Pass(tuple(looks), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
+        passes.append(Pass(tuple(phases), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
     return Schedule(tuple(passes))
 
 
@@ -122,7 +123,7 @@ def test_every_schedule_reads_back_from_its_own_words(schedule):
 def test_presets_are_valid_and_named():
     for name, text in PRESETS.items():
         assert str(preset(name)) == text
-    assert {"quality", "balanced", "fast", "turbo", "distilled", "auto"} <= set(PRESETS)
+    assert {"quality", "balanced", "fast", "turbo", "distilled", "spectral"} <= set(PRESETS)
     with pytest.raises(ScheduleError, match="unknown preset 'best'; expected one of off, quality"):
         preset("best")
     assert preset("off").off and not preset("balanced").off
@@ -153,34 +154,29 @@ def test_presets_are_valid_and_named():
         ("1/2 until 0, full", "expected between 0 and 1"),
         ("1/4 until 0.5, 1/2, full", "every look but the last needs one"),
         ("1/2 until 0.5, full until 0.1", "every look but the last"),
-        ("1/2 until 0.5 x3, full", "only the last look may carry"),
+        ("1/2 until 0.5 x3, full", "only the last look carries a count or percentage"),
         ("1/2 x0, full", "expected at least one"),
         ("1/2 0%, full", "expected above 0%"),
-        ("mixed, full", "'mixed' needs the share of the blocks that are fine"),
-        ("mixed x4, full", "'mixed' needs the share"),
-        ("mixed 75%..25%, full", "mixed from 75% to 25%; expected rising shares"),
+        ("mixed, full", "'mixed' needs the part of the blocks that are fine"),
+        ("mixed x4, full", "'mixed' needs the part"),
+        ("mixed 75%..25%, full", "mixed from 75% to 25%; expected rising percentages"),
         ("mixed 0%, full", "for none of the blocks fine write '1/2'"),
-        ("1/2, mixed 120%, full", "expected rising shares"),
+        ("1/2, mixed 120%, full", "expected rising percentages"),
         ("mixed 50%, mixed 50%, full", "coarse to fine"),
         ("mixed 50%, 1/2, full", "coarse to fine"),
-        ("mixed 50% native high, full", "did not expect 'high'"),
+        ("mixed 50% low high, full", "did not expect 'high' after 'mixed'"),
+        ("mixed high 50%, full", "'mixed' needs the part"),
         ("1/2 high, full", "did not expect 'high' after '1/2'"),
-        ("focus 50% shared, full", "did not expect 'shared'"),
-        ("focus 50% attention, full", "did not expect 'attention'"),
         ("mixed 25% low, mixed 50% high, full", "names the orders high and low; a run has one"),
-        ("draft mixed 25% native; refine 0.9 mixed 50% shared, full", "names the clocks native and shared"),
-        ("focus, full", "'focus' needs the share of the tokens that are queried"),
-        ("focus 75%..25%, full", "focus from 75% to 25%; expected rising shares"),
-        ("focus 50%, mixed 50%, full", "coarse to fine"),
-        ("focus 50%, focus 50%, full", "coarse to fine"),
+        ("draft mixed 25% low; refine 0.9 mixed 50% high, full", "names the orders high and low"),
         ("mixed 25%..75%, mixed 50%, full", "coarse to fine"),
         ("~, full", "found '~' where a level belongs"),
-        ("~full", "'~' and 'auto' go with a coarse level such as '1/2'; found '~full'"),
-        ("~auto, full", "without '~'"),
-        ("1/4, auto 1/2, full", "'auto' is the first look of its pass"),
-        ("auto, 1/2, full", "coarse to fine"),
-        ("auto 0, full", "a tolerance above 0"),
-        ("auto 0.1 0.2, full", "did not expect '0.2'"),
+        ("~full", "'~' and 'spectral' go with a coarse level such as '1/2'; found '~full'"),
+        ("~spectral, full", "without '~'"),
+        ("1/4, spectral 1/2, full", "'spectral' is the first look of its pass"),
+        ("spectral, 1/2, full", "coarse to fine"),
+        ("spectral 0, full", "a tolerance above 0"),
+        ("spectral 0.1 0.2, full", "did not expect '0.2'"),
         ("1/2, full min", "did not expect 'min'"),
         ("1/2, full min x2 40%", "did not expect 'min'"),
         ("1/2, full min x0", "from x1 on"),
@@ -223,35 +219,71 @@ def test_bad_schedules_say_what_is_wrong(text, words):
         parse(text)
 
 
+FULL = (Phase(Dense(0)),)
+
+
+def of(*looks):
+    """One pass of looks without amounts."""
+    return (Pass(tuple(map(Phase, looks))),)
+
+
 def test_values_made_by_hand_are_checked_too():
     for passes in [
         (),
         (Pass(()),),
-        (Pass((Look(9), Look(0))),),
-        (Pass((Look(0),), start=0.5),),
-        (Pass((Look(1),)), Pass((Look(0),))),
-        (Pass((Look(1, count=3, share=0.5), Look(0))),),
-        (Pass((Look(1, auto=float("nan")), Look(0))),),
-        (Pass((Look(1, fine=(0.5, 0.5), auto=0.1), Look(0))),),
-        (Pass((Look(1, order="low"), Look(0))),),
-        (Pass((Look(0, fine=(0.5, 0.5), clock="native"), Look(0))),),
-        (Pass((Look(1),)), Pass((Look(0),), start=float("inf"))),
-        tuple(Pass((Look(1),), start=1.0 - n / 100 if n else None) for n in range(65)),
+        of(Dense(9), Dense(0)),
+        (Pass(FULL, start=0.5),),
+        (Pass((Phase(Dense(1)),)), Pass(FULL)),
+        of(Spectral(1, float("nan")), Dense(0)),
+        of(Spectral(0), Dense(0)),
+        of(Dense(1), Spectral(1), Dense(0)),
+        of(Dense(0, about=True)),
+        of(Mixed(float("nan"), 0.5), Dense(0)),
+        of(Mixed(1.0, 1.0), Dense(0)),
+        (Pass((Phase(Dense(1), Portion(float("nan"))), *FULL)),),
+        (Pass((Phase(Dense(1), Until(float("nan"))), *FULL)),),
+        (Pass((Phase(Dense(1), Count(0)), *FULL)),),
+        (Pass((Phase(Dense(1), Count(3), least=2), *FULL)),),
+        (Pass((Phase(Dense(1)),)), Pass(FULL, start=float("inf"))),
+        (Pass(FULL), Pass(FULL, start=0.5, end=float("nan"))),
+        tuple(Pass((Phase(Dense(1)),), start=1.0 - n / 100 if n else None) for n in range(65)),
     ]:
         with pytest.raises(ScheduleError):
             Schedule(passes)
 
 
-def test_an_order_or_clock_named_once_holds_for_all_its_looks():
-    schedule = parse("draft 1/2, mixed 25% edge; refine 0.9 mixed 50% shared, focus 50% random, full")
-    assert schedule.named("order") == "edge" and schedule.named("clock") == "shared"
-    assert schedule.named("order", focus=True) == "random"
-    assert parse("mixed 50%, full").named("order") is None
+@pytest.mark.parametrize(
+    "word,line,instead",
+    [
+        ("auto", "auto 80%, full 20%", "it is called 'spectral'"),
+        ("focus", "draft 1/2; refine 0.9 focus 50%, full", "write 'full' or 'mixed 50%'"),
+        ("native", "mixed 50% native, full", "leave it out: the model's family decides"),
+        ("shared", "mixed 50% high shared, full", "leave it out: the model's family decides"),
+        ("fine", "mixed 50% fine, full", "leave it out: all tokens have fine positions"),
+        ("aligned", "mixed 50% Aligned, full", "leave it out: all tokens have fine positions"),
+        ("edge", "mixed 50% edge, full", "write 'low' or 'high'"),
+        ("detail", "MIXED 50% DETAIL, full", "write 'low' or 'high'"),
+        ("even", "mixed 25%..75% even, full", "write 'low' or 'high'"),
+        ("random", "mixed 50% random x4, full", "write 'low' or 'high'"),
+        ("attention", "mixed 50% attention, full", "write 'low' or 'high'"),
+    ],
+)
+def test_a_word_of_older_schedules_is_told_what_to_write_instead(word, line, instead):
+    with pytest.raises(ScheduleError, match="which schedules no longer have; ") as error:
+        parse(line)
+    told = str(error.value)
+    assert told.lower().startswith(f"found '{word}' in '") and instead in told
+
+
+def test_an_order_named_once_holds_for_all_mixed_looks():
+    assert parse("draft 1/2, mixed 25% low; refine 0.9 mixed 50%, full").order == "low"
+    assert parse("draft 1/2, mixed 25%; refine 0.9 mixed 50% high, full").order == "high"
+    assert parse("mixed 50%, full").order is None
 
 
 @pytest.mark.parametrize(
     "text,full",
-    [("full", True), ("1/2, full", True), ("1/2", False), ("draft 1/2; refine 0.9 focus 50%", False)]
+    [("full", True), ("1/2, full", True), ("1/2", False), ("draft 1/2; refine 0.9 mixed 50%", False)]
     + [(text, True) for text in PRESETS.values()],
 )
 def test_a_schedule_knows_whether_it_ends_full(text, full):
@@ -267,7 +299,7 @@ def test_a_start_at_sigma_1_is_not_the_start_after_a_first_step():
 def test_the_schedules_of_the_readme_read_as_they_are_written():
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     cells = re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE)
-    lines = [cell for cell in cells if re.match(r"(draft |~?1/[248] |mixed |auto )", cell)]
+    lines = [cell for cell in cells if re.match(r"(draft |~?1/[248] |mixed |spectral )", cell)]
     assert len(lines) >= 5
     for line in lines:
         assert str(parse(line)) == line and parse(line).ends_full

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fresco_core import VE
-from fresco_core.closed_form import HaarProcess
-from fresco_core.spectrum import TOLERANCE, band_powers, coarsest_level, coarsest_level_unseen
+from fresco_core.demo.closed_form import HaarProcess
+from fresco_core.look.spectrum import TOLERANCE, band_powers, coarsest_level, coarsest_level_unseen
 
 PROCESS = HaarProcess(torch.zeros(1, 4, 64, 64), (0.05, 0.4, 3.0, 9.0, 9.0))
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fresco_core import FLOW, VE, Canvas, Schedule, flow_sigmas, make_plan, merge, parse, preset, sample
-from fresco_core.presets import PRESETS
+from fresco_core.text.presets import PRESETS
+from fresco_core.text.told import plan_in_words
 
 CANVAS = Canvas(64, 64)
 SCHEDULES = {**{name: preset(name) for name in PRESETS}, "text": parse("draft 1/2 50%; refine 50%")}
@@ -33,7 +34,7 @@ def test_no_step_of_a_stage_asks_about_a_sigma_outside_it(grid, name):
     assert plan.steps == len(grid) - 1 and plan.passes[0].sigmas == tuple(grid)
     if name not in ("off", "progressive"):
         assert plan.passes[0].levels[0] > 0, "pure noise may be seen coarse"
-        assert plan.open and "ends at sigma" in plan.note and plan.note in plan.describe()
+        assert plan.open and "ends at sigma" in plan.note and plan.note in plan_in_words(plan)
 
 
 def test_a_stage_of_an_exploding_model_keeps_to_its_range_too():
@@ -46,14 +47,14 @@ def test_a_stage_of_an_exploding_model_keeps_to_its_range_too():
 def test_a_stage_may_end_coarse_where_its_range_allows_it():
     schedule = Schedule(parse("1/2 x1, full x1").passes[0:1])
     assert schedule.ends_full
-    coarse = parse("auto")
+    coarse = parse("spectral")
     assert not coarse.ends_full
     assert make_plan(coarse, [1.0, 0.95, 0.6], CANVAS).passes[0].levels[-1] > 0
 
 
 def test_counted_passes_do_not_fit_a_stage_and_the_run_is_plain():
     plan = make_plan(parse("draft 1/2 x2; refine x2"), flow_sigmas(8)[:5], CANVAS)
-    assert plan.plain and "a stage that ends at sigma 0.5" in plan.reason and "auto" in plan.reason
+    assert plan.plain and "a stage that ends at sigma 0.5" in plan.reason and "spectral" in plan.reason
 
 
 @pytest.mark.parametrize("name", [n for n in SCHEDULES if n != "off"])

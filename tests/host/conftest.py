@@ -3,6 +3,9 @@
 import importlib.util
 import os
 import sys
+import zlib
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,32 +27,74 @@ else:
     spec.loader.exec_module(pack)
 
 
-@pytest.fixture
-def any_size(monkeypatch):
-    """All models are trained for any size: for what `~` and presets do in a run, on tiny canvases."""
-    from fresco_pack.nodes import architecture
+def pytest_collection_modifyitems(config, items):
+    """FRESCO_SHARE=I/N: of the cases of tests with parameters every N-th, another on each of N hosts."""
+    index, count = (int(n) for n in os.environ.get("FRESCO_SHARE", "0/1").split("/"))
+    other = [
+        item
+        for item in items
+        if hasattr(item, "callspec") and zlib.crc32(item.name.encode()) % count != index
+    ]
+    config.hook.pytest_deselected(items=other)
+    left = set(other)
+    items[:] = [item for item in items if item not in left]
 
-    for name in ("TRAINED_PIXELS", "U_NET_PIXELS"):
-        monkeypatch.setattr(architecture, name, (0, None))
+
+@pytest.fixture(autouse=True)
+def models_stay_as_they_are():
+    """Every test leaves the models that it shares with others as it has found them."""
+    yield
+    assert (changed := tiny.changed()) == [], f"models that the next test would find changed: {changed}"
+
+
+@pytest.fixture
+def flux():
+    """The tiny FLUX with a canvas of 16x16 latent pixels, 64 tokens."""
+    return tiny.build("flux")
+
+
+@contextmanager
+def trained_for_any_size():
+    """All known models but the demo model are trained for any size, while this lasts: for what `~` and
+    presets do in a run, on tiny canvases."""
+    from fresco_pack.nodes import families
+
+    family_of = families.family_of
+
+    def of_any_size(model):
+        family = family_of(model)
+        sized = family is not None and family.trained is not None and family is not families.flux.DEMO
+        return replace(family, trained=(0, None)) if sized else family
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(families, "family_of", of_any_size)
+        yield
+
+
+@pytest.fixture
+def any_size():
+    """All known models but the demo model are trained for any size."""
+    with trained_for_any_size():
+        yield
 
 
 @pytest.fixture
 def any_start(monkeypatch):
     """Runs may begin coarse from any sigma and picture: for what a look is at a sigma of a test's."""
-    from fresco_pack.fresco_core import plan
-    from fresco_pack.nodes import planning
+    from fresco_pack.fresco_core.schedule import planning as plans
+    from fresco_pack.nodes.engine import planning as runs
 
-    monkeypatch.setattr(plan, "starts_low", lambda *_: False)
-    monkeypatch.setattr(planning, "coarsest_start", lambda *_: planning.MAX_LEVEL)
+    monkeypatch.setattr(plans, "starts_low", lambda *_: False)
+    monkeypatch.setattr(runs, "coarsest_start", lambda *_: runs.MAX_LEVEL)
 
 
 @pytest.fixture
 def apply():
-    """apply(patcher, schedule text, detail="zero", traces=None, ...) -> patched clone."""
+    """apply(patcher, schedule text, traces=None, ...) -> patched clone."""
     from fresco_pack.fresco_core import parse
-    from fresco_pack.nodes.wrappers import apply_fresco
+    from fresco_pack.nodes.engine.wrappers import apply_fresco
 
-    def call(patcher, schedule, detail="zero", traces=None, **mixing):
-        return apply_fresco(patcher, parse(schedule), detail, traces, **mixing)
+    def call(patcher, schedule, traces=None, **settings):
+        return apply_fresco(patcher, parse(schedule), traces, **settings)
 
     return call

@@ -154,7 +154,7 @@ def _finest_power(clean: torch.Tensor, mask: torch.Tensor | None) -> float:
 
 def _cost(case: Case, model: tiny.Tiny, latent: torch.Tensor, plain: Record, ours: Record) -> list[str]:
     """Tokens told are tokens seen: the trace's always, the plan's for samplers of one evaluation a step; at
-    least those where the run has a say (`auto`, coarse looks at what an earlier pass has made)."""
+    least those where the run has a say (`spectral`, coarse looks at what an earlier pass has made)."""
     if case.cache is not None or case.family in REFERENCES or not plain.tokens:
         return []
     trace = ours.trace

@@ -11,10 +11,10 @@ from typing import Any
 import comfy.model_management
 import comfy.patcher_extension
 import comfy.sampler_helpers
-import pytest
 import tiny
 import torch
 import torch.nn.functional as F
+from conftest import trained_for_any_size
 from fuzz_cases import DEMO, SHARES, Case, mask_of
 from mixed_models import demo_model
 from recorded import network_calls
@@ -43,27 +43,25 @@ class Record:
         return self.samples is not None and bool(torch.isfinite(self.samples).all())
 
 
-@functools.cache
-def _built(family: str, dtype: str) -> tiny.Tiny:
-    if family == DEMO:
-        return demo_model()[0]
-    model = tiny.build(family)
-    if dtype != "float32":
-        network = model.model.diffusion_model
-        network.to(getattr(torch, dtype))
-        network.dtype = getattr(torch, dtype)
-    return model
-
-
 def model_of(case: Case) -> tiny.Tiny:
     """The case's model, shared by all cases of its family, with a latent and texts of the case's own."""
-    base = _built(case.family, case.dtype)
-    if case.family != DEMO:
-        return tiny._dress(case.family, base.patcher, 0, (case.batch, case.frames, *case.size))
-    (tokens, extra), *_ = base.positive[0], None
-    text = [[tokens[:1], {"pooled_output": extra["pooled_output"][:1]}]]
-    latent = {"samples": torch.zeros(1, 16, *case.size)}
-    return tiny.Tiny("flux", base.patcher, latent, 2, text, text)
+    if case.family == DEMO:
+        model, _ = demo_model(batch=1)
+        model.latent = {"samples": torch.zeros(1, 16, *case.size)}
+        return model
+    if case.dtype == "float32":
+        return tiny.build(case.family, size=case.size, frames=case.frames, batch=case.batch)
+    patcher = _halved(case.family, case.dtype)
+    return tiny._dress(case.family, patcher, 0, (case.batch, case.frames, *case.size))
+
+
+@functools.cache
+def _halved(family: str, dtype: str) -> Any:
+    model = tiny.fresh(family)
+    network = model.model.diffusion_model
+    network.to(getattr(torch, dtype))
+    network.dtype = getattr(torch, dtype)
+    return model.patcher
 
 
 def cached(case: Case, patcher: Any) -> Any:
@@ -79,12 +77,12 @@ def cached(case: Case, patcher: Any) -> Any:
 def dressed(case: Case, patcher: Any) -> Any:
     """The patcher with the case's schedule and cache, in the case's order. ScheduleError for bad texts."""
     from fresco_pack.fresco_core import parse
-    from fresco_pack.nodes.wrappers import apply_fresco
+    from fresco_pack.nodes.engine.wrappers import apply_fresco
 
     schedule = parse(case.text)
     if case.cache is not None and case.cache[2]:
-        return apply_fresco(cached(case, patcher), schedule, "zero", [])
-    return cached(case, apply_fresco(patcher, schedule, "zero", []))
+        return apply_fresco(cached(case, patcher), schedule, [])
+    return cached(case, apply_fresco(patcher, schedule, []))
 
 
 def _traces(patcher: Any) -> list[Any]:
@@ -137,7 +135,7 @@ def run(
         network_calls(model.model) as record.calls,
         tiny.count_image_tokens(model) as record.tokens,
         _loading(record),
-        any_size() if case.any_size else nullcontext(),
+        trained_for_any_size() if case.any_size else nullcontext(),
         nullcontext() if stop is None else _failing(model, *stop),
     ):
         try:
@@ -175,24 +173,13 @@ def sampled(case: Case, model: tiny.Tiny, patcher: Any, latent: torch.Tensor, **
 
 
 def _note_sigmas(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
-    record.sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
+    record.sigmas = (kwargs["sigmas"] if "sigmas" in kwargs else args[3]).clone()  # uni_pc writes into it
     return executor(*args, **kwargs)
 
 
 def _count(record: Record, executor: Any, *args: Any, **kwargs: Any) -> Any:
     record.evaluations += 1
     return executor(*args, **kwargs)
-
-
-@contextmanager
-def any_size() -> Iterator[None]:
-    """All models are trained for any size, as conftest's fixture of the name has it."""
-    from fresco_pack.nodes import architecture
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("TRAINED_PIXELS", "U_NET_PIXELS"):
-            patch.setattr(architecture, name, (0, None))
-        yield
 
 
 @contextmanager

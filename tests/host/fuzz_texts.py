@@ -13,10 +13,10 @@ SIMPLE = (
     "1/2, full",
     "1/2",
     "1/2 50%, mixed 25%..75% 25%, full 25%",
-    "auto",
-    "auto, full x1",
-    "auto 1/2 0.1, full 20%",
-    "draft auto; refine x2",
+    "spectral",
+    "spectral, full x1",
+    "spectral 1/2 0.1, full 20%",
+    "draft spectral; refine x2",
     "~1/2, full",
 )
 BROKEN = (
@@ -37,6 +37,10 @@ BROKEN = (
     "draft 1/2;; refine",
     "1/2 50%, full 20%",
     "balanced",
+    "auto, full x1",
+    "1/2 x2, focus 50% x3, full x1",
+    "mixed 50% edge, full",
+    "mixed 50% low shared aligned, full",
 )
 NOISE = " ,;%~/.x0123456789abuntil\t\n½-"
 
@@ -92,7 +96,7 @@ def _levels(rng: Random, last: bool) -> list[str]:
         share = rng.choice(("50%", "25%..75%", "0%..50%", "10%", "33.3%..90%"))
         ladder.append(f"mixed {share}{rng.choice(('', ' low', ' high'))}")
     if rng.random() < 0.12:
-        ladder = ["auto" + rng.choice(("", " 1/2", " 1/8", " 0.1", " 1/2 0.001"))]
+        ladder = ["spectral" + rng.choice(("", " 1/2", " 1/8", " 0.1", " 1/2 0.001"))]
     else:
         ladder = [("~" if rng.random() < 0.3 else "") + look for look in ladder]
     if not ladder or rng.random() < (0.92 if last else 0.15):

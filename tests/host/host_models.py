@@ -398,7 +398,7 @@ IDEOGRAM = {
     "attention_head_dim": 32,
     "intermediate_size": 64,
     "adaln_dim": 32,
-    "llm_features_dim": 53248,
+    "llm_features_dim": TEXT_DIM,
     "mrope_section": (6, 5, 5),
 }
 JOY = {
@@ -690,7 +690,7 @@ ROWS: dict[str, Row] = {
     ),
     "Omnigen2": Row("Omnigen2", OMNIGEN, extra=lambda f: _references(f) | _masked_text(f)),
     "Boogu": Row("Boogu", BOOGU, extra=lambda f: _references(f) | _masked_text(f)),
-    "Ideogram4": Row("Ideogram4", IDEOGRAM, FLUX2_IMAGE, text=(4, 53248)),
+    "Ideogram4": Row("Ideogram4", IDEOGRAM, FLUX2_IMAGE, text=(4, TEXT_DIM)),
     "Krea2": Row("Krea2", KREA2, (1, 16, 1, 16, 16), text=(32, TEXT_DIM), extra=_references),
     "MageFlow": Row("MageFlow", MAGE, FLUX2_IMAGE, text=CAPTIONS),
     "QwenImage": Row("QwenImage", QWEN, (1, 16, 1, 16, 16), text=(32, TEXT_DIM), extra=_references),

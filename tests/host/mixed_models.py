@@ -2,6 +2,7 @@
 
 import functools
 import math
+from contextlib import contextmanager
 
 import comfyui_version
 import pytest
@@ -38,7 +39,6 @@ WITHOUT = ("sd3", "sdxl")
 HOST = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
 
 
-@functools.cache
 def built(family, batch=2, size=(16, 16)):
     """`size` is for patches of 2 latent pixels: as many tokens for all families."""
     size = tuple(side * SPECS[family].patch // 2 for side in size)
@@ -52,19 +52,43 @@ def model_of(family, **shape):
     return built(family, **shape)
 
 
-def demo_model():
-    """The demo model on the host with one prompt, and its own code with it."""
-    import comfy.sd
+def demo_model(batch=2):
+    """The demo model on the host with one prompt and a latent of `batch` pictures, and its own code with
+    it; tests leave it as they found it."""
     from fresco_pack.fresco_core.demo.subjects import PromptedDenoiser
-    from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
 
-    demo = load_demo()
+    demo, patcher = _demo()
     context, pooled = demo.prompt.encode(["a frog top left, a robot right, on blue dots"])
-    patcher = comfy.sd.load_diffusion_model(str(FOLDER / TRANSFORMER), {"dtype": torch.float32})
-    latent = {"samples": torch.zeros(2, 16, 24, 24)}
-    model = tiny.Tiny("flux", patcher, latent, 2, [[context, {"pooled_output": pooled}]])
+    latent = {"samples": torch.zeros(batch, 16, 24, 24)}
+    model = tiny.Tiny("flux", patcher.clone(), latent, 2, [[context, {"pooled_output": pooled}]])
     model.negative = model.positive
     return model, PromptedDenoiser(demo.transformer, context, pooled)
+
+
+@functools.cache
+def _demo():
+    import comfy.sd
+    from fresco_pack.fresco_core.demo.weights import FOLDER, TRANSFORMER, load_demo
+
+    return load_demo(), comfy.sd.load_diffusion_model(str(FOLDER / TRANSFORMER), {"dtype": torch.float32})
+
+
+@contextmanager
+def one_clock():
+    """Coarse tokens share the clock of fine ones in all families, while this lasts."""
+    from fresco_pack.nodes.engine.run import Run
+
+    prepare = Run.prepare
+
+    def prepared(self, *given):
+        plan = prepare(self, *given)
+        if self.mixing is not None:
+            self.mixing = (self.mixing[0], False)
+        return plan
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "prepare", prepared)
+        yield
 
 
 def grid_of(model):

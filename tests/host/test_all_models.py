@@ -41,6 +41,8 @@ def built(name):
     row = ROWS[name]
     torch.manual_seed(0)
     config = getattr(comfy.supported_models, row.config)(dict(row.unet))
+    small = {name: size for name, size in row.unet.items() if name in config.unet_config}
+    config.unet_config |= small  # some classes put sizes of their own over what they are given
     config.set_inference_dtype(torch.float32, None)
     with torch.no_grad():
         model = config.get_model(row.get or {}, device=torch.device("cpu"))
@@ -83,18 +85,19 @@ def predictions(patcher, model, sigmas, noise):
 
 def merged(patcher, tensor):
     from fresco_pack.fresco_core import merge
-    from fresco_pack.fresco_core.transform import pack_channels, unpack_channels
-    from fresco_pack.nodes import compat
+    from fresco_pack.fresco_core.canvas.haar import pack_channels, unpack_channels
+    from fresco_pack.nodes.families import canvas_of
 
-    packing = compat.packing_of(patcher.model)
+    packing = canvas_of(patcher.model, tuple(tensor.shape)).packing
     return pack_channels(merge(unpack_channels(tensor, packing), 1), packing)
 
 
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypatch, caplog):
-    from fresco_pack.nodes import architecture, compat
+    from fresco_pack.nodes import families
+    from fresco_pack.nodes.host.model import parameterisation_of
 
-    monkeypatch.setattr(architecture, "UNKNOWN_PIXELS", (0, None))
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
     row, patcher = ROWS[name], built(name)
     full = dressed(name, patcher, 0)
     sampling = patcher.get_model_object("model_sampling")
@@ -110,7 +113,7 @@ def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypat
         assert all(torch.equal(a, b) for a, b in zip(ours, plain))
         return
     assert said == []
-    parameterisation = compat.parameterisation_of(sampling)
+    parameterisation = parameterisation_of(sampling)
     half = dressed(name, patcher, 1)
     level_sigmas = parameterisation.level_sigma(sigmas[: COARSE + 1], 1)
     begin = comfy.samplers.KSAMPLER(None).max_denoise(SimpleNamespace(inner_model=patcher.model), sigmas)

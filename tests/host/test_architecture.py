@@ -1,5 +1,7 @@
 """The configuration that nodes read from a loaded model costs what a FLOP counter counts in that model."""
 
+from dataclasses import replace
+
 import pytest
 import tiny
 import torch
@@ -28,7 +30,7 @@ def spent(model):
 
 @pytest.mark.parametrize("family", tiny.available())
 def test_the_configuration_read_from_a_model_costs_what_is_counted(family):
-    from fresco_pack.nodes.architecture import architecture_of
+    from fresco_pack.nodes.families import architecture_of
 
     model = tiny.build(family, size=(24, 16), batch=2)
     architecture = architecture_of(model.model)
@@ -46,8 +48,8 @@ def test_the_configuration_read_from_a_model_costs_what_is_counted(family):
 def test_published_models_are_read_as_they_are_registered(name):
     from types import SimpleNamespace
 
-    from fresco_pack.fresco_core.cost import MODELS
-    from fresco_pack.nodes.architecture import architecture_of
+    from fresco_pack.fresco_core.cost.registry import MODELS
+    from fresco_pack.nodes.families import architecture_of
 
     network = META_MODELS[name].build()
     if network is None:
@@ -71,15 +73,16 @@ def test_published_models_are_known_with_their_trained_sizes(name, form):
     from types import SimpleNamespace
 
     import comfy.latent_formats
-    from fresco_pack.fresco_core.cost import MODELS
-    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.fresco_core.cost.registry import MODELS
+    from fresco_pack.nodes.families import canvas_of
 
     latent = getattr(comfy.latent_formats, form)()
     model = SimpleNamespace(diffusion_model=META_MODELS[name].build(), latent_format=latent)
     known = MODELS[name].canvas(1280, 704, 33 if MODELS[name].frames else 1)
     frames = (known.frames,) if latent.latent_dimensions == 3 else ()
-    read = trained_canvas(model, (1, latent.latent_channels, *frames, known.height, known.width))
-    assert read == known and read.trained == known.trained and known.trained[0] > 0
+    read = canvas_of(model, (1, latent.latent_channels, *frames, known.height, known.width))
+    assert replace(read, packing=1) == known and read.packing == (2 if form == "Flux2" else 1)
+    assert read.trained == known.trained and known.trained[0] > 0
 
 
 DERIVED = {  # classes of the host's models: the family that they are derived from
@@ -109,14 +112,14 @@ DERIVED = {  # classes of the host's models: the family that they are derived fr
 
 @pytest.mark.parametrize("name", DERIVED)
 def test_trained_sizes_go_with_the_family_along_the_bases_of_its_classes(name):
-    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.families import canvas_of
     from host_models import ROWS
     from test_all_models import AVAILABLE, built
 
     if name not in AVAILABLE:
         pytest.skip(f"this host has no {name}")
     model = built(name).model
-    canvas = trained_canvas(model, ROWS[name].shape)
+    canvas = canvas_of(model, ROWS[name].shape)
     fewest = canvas.trained[0] * canvas.scale**2
     assert canvas.scale == {"ChromaRadiance": 1, "LTXV": 32, "WAN22_T2V": 16, "Flux2": 16}.get(
         name, 16 if name == "HunyuanVideo15" else 8
@@ -129,13 +132,13 @@ def test_trained_sizes_go_with_the_family_along_the_bases_of_its_classes(name):
 
 
 def test_one_missing_attribute_does_not_lose_the_trained_sizes(monkeypatch):
-    from fresco_pack.nodes.architecture import architecture_of, trained_canvas
+    from fresco_pack.nodes.families import architecture_of, canvas_of
 
     model = tiny.build("flux").model
-    known = trained_canvas(model, (1, 16, 128, 128))
+    known = canvas_of(model, (1, 16, 128, 128))
     monkeypatch.delattr(model.diffusion_model, "params")
     assert architecture_of(model) is None
-    found = trained_canvas(model, (1, 16, 128, 128))
+    found = canvas_of(model, (1, 16, 128, 128))
     assert found.trained == known.trained and found.trained[0] > 0 and not found.unknown
 
 
@@ -143,7 +146,7 @@ def test_a_wrapper_around_the_network_has_its_trained_sizes_and_patch():
     """nunchaku's holds its own transformer as `model` and the host's configuration as a dict."""
     from types import SimpleNamespace
 
-    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.families import canvas_of
 
     class FluxTransformer2DModel(torch.nn.Module):  # of diffusers; its tokens are packed before it sees them
         config = SimpleNamespace(patch_size=1)
@@ -157,23 +160,23 @@ def test_a_wrapper_around_the_network_has_its_trained_sizes_and_patch():
             self.model, self.config, self.dtype = model, config, torch.bfloat16
 
     flux, shape = tiny.build("flux").model, (1, 16, 128, 128)
-    known = trained_canvas(flux, shape)
+    known = canvas_of(flux, shape)
     for inner in (NunchakuFluxTransformer2dModel(), torch.nn.Identity(), flux.diffusion_model):
         for config in ({}, {"patch_size": 2}):
             model = type(flux).__new__(type(flux))
             torch.nn.Module.__init__(model)
             model.latent_format = flux.latent_format
             model.diffusion_model = ComfyFluxWrapper(inner, config)
-            found = trained_canvas(model, shape)
+            found = canvas_of(model, shape)
             assert found == known and found.trained == known.trained and not found.unknown
     stranger = SimpleNamespace(latent_format=flux.latent_format, diffusion_model=None)
     stranger.diffusion_model = ComfyFluxWrapper(NunchakuFluxTransformer2dModel(), {})
-    assert trained_canvas(stranger, shape).trained == known.trained
+    assert canvas_of(stranger, shape).trained == known.trained
 
 
 def test_weights_in_blocks_of_bytes_change_neither_the_trained_sizes_nor_the_run(apply):
     """GGUF keeps the host's class and gives it layers of its own, whose weights have other shapes."""
-    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.families import canvas_of
 
     class Bytes(torch.nn.Linear):
         def forward(self, x):
@@ -187,14 +190,14 @@ def test_weights_in_blocks_of_bytes_change_neither_the_trained_sizes_nor_the_run
                 yield layer, halves.view(torch.uint8)
 
     schedule = "draft 1/2 x3; refine 0.9 x3"
-    model = tiny.build("flux")
+    model = tiny.fresh("flux")
     layers = list(quantise(model.model.diffusion_model))
     expected = tiny.sample(apply(model.patcher, schedule), model, steps=6)
-    known = trained_canvas(model.model, (1, 16, 128, 128))
+    known = canvas_of(model.model, (1, 16, 128, 128))
     for layer, packed in layers:
         layer.__class__ = Bytes
         layer.weight = torch.nn.Parameter(packed, requires_grad=False)
-    found = trained_canvas(model.model, (1, 16, 128, 128))
+    found = canvas_of(model.model, (1, 16, 128, 128))
     assert len(layers) > 20 and layers[0][0].weight.shape[1] == 2 * layers[0][0].in_features
     assert found == known and found.trained == known.trained and not found.unknown
     ours = tiny.sample(apply(model.patcher, schedule), model, steps=6)
@@ -204,28 +207,26 @@ def test_weights_in_blocks_of_bytes_change_neither_the_trained_sizes_nor_the_run
 def test_width_says_nothing():
     from types import SimpleNamespace
 
-    from fresco_pack.nodes.architecture import trained_canvas
+    from fresco_pack.nodes.families import canvas_of
 
     flux = tiny.build("flux").model
     params = SimpleNamespace(hidden_size=3072, depth=19, depth_single_blocks=38)
     network = type("Another", (), {"params": params, "patch_size": 2})()
     model = SimpleNamespace(latent_format=flux.latent_format, diffusion_model=network)
-    found = trained_canvas(model, (1, 16, 128, 128))
+    found = canvas_of(model, (1, 16, 128, 128))
     assert found.unknown and found.family == "Another" and found.trained == (3907, None)
 
 
 def test_the_demo_model_keeps_the_sizes_that_it_was_trained_for():
     from fresco_pack.fresco_core import PRESETS, flow_sigmas, make_plan, parse
-    from fresco_pack.nodes.architecture import trained_canvas
-    from fresco_pack.nodes.demo_node import FrescoDemoLoader
+    from fresco_pack.nodes.demo import FrescoDemoLoader
+    from fresco_pack.nodes.families import canvas_of
 
     model = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots").args[0].model
-    canvas = trained_canvas(model, (1, 16, 24, 24))
+    canvas = canvas_of(model, (1, 16, 24, 24))
     plan = make_plan(parse(PRESETS["balanced"]), flow_sigmas(20), canvas)
     assert {level for p in plan.passes for level in p.levels} == {2, 0} and not canvas.unknown
-    assert trained_canvas(model, (1, 16, 12, 12)).suits(1) and not trained_canvas(
-        model, (1, 16, 12, 12)
-    ).suits(2)
+    assert canvas_of(model, (1, 16, 12, 12)).suits(1) and not canvas_of(model, (1, 16, 12, 12)).suits(2)
 
 
 @pytest.mark.parametrize("side,levels", [(1024, {1, 0}), (896, {0})])
@@ -233,12 +234,12 @@ def test_the_editor_draws_what_a_model_of_an_unknown_class_is_held_to(side, leve
     import json
 
     from fresco_pack.fresco_core import FLOW, flow_sigmas
-    from fresco_pack.nodes.architecture import trained_canvas
-    from fresco_pack.nodes.plan_preview import answer, known_setting
+    from fresco_pack.nodes.families import canvas_of
+    from fresco_pack.nodes.server.plan_preview import answer, known_setting
     from strangers import Spatial, stranger
 
     model = stranger(Spatial, 8, 4, side_pixels=side)
-    canvas = trained_canvas(model.model, tuple(model.latent["samples"].shape))
+    canvas = canvas_of(model.model, tuple(model.latent["samples"].shape))
     known = json.loads(json.dumps(known_setting(canvas, flow_sigmas(20), FLOW, 1.0, None)))
     drawn = answer({"preset": "from text", "text": "draft 1/4; refine 0.9", "steps": 20, "known": known})
     assert {step["level"] for step in drawn["steps"]} == levels
@@ -249,7 +250,7 @@ def test_the_editor_draws_what_a_model_of_an_unknown_class_is_held_to(side, leve
 def test_other_networks_are_not_guessed_at():
     from types import SimpleNamespace
 
-    from fresco_pack.nodes.architecture import architecture_of
+    from fresco_pack.nodes.families import architecture_of
 
     assert architecture_of(SimpleNamespace(diffusion_model=object())) is None
     named = type("Flux", (), {})()
@@ -257,8 +258,8 @@ def test_other_networks_are_not_guessed_at():
 
 
 def test_the_demo_model_is_read_with_its_short_prompts():
-    from fresco_pack.nodes.architecture import architecture_of
-    from fresco_pack.nodes.demo_node import FrescoDemoLoader
+    from fresco_pack.nodes.demo import FrescoDemoLoader
+    from fresco_pack.nodes.families import architecture_of
 
     model, _, positive, _ = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots").args
     assert architecture_of(model.model).text_tokens == positive[0][0].shape[1]

@@ -93,7 +93,7 @@ def test_nunchakus_first_block_cache_begins_anew_with_the_look(apply, monkeypatc
             return out
 
     expected = tiny.sample(apply(model.patcher, schedule), model, steps=6)
-    monkeypatch.setattr(model.model, "diffusion_model", Wrapper())
+    monkeypatch.setitem(model.model._modules, "diffusion_model", Wrapper())
     with caplog.at_level("WARNING"):
         ours = tiny.sample(apply(model.patcher, schedule), model, steps=6)
     assert torch.equal(ours, expected) and not warnings(caplog)
@@ -180,7 +180,7 @@ def test_a_patch_that_keeps_a_map_makes_mixed_steps_dense_with_one_warning(apply
 @pytest.mark.parametrize("kind", ["DiffSynthCnetPatch", "ZImageControlPatch", "WanUni3CCnetPatch"])
 def test_the_hosts_patches_that_keep_a_map_are_recognised(kind):
     import comfy_extras.nodes_model_patch as nodes
-    from fresco_pack.nodes.compat import keeps_a_map
+    from fresco_pack.nodes.engine.obstacles import keeps_a_map
 
     if not hasattr(nodes, kind):
         pytest.skip(f"this host has no {kind}")

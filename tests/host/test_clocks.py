@@ -1,33 +1,21 @@
-"""Where coarse tokens cannot have a clock of their own, and what is said then."""
-
-import logging
+"""Where coarse tokens cannot have a clock of their own: the family decides."""
 
 import pytest
 import tiny
 import torch
-from mixed_models import model_of
+from mixed_models import model_of, one_clock
 
 
 @pytest.mark.parametrize("family", ["krea2_edit", "qwen_edit"])
-def test_a_clock_that_was_asked_for_by_name_is_missed_aloud(apply, family, caplog):
-    """Reference pictures at timestep zero leave coarse tokens no clock of their own."""
+def test_reference_pictures_at_timestep_zero_leave_coarse_tokens_the_clock_of_fine_ones(apply, family):
     model = model_of(family)
     text, extra = model.positive[0]
     at_zero = [[text, {**extra, "reference_latents_method": "index_timestep_zero"}]]
-
-    def run(words, **chosen):
-        caplog.clear()
-        with caplog.at_level(logging.WARNING):
-            out = tiny.sample(
-                apply(model.patcher, f"mixed 50%{words}, full", **chosen), model, positive=at_zero
-            )
-        return out, [r.message for r in caplog.records if "the clock 'shared'" in r.message]
-
-    shared, told = run(" shared")
-    assert not told
-    for words, chosen, times in (("", {}, 0), (" native", {}, 1), ("", {"clock": "native"}, 1)):
-        ours, told = run(words, **chosen)
-        assert torch.equal(ours, shared) and len(told) == times
+    patched = apply(model.patcher, "mixed 50% x2, full x2")
+    ours, as_the_host_has_them = (tiny.sample(patched, model, positive=p) for p in (at_zero, model.positive))
+    with one_clock():
+        assert torch.equal(ours, tiny.sample(patched, model, positive=at_zero))
+        assert not torch.equal(as_the_host_has_them, tiny.sample(patched, model))
 
 
 @pytest.mark.parametrize(

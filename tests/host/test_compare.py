@@ -7,7 +7,7 @@ import torch
 
 
 def compare(**inputs):
-    from fresco_pack.nodes.compare_node import FrescoCompare
+    from fresco_pack.nodes.compare import FrescoCompare
 
     return FrescoCompare.execute(**inputs)
 

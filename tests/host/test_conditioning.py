@@ -10,11 +10,6 @@ ONE_PASS = "1/2 until 0.9, full"
 SCHEDULES = [ONE_PASS, TWO_PASS]
 
 
-@pytest.fixture(scope="module")
-def flux():
-    return tiny.build("flux")
-
-
 def correlation(a, b):
     return float(torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1])
 
@@ -174,11 +169,11 @@ def test_batch_is_its_pictures_one_by_one(apply, schedule):
 def test_latents_that_a_model_sees_clean_stay_clean_in_a_coarse_look(apply):
     """Image-to-video families show the model the kept part without noise; merging must not rescale it."""
     from fresco_pack.fresco_core import merge
-    from fresco_pack.nodes import compat
+    from fresco_pack.nodes.host.model import shows_kept_clean
 
     model = tiny.build("hunyuan_video")
-    assert compat.shows_kept_clean(model.model)
-    assert not compat.shows_kept_clean(tiny.build("flux").model)
+    assert shows_kept_clean(model.model)
+    assert not shows_kept_clean(tiny.build("flux").model)
     source = tiny.sample(model.patcher, model, steps=4, seed=3)
     mask = torch.ones(1, 1, *source.shape[2:])
     mask[:, :, :1] = 0.0  # the first frame is given

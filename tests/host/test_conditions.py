@@ -38,9 +38,9 @@ def names_given():
 
 
 def test_every_conditioning_of_the_host_is_told():
-    from fresco_pack.nodes.conditions import KINDS
+    from fresco_pack.nodes.families import CONDITIONS
 
-    told = {name.split(".")[-1] for name in KINDS}
+    told = {name.split(".")[-1] for name in CONDITIONS}
     assert len(names_given()) > 30 and names_given() <= told
 
 
@@ -119,14 +119,12 @@ def test_wandancer_hears_its_music_or_runs_plain(apply, caplog, size, monkeypatc
         assert len(said) == 1 and f"has {rows * columns}" in said[0] and "groups of 8" in said[0]
 
 
-def test_hidream_o1_has_its_tokens_places_made_anew_or_runs_plain_with_references(
-    apply, caplog, monkeypatch
-):
+def test_hidream_o1_has_its_tokens_places_made_anew_or_runs_plain_with_references(apply, caplog, monkeypatch):
     if "HiDreamO1" not in AVAILABLE:
         pytest.skip("this host has no HiDream O1")
-    from fresco_pack.nodes import architecture
+    from fresco_pack.nodes import families
 
-    monkeypatch.setattr(architecture, "UNKNOWN_PIXELS", (0, None))
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
     patcher = built("HiDreamO1")
     model = dressed("HiDreamO1", patcher, 0)
     names, seen = ("position_ids", "vinput_mask", "input_ids"), []

@@ -3,40 +3,20 @@
 import pytest
 import tiny
 import torch
-
-
-def traced(family, preset="", schedule="", steps=10, **built):
-    """(latent, trace) of a Fresco KSampler on a tiny model."""
-    from fresco_pack.nodes.ksampler_node import FrescoKSampler
-
-    model = tiny.build(family, **built)
-    latent, trace = FrescoKSampler.execute(
-        model.patcher,
-        3,
-        steps,
-        1.0,
-        "euler",
-        "simple",
-        model.positive,
-        model.negative,
-        model.latent,
-        schedule=schedule,
-        preset=preset,
-    ).args
-    return latent, trace
+from node_runs import ksampled
 
 
 def shown(trace, **inputs):
-    from fresco_pack.nodes.convergence_node import FrescoConvergence
+    from fresco_pack.nodes.convergence import FrescoConvergence
 
     return FrescoConvergence.execute(trace, legend=False, **inputs)
 
 
 @pytest.mark.parametrize("family", ["wan", "hunyuan_video"])
 def test_a_video_gives_strips_and_a_mask_for_each_frame(family):
-    from fresco_pack.nodes.trace_pictures import CHANGE, CONVERGED, REFINED
+    from fresco_pack.nodes.view.trace_pictures import CHANGE, CONVERGED, REFINED
 
-    latent, trace = traced(family, schedule="1/2 x5, full x5", size=(18, 26), frames=3)
+    latent, trace = ksampled(tiny.build(family, size=(18, 26), frames=3), schedule="1/2 x5, full x5")
     assert trace.canvas.frames == 3 and latent["samples"].shape[2] == 3
     scale = trace.scale
     one = shown(trace, samples=latent, steps="-1")
@@ -59,7 +39,7 @@ def test_a_video_gives_strips_and_a_mask_for_each_frame(family):
 
 
 def test_overlays_of_a_video_lie_over_its_own_frames():
-    _, trace = traced("wan", schedule="1/2 x4, full x4", steps=8, size=(16, 16), frames=3)
+    _, trace = ksampled(tiny.build("wan", size=(16, 16), frames=3), schedule="1/2 x4, full x4", steps=8)
     pictures = torch.arange(9).float().reshape(9, 1, 1, 1).expand(9, 64, 64, 3) / 9
     output = shown(trace, image=pictures, frames="strip", steps="-1", opacity=0.0)
     side = output.args[2].shape[1]
@@ -70,11 +50,11 @@ def test_overlays_of_a_video_lie_over_its_own_frames():
 @pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("size", [(24, 24), (18, 22)])
 def test_the_promotion_map_of_mixed_steps_tells_which_block_was_refined_when(size):
-    from fresco_pack.fresco_core.colours import colour
-    from fresco_pack.fresco_core.heatmap import first_refined
-    from fresco_pack.nodes.trace_pictures import REFINED
+    from fresco_pack.fresco_core.view.colours import colour
+    from fresco_pack.fresco_core.view.heatmap import first_refined
+    from fresco_pack.nodes.view.trace_pictures import REFINED
 
-    _, trace = traced("flux", preset="progressive", steps=20, size=size, batch=2)
+    _, trace = ksampled(tiny.build("flux", size=size, batch=2), preset="progressive", steps=20)
     mixed = [i for i, e in enumerate(trace.evaluations) if e.fine is not None]
     first, count = first_refined(trace), len(trace.evaluations)
     full = next(i for i, e in enumerate(trace.evaluations) if e.level == 0)
@@ -99,8 +79,8 @@ def test_the_promotion_map_of_mixed_steps_tells_which_block_was_refined_when(siz
 
 @pytest.mark.usefixtures("any_size")
 def test_the_numbers_of_a_mixed_run_add_up():
-    _, trace = traced("flux", preset="progressive", steps=20, size=(24, 24))
-    from fresco_pack.nodes.readout import maps
+    _, trace = ksampled(tiny.build("flux", size=(24, 24)), preset="progressive", steps=20)
+    from fresco_pack.nodes.view.readout import maps
 
     rows = shown(trace).ui["evaluations"][0]
     full = trace.canvas.tokens(0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from node_runs import ksampled
 
 BLACK = 0.0
 
@@ -22,17 +23,17 @@ def temporary(tmp_path, monkeypatch):
 
 
 def video_trace(frames=21, height=90, width=160, evaluations=4, batch=1):
-    from fresco_pack.fresco_core import Canvas, Trace
+    from fresco_pack.fresco_core import Canvas, DenseLook, Trace
 
     trace = Trace(batch, Canvas(height, width, frames), 2)
     for index in range(evaluations):
         values = None if index == 0 else torch.rand(batch, frames, -(-height // 4), -(-width // 4)) + 0.001
-        trace.add(0, torch.tensor([0.5]), 1, values)
+        trace.add(0, torch.tensor([0.5]), DenseLook(1), values)
     return trace.finish()
 
 
 def shown(trace, **inputs):
-    from fresco_pack.nodes.convergence_node import FrescoConvergence
+    from fresco_pack.nodes.convergence import FrescoConvergence
 
     return FrescoConvergence.execute(trace, legend=inputs.pop("legend", False), **inputs)
 
@@ -78,7 +79,7 @@ def test_the_legend_lies_below_the_picture_and_leaves_it_as_it_is():
 
 @pytest.mark.parametrize("width", range(40, 640, 23))
 def test_legends_of_one_batch_are_of_one_size_however_long_their_captions_are(width):
-    from fresco_pack.nodes.legend import with_legends
+    from fresco_pack.nodes.view.legend import with_legends
 
     captions = [
         "step 1",
@@ -98,14 +99,16 @@ def test_overlays_are_decoded_from_the_samples():
             return torch.full((latent.shape[0], 192, 192, 3), 0.25)
 
     trace, latent = video_trace(1, 24, 24), torch.randn(1, 16, 24, 24)
-    trace.sign(latent)
+    from fresco_pack.nodes.view.signature import sign
+
+    sign(trace, latent)
     overlays = shown(trace, samples={"samples": latent}, vae=Vae(), opacity=0.0).args[2]
     assert overlays.shape == (3, 192, 192, 3)
     torch.testing.assert_close(overlays, torch.full_like(overlays, 0.25))
 
 
 def test_masks_of_a_step():
-    from fresco_pack.nodes.trace_pictures import CHANGE, CONVERGED, REFINED, mask_of
+    from fresco_pack.nodes.view.trace_pictures import CHANGE, CONVERGED, REFINED, mask_of
 
     trace = video_trace(1, 24, 24)
     trace.evaluations[-1].level = 0
@@ -141,7 +144,7 @@ def test_numbers_travel_with_the_ui_output_and_maps_in_a_file(temporary):
 
 
 def test_large_traces_are_sent_with_larger_blocks_and_mixed_ones_with_their_masks():
-    from fresco_pack.nodes.readout import MOST_CODES, maps
+    from fresco_pack.nodes.view.readout import MOST_CODES, maps
 
     trace = video_trace(1, 1022, 1024, evaluations=9)
     trace.evaluations[3].fine = torch.zeros(1, 1, 256, 256, dtype=torch.bool)
@@ -168,7 +171,7 @@ def test_large_traces_are_sent_with_larger_blocks_and_mixed_ones_with_their_mask
     ],
 )
 def test_steps_are_chosen_in_words(text, steps):
-    from fresco_pack.nodes.steps import chosen_steps
+    from fresco_pack.nodes.view.chosen_steps import chosen_steps
 
     assert chosen_steps(text, [2, 3, 5, 6], 6) == steps
 
@@ -185,7 +188,7 @@ def test_steps_are_chosen_in_words(text, steps):
     ],
 )
 def test_a_line_that_names_no_steps_is_refused_before_anything_runs(text, message):
-    from fresco_pack.nodes.convergence_node import FrescoConvergence
+    from fresco_pack.nodes.convergence import FrescoConvergence
 
     answer = FrescoConvergence.validate_inputs(steps=text)
     assert isinstance(answer, str) and message in answer and len(answer) < 250
@@ -219,7 +222,7 @@ def test_the_gallery_gets_pictures_when_it_is_asked_for(temporary):
 
 
 def test_a_session_keeps_the_newest_runs_only(temporary):
-    from fresco_pack.nodes.run_file import MOST_FILES
+    from fresco_pack.nodes.server.run_file import MOST_FILES
 
     (temporary / "anothers.json").write_text("{}")
     names = [shown(video_trace(1, 16, 16)).ui["run"][0] for _ in range(MOST_FILES + 5)]
@@ -236,31 +239,12 @@ def test_a_folder_that_takes_nothing_does_not_fail_the_prompt(temporary, monkeyp
     assert "could not be kept" in caplog.text
 
 
-def sampled(steps, denoise, family="flux", **built):
-    """What a Fresco KSampler gives for these steps."""
-    from fresco_pack.nodes.ksampler_node import FrescoKSampler
-
-    model = tiny.build(family, **built)
-    return FrescoKSampler.execute(
-        model.patcher,
-        1,
-        steps,
-        1.0,
-        "euler",
-        "simple",
-        model.positive,
-        model.negative,
-        model.latent,
-        denoise=denoise,
-    ).args
-
-
 @pytest.mark.parametrize("mask", ["converged below tau", "refined at the step", "change at the step"])
 @pytest.mark.parametrize(
     "steps,denoise,said", [(20, 0.0, "nothing was sampled"), (1, 1.0, "one step was sampled")]
 )
 def test_a_run_without_values_gives_black_pictures_and_a_note(steps, denoise, said, mask):
-    latent, trace = sampled(steps, denoise, size=(32, 32))
+    latent, trace = ksampled(tiny.build("flux", size=(32, 32)), steps=steps, denoise=denoise)
     picture = torch.full((1, 256, 256, 3), 0.5)
     for image in (None, picture):
         output = shown(trace, samples=latent, image=image, mask=mask, step=7, legend=True)
@@ -285,7 +269,9 @@ def test_a_trace_of_another_run_is_said_and_its_latent_not_decoded():
             raise AssertionError("a latent of another run says nothing of this one")
 
     trace, latent = video_trace(1, 16, 16), torch.randn(1, 16, 16, 16)
-    trace.sign(latent)
+    from fresco_pack.nodes.view.signature import sign
+
+    sign(trace, latent)
     assert "note" not in shown(trace, samples={"samples": latent.clone()}).ui
     other = shown(trace, samples={"samples": latent * 1.001}, vae=Vae())
     assert "another run than the latent" in other.ui["note"][0] and other.args[0].shape[0] == 3

@@ -12,7 +12,7 @@ CALLS = [  # width, height, frames (of video models), batch, text tokens (None: 
 
 @pytest.mark.parametrize("name", META_MODELS)
 def test_predicted_flops_are_those_that_the_host_spends(name):
-    from fresco_pack.fresco_core.cost import MODELS
+    from fresco_pack.fresco_core.cost.registry import MODELS
 
     spec, model = META_MODELS[name], MODELS[name]
     network = spec.build()
@@ -29,6 +29,6 @@ def test_predicted_flops_are_those_that_the_host_spends(name):
 
 
 def test_every_registered_model_is_checked():
-    from fresco_pack.fresco_core.cost import MODELS
+    from fresco_pack.fresco_core.cost.registry import MODELS
 
     assert set(MODELS) == set(META_MODELS)

@@ -53,19 +53,19 @@ def test_odd_sizes(apply, family, size):
 def test_flux2_looks_at_the_pixels_packed_into_its_channels(apply):
     """The coarse state of packed latents is the packed coarse state of the pixels, not the mean of packed
     tokens."""
-    from fresco_pack.fresco_core import merge
-    from fresco_pack.fresco_core.transform import pack_channels, unpack_channels
-    from fresco_pack.nodes.run import Settings
-    from fresco_pack.nodes.wrappers import open_run
+    from fresco_pack.fresco_core import DenseLook, merge
+    from fresco_pack.fresco_core.canvas.haar import pack_channels, unpack_channels
+    from fresco_pack.nodes.engine.run import Settings
+    from fresco_pack.nodes.engine.wrappers import open_run
 
     model = tiny.build("flux2")
     x = torch.randn(1, 128, 16, 16)
-    run = open_run(Settings(None, "zero"), model.patcher, x, 0)
-    run.level = 1
-    state, sigma = run.coarse(x, torch.tensor([0.5]), {})
+    view = open_run(Settings(None), model.patcher, x, 0).view
+    view.look = DenseLook(1)
+    state, sigma = view.coarse(x, torch.tensor([0.5]), {})
     expected = pack_channels(merge(unpack_channels(x, 2), 1), 2) / 0.75
     torch.testing.assert_close(state, expected)
     assert float(sigma) == pytest.approx(0.5 / 1.5)
     torch.testing.assert_close(
-        run.on_canvas(run.condition(x, x), (16, 16)).mean(), x.mean(), atol=1e-5, rtol=1e-3
+        view.on_canvas(view.condition(x, x), (16, 16)).mean(), x.mean(), atol=1e-5, rtol=1e-3
     )

@@ -39,6 +39,41 @@ LOW = replace(PLAIN, denoise=0.6, source="detailed", text="1/2 x3, full x3")
 TRAINED = replace(LOW, family="demo", size=(24, 24), steps=20, denoise=0.5, source="picture")
 
 
+FOUND = {  # by the fuzzer, once
+    "a sampler that writes into its sigmas": replace(
+        PLAIN,
+        family="qwen_image",
+        size=(24, 16),
+        text="draft ~1/4 70%; refine 30% min x3",
+        sampler="uni_pc",
+        scheduler="karras",
+        steps=12,
+        mask="zeros",
+    ),
+    "no noise of its own, and a soft mask that keeps what the latent holds": replace(
+        PLAIN,
+        number=1414,
+        family="sd3",
+        size=(10, 14),
+        batch=2,
+        text="~1/4, 1/2, full 48%",
+        sampler="seeds_3",
+        scheduler="linear_quadratic",
+        begin=3,
+        end=6,
+        noisy=False,
+        source="detailed",
+        mask="soft",
+    ),
+}
+
+
+@pytest.mark.parametrize("case,outcome", [*zip(FOUND.values(), ("right", "plain"))], ids=FOUND)
+def test_what_was_found_once_stays_right(case, outcome):
+    verdict = judge(case)
+    assert verdict.failures == [] and verdict.outcome == outcome
+
+
 def test_a_small_budget_finds_nothing():
     ended, failures = fuzz.fuzz(SEED, COUNT, minutes=10.0, families=FAST)
     assert not failures, "\n".join(failures)
@@ -51,69 +86,70 @@ def test_a_case_is_the_same_alone():
     assert next(fuzz.cases(SEED, first=drawn[5].number)) == drawn[5]
 
 
-def hide_detail(monkeypatch, nodes):
-    from fresco_pack.fresco_core import plan
+def hide_detail(monkeypatch, engine):
+    from fresco_pack.fresco_core.schedule import planning
 
-    monkeypatch.setattr(nodes.planning, "coarsest_start", lambda *_: 3)
-    monkeypatch.setattr(plan, "starts_low", lambda *_: False)
+    monkeypatch.setattr(engine.planning, "coarsest_start", lambda *_: 3)
+    monkeypatch.setattr(planning, "starts_low", lambda *_: False)
 
 
-def leave_the_stage(monkeypatch, nodes):
-    make_plan = nodes.planning.make_plan
+def leave_the_stage(monkeypatch, engine):
+    make_plan = engine.planning.make_plan
 
     def to_the_end(schedule, sigmas, *rest):
         return make_plan(schedule, [*sigmas[:-1], 0.0], *rest)
 
-    monkeypatch.setattr(nodes.planning, "make_plan", to_the_end)
+    monkeypatch.setattr(engine.planning, "make_plan", to_the_end)
 
 
-def end_coarse(monkeypatch, nodes):
-    make_plan = nodes.planning.make_plan
+def end_coarse(monkeypatch, engine):
+    from fresco_pack.fresco_core import Step
+
+    make_plan = engine.planning.make_plan
 
     def coarse(*given):
         plan = make_plan(*given)
-        passes = [replace(p, levels=(1,) * p.steps) for p in plan.passes]
+        passes = [replace(p, looks=(Step(1),) * p.steps) for p in plan.passes]
         return replace(plan, passes=tuple(passes))
 
-    monkeypatch.setattr(nodes.planning, "make_plan", coarse)
+    monkeypatch.setattr(engine.planning, "make_plan", coarse)
 
 
-def tell_too_little(monkeypatch, nodes):
-    choose = nodes.run.Run.choose_level
+def tell_too_little(monkeypatch, engine):
+    choose = engine.run.Run.choose_look
 
     def finer(self, *given):
         choose(self, *given)
-        self.level = 0
-        return 0
+        self.view.look = self.course.look_full()
 
-    monkeypatch.setattr(nodes.run.Run, "choose_level", finer)
+    monkeypatch.setattr(engine.run.Run, "choose_look", finer)
 
 
-def stay_on_the_model(monkeypatch, nodes):
-    begin = nodes.run.Run.begin_pass
+def stay_on_the_model(monkeypatch, engine):
+    begin = engine.run.Run.begin_pass
 
     def leave(self, *given):
-        self.model.fresco = begin(self, *given)
-
-    monkeypatch.setattr(nodes.run.Run, "begin_pass", leave)
-
-
-def remember(monkeypatch, nodes):
-    begin, seen = nodes.run.Run.begin_pass, []
-
-    def shift(self, *given):
         begin(self, *given)
+        monkeypatch.setattr(self.target.model, "fresco", self, raising=False)
+
+    monkeypatch.setattr(engine.run.Run, "begin_pass", leave)
+
+
+def remember(monkeypatch, engine):
+    begin, seen = engine.run.Course.begin_pass, []
+
+    def shift(self, index, picture, full_below):
         seen.append(self)
-        self.full_below = self.plan.passes[0].sigmas[0] * (len(seen) > 1)
+        return begin(self, index, picture, self.plan.passes[0].sigmas[0] * (len(seen) > 1))
 
-    monkeypatch.setattr(nodes.run.Run, "begin_pass", shift)
+    monkeypatch.setattr(engine.run.Course, "begin_pass", shift)
 
 
-def raise_late(monkeypatch, nodes):
+def raise_late(monkeypatch, engine):
     def fail(*_):
         raise KeyError("words")
 
-    monkeypatch.setattr(nodes.run.Run, "record", fail)
+    monkeypatch.setattr(engine.run.Run, "record", fail)
 
 
 FAULTS = {
@@ -130,8 +166,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault,case,words", FAULTS.values(), ids=FAULTS)
 def test_faults_are_found(monkeypatch, fault, case, words):
-    from fresco_pack import nodes
+    from fresco_pack.nodes import engine
 
     assert judge(case).failures == []
-    fault(monkeypatch, nodes)
+    fault(monkeypatch, engine)
     assert words in " ".join(judge(case).failures)

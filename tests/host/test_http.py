@@ -67,7 +67,7 @@ def test_every_input_has_a_tooltip(server):
         assert all(info[name]["output_tooltips"])
     stock = list(info["KSampler"]["input"]["required"])
     ours = list(info["FrescoKSampler"]["input"]["required"])
-    assert ours[: len(stock)] == stock and ours[len(stock) :] == ["schedule", "preset", "detail"]
+    assert ours[: len(stock)] == stock and ours[len(stock) :] == ["schedule", "preset"]
 
 
 def test_shipped_workflow_finishes_with_picture_and_heatmap(server):
@@ -106,7 +106,8 @@ def test_the_shipped_preset_keeps_flux_to_its_trained_sizes(server):
 def test_the_demo_workflow_draws_what_its_prompt_says(server):
     """The trained model through the stock loaders, judged by the classifier that was trained beside it."""
     from fresco_pack.fresco_core.demo.classifier import fidelity
-    from fresco_pack.fresco_core.demo.scenes import parse, scene_ids
+    from fresco_pack.fresco_core.demo.parsing import parse
+    from fresco_pack.fresco_core.demo.scene import scene_ids
     from fresco_pack.fresco_core.demo.weights import load_classifier
 
     prompt = json.loads((PACK / "workflows" / "api" / "fresco_demo.json").read_text())
@@ -150,7 +151,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
         {
             "20": {
                 "class_type": "FrescoApply",
-                "inputs": {"model": ["1", 0], "schedule": ["8", 0], "detail": "zero"},
+                "inputs": {"model": ["1", 0], "schedule": ["8", 0]},
             },
             "21": {"class_type": "BasicGuider", "inputs": {"model": ["20", 0], "conditioning": ["6", 0]}},
             "22": {"class_type": "RandomNoise", "inputs": {"noise_seed": 11}},
@@ -172,7 +173,6 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
                 "inputs": {
                     "model": ["1", 0],
                     "schedule": "draft 1/4 50%; refine 50% min x3",
-                    "detail": "zero",
                 },
             },
             "28": {
@@ -242,7 +242,7 @@ def test_a_line_that_is_no_schedule_is_explained_on_the_node_before_anything_run
     assert "unknown preset 'best'" in server.refusal(prompt)["8"]
     prompt["34"] = {
         "class_type": "FrescoApply",
-        "inputs": {"model": ["1", 0], "schedule": line, "detail": "zero"},
+        "inputs": {"model": ["1", 0], "schedule": line},
     }
     prompt["9"]["inputs"]["model"] = ["34", 0]
     assert words in server.refusal(prompt)["34"]
@@ -282,7 +282,7 @@ def test_sigmas_without_a_model_say_what_to_connect(server):
     entry = server.run(prompt)
     assert "33" not in entry["outputs"] and "11" in entry["outputs"], "only what hangs on SIGMAS is blocked"
     from comfy_execution.graph_utils import ExecutionBlocker
-    from fresco_pack.nodes.schedule_node import FrescoSchedule
+    from fresco_pack.nodes.schedule import FrescoSchedule
 
     blocked = FrescoSchedule.execute("balanced", "", "1/2", 0.6, 0.75, 20, "simple").args[1]
     assert isinstance(blocked, ExecutionBlocker) and "connect a model to get SIGMAS" in blocked.message

@@ -8,11 +8,6 @@ import torch
 TWO_PASS = "draft 1/2 x4; refine 0.75 x3"
 
 
-@pytest.fixture
-def flux():
-    return tiny.build("flux")
-
-
 def state_of(patcher):
     """Everything about a patcher and its model that a run could leave changed."""
     options = patcher.model_options["transformer_options"]

@@ -32,14 +32,14 @@ def callback_of(previewer, sent):
 
 def draw(flux, live, callback=None):
     from fresco_pack.fresco_core import parse
-    from fresco_pack.nodes.wrappers import apply_fresco
+    from fresco_pack.nodes.engine.wrappers import apply_fresco
 
-    patched = apply_fresco(flux.patcher, parse(SCHEDULE), "smooth", live=live)
+    patched = apply_fresco(flux.patcher, parse(SCHEDULE), live=live)
     return tiny.sample(patched, flux, steps=7, callback=callback)
 
 
 def test_the_hosts_own_callback_is_understood(flux, monkeypatch):
-    from fresco_pack.nodes.compat import previewer_of
+    from fresco_pack.nodes.host.samplers import previewer_of
 
     previewer = Previewer()
     monkeypatch.setattr(latent_preview, "get_previewer", lambda *_: previewer)
@@ -114,8 +114,8 @@ def test_an_override_that_comes_during_the_run_stays_and_is_drawn_on_no_more(flu
 
 def test_settled_and_refined_blocks_show_the_picture():
     from fresco_pack.fresco_core import Canvas, Evaluation, Trace
-    from fresco_pack.fresco_core.colours import colour
-    from fresco_pack.nodes.live_view import drawn
+    from fresco_pack.fresco_core.view.colours import colour
+    from fresco_pack.nodes.engine.live_view import drawn
 
     palette = (colour(torch.linspace(0.0, 1.0, 256)).numpy() * 255).round().astype(np.uint8)
     values = torch.tensor([[1.0, 1e-9], [1.0, 1.0]]).reshape(1, 1, 2, 2)
@@ -128,7 +128,7 @@ def test_settled_and_refined_blocks_show_the_picture():
 
 def test_large_previews_are_sent_at_the_hosts_size_and_wide_ones_keep_their_shape():
     from fresco_pack.fresco_core import Canvas, Trace
-    from fresco_pack.nodes.live_view import drawn
+    from fresco_pack.nodes.engine.live_view import drawn
 
     palette, trace = np.zeros((256, 3), np.uint8), Trace(1, Canvas(64, 96), 2)
     assert drawn(Image.new("RGB", (1536, 1024)), trace, palette, 512).size == (512, 341)
@@ -137,7 +137,7 @@ def test_large_previews_are_sent_at_the_hosts_size_and_wide_ones_keep_their_shap
 
 def test_the_strip_has_a_bar_for_every_step():
     from fresco_pack.fresco_core import Canvas, flow_sigmas, make_plan, parse
-    from fresco_pack.nodes.live_view import STRIP, plan_strip
+    from fresco_pack.nodes.engine.live_view import STRIP, plan_strip
 
     plan = make_plan(parse("1/2 x4, mixed 50% x4, full x2"), flow_sigmas(10), Canvas(32, 32))
     strip = plan_strip(plan, 3, 250).astype(int).sum(-1)

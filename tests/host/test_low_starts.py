@@ -15,13 +15,7 @@ MASKS = {"no mask": None, "hard mask": 1.0, "soft mask": 8.0}
 
 @pytest.fixture(scope="module")
 def demo():
-    model, _ = demo_model()
-    model.positive = [
-        [model.positive[0][0][:1], {"pooled_output": model.positive[0][1]["pooled_output"][:1]}]
-    ]
-    model.negative = model.positive
-    model.latent = {"samples": torch.zeros(1, 16, 24, 24)}
-    return model
+    return demo_model(batch=1)[0]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +82,7 @@ def test_what_starts_low_is_no_draft_of_nothing_either(demo, apply, latent):
     given = torch.full((1, 16, 24, 24), 0.5 if latent == "flat" else 0.0)
     run = {"denoise": 0.5, "latent": given, "steps": STEPS}
     plain = tiny.sample(demo.patcher, demo, **run)
-    for text in ("draft 1/2 50%; refine 50%", "auto 80%, full 20% min x3"):
+    for text in ("draft 1/2 50%; refine 50%", "spectral 80%, full 20% min x3"):
         traces = []
         ours = tiny.sample(apply(demo.patcher, text, traces=traces), demo, **run)
         cost = max(1, round(traces[0].tokens / traces[0].canvas.tokens(0)))

@@ -1,6 +1,8 @@
 """Mixed sequences through the adapters of the host's families, on tiny models and on the demo model."""
 
 import logging
+from contextlib import nullcontext
+from dataclasses import replace
 
 import comfy.samplers
 import pytest
@@ -17,13 +19,14 @@ from mixed_models import (
     built,
     demo_model,
     model_of,
+    one_clock,
     random_canvas,
     random_layout,
 )
 from mixed_reference import conditions, prediction_by_hand
 from tiny_families import SPECS
 
-CLOCKS_AND_FRAMES = [("native", "fine"), ("native", "aligned"), ("shared", "aligned")]
+OWN_CLOCK = pytest.mark.parametrize("own_clock", [True, False], ids=["own clock", "one clock"])
 
 pytestmark = pytest.mark.usefixtures("any_start")
 
@@ -32,11 +35,12 @@ pytestmark = pytest.mark.usefixtures("any_start")
 def predict(apply, monkeypatch):
     """predict(model, look, cfg=1.0, ...) -> the prediction of one evaluation at sigma 0.6.
 
-    A look is a schedule's word for the step, or the layout that a mixed step is given.
+    A look is a schedule's word for the step, or the layout that a mixed step is given. own_clock: whether
+    coarse tokens may have one, where the family has it.
     """
     from fresco_pack.fresco_core import Promoter
 
-    def call(model, look, cfg=1.0, patcher=None, clock=None, frame="fine", detail="zero", **options):
+    def call(model, look, cfg=1.0, patcher=None, own_clock=True, **options):
         words = look if isinstance(look, str) else "mixed 50%"
         schedule = "full" if words == "full" else f"{words} x1, full x1"
         if not isinstance(look, str):
@@ -47,61 +51,60 @@ def predict(apply, monkeypatch):
             found.append(denoise(x, sigmas[0].expand(x.shape[0]), **extra_args))
             return x
 
-        patched = apply(patcher or model.patcher, schedule, detail, clock=clock, frame=frame)
+        patched = apply(patcher or model.patcher, schedule)
         sampler, sigmas = comfy.samplers.KSAMPLER(one), torch.tensor([0.6, 0.3, 0.0])
-        tiny.sample(patched, model, sampler=sampler, sigmas=sigmas, cfg=cfg, **options)
+        with nullcontext() if own_clock else one_clock():
+            tiny.sample(patched, model, sampler=sampler, sigmas=sigmas, cfg=cfg, **options)
         return found[0].clone()
 
     return call
 
 
-@pytest.mark.parametrize(("cfg", "clock"), [(1.0, "shared"), (3.0, "native")])
+@pytest.mark.parametrize(("cfg", "own_clock"), [(1.0, False), (3.0, True)])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_block_fine_is_the_hosts_own_forward(predict, family, cfg, clock):
+def test_every_block_fine_is_the_hosts_own_forward(predict, family, cfg, own_clock):
     model = model_of(family)
     plain = predict(model, "full", cfg)
-    ours = predict(model, random_layout(model, 1.0), cfg, clock=clock)
+    ours = predict(model, random_layout(model, 1.0), cfg, own_clock=own_clock)
     torch.testing.assert_close(ours, plain, atol=2e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f not in EDITS])
 def test_every_block_coarse_is_the_coarse_look(predict, family):
     model = model_of(family)
-    for detail in ("zero", "smooth"):
-        dense = predict(model, "1/2", 3.0, detail=detail)
-        ours = predict(model, random_layout(model, 0.0), 3.0, detail=detail)
-        torch.testing.assert_close(ours, dense, atol=5e-5, rtol=1e-5)
+    dense = predict(model, "1/2", 3.0)
+    ours = predict(model, random_layout(model, 0.0), 3.0)
+    torch.testing.assert_close(ours, dense, atol=5e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("family", BY_HAND)
 def test_every_block_coarse_is_the_hosts_own_forward_at_half_resolution(predict, family):
     """With one clock for all, what the host sees is no coarse look: its tokens carry the canvas's noise."""
     from fresco_pack.fresco_core import expand
-    from fresco_pack.fresco_core.mixed import level_state
+    from fresco_pack.fresco_core.look.mixed import level_state
 
     model, last = model_of(family), random_canvas(model_of(family), 5)
     noise = random_canvas(model)
-    ours = predict(model, random_layout(model, 0.0), noise=noise, latent=last, detail="zero", clock="shared")
+    ours = predict(model, random_layout(model, 0.0), noise=noise, latent=last, own_clock=False)
     sigma = torch.tensor([0.6, 0.6])
     last = model.model.process_latent_in(last)
-    state, _ = level_state(0.4 * last + 0.6 * noise, sigma, 1, "shared", prediction=last)
+    state, _ = level_state(0.4 * last + 0.6 * noise, sigma, 1, False, prediction=last)
     with torch.inference_mode():
         low = model.model.apply_model(state, sigma, **conditions(model, 2))
     torch.testing.assert_close(ours, expand(low), atol=5e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-@pytest.mark.parametrize(("clock", "frame"), CLOCKS_AND_FRAMES)
+@OWN_CLOCK
 @pytest.mark.parametrize("family", (*BY_HAND, *EDITS))
-def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, clock, frame, share):
+def test_a_random_mask_is_the_hosts_forward_on_tokens_made_one_by_one(predict, family, own_clock, share):
     model = model_of(family)
     last, noise, layout = random_canvas(model, 5), random_canvas(model), random_layout(model, share)
-    ours = predict(model, layout, noise=noise, latent=last, detail="zero", clock=clock, frame=frame)
+    ours = predict(model, layout, noise=noise, latent=last, own_clock=own_clock)
     last = model.model.process_latent_in(last)
     for i, mask in enumerate(layout.mask):
         canvas = 0.4 * last[i] + 0.6 * noise[i]
-        chosen = clock == "native", frame == "aligned"
-        expected = prediction_by_hand(model, canvas, last[i], mask, 0.6, *chosen)
+        expected = prediction_by_hand(model, canvas, last[i], mask, 0.6, own_clock)
         torch.testing.assert_close(ours[i], expected, atol=1e-4, rtol=1e-4)
 
 
@@ -124,9 +127,9 @@ def test_cond_and_uncond_together_or_apart_and_pictures_one_by_one(predict, fami
     torch.testing.assert_close(positive[1:], alone, atol=2e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("clock", "frame"), CLOCKS_AND_FRAMES)
+@OWN_CLOCK
 @pytest.mark.parametrize("share", [0.03, 0.25, 0.8])
-def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, frame, share):
+def test_the_demo_model_mixes_as_its_own_code_does(predict, own_clock, share):
     """A random mask through the adapter against the same model in plain torch, whose attention and
     modulation are written out token by token."""
     from fresco_pack.fresco_core import Canvas, Margin, mixed_look
@@ -134,17 +137,15 @@ def test_the_demo_model_mixes_as_its_own_code_does(predict, clock, frame, share)
     model, denoise = demo_model()
     layout = random_layout(model, share)
     noise = torch.randn(2, 16, 24, 24, generator=torch.Generator().manual_seed(3))
-    ours = predict(model, layout, clock=clock, frame=frame, noise=noise)
+    ours = predict(model, layout, own_clock=own_clock, noise=noise)
     expected = mixed_look(
-        denoise,
+        replace(denoise, own_clock=own_clock),
         0.6 * noise,
         torch.full((2,), 0.6),
         layout,
         Canvas(24, 24),
         margin=Margin(),
         last=torch.zeros(2, 16, 24, 24),
-        clock=clock,
-        frame=frame,
     )
     torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
 
@@ -158,7 +159,9 @@ def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
     patched = apply(model.patcher, schedule, traces=traces)
     with tiny.count_image_tokens(model) as seen:
         ours = tiny.sample(patched, model, steps=6)
-    assert torch.isfinite(ours).all() and "3 mixed" in traces[0].summary()
+    from fresco_pack.fresco_core.text.told import trace_in_words
+
+    assert torch.isfinite(ours).all() and "3 mixed" in trace_in_words(traces[0])
     trace, multiple = traces[0], PADDED.get(family, 1)
     counted = [-(-e.tokens // multiple) * multiple for e in trace.evaluations]
     references = seen[-1][0] - counted[-1]
@@ -168,32 +171,18 @@ def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
     assert torch.equal(ours, tiny.sample(patched, model, steps=6))
 
 
-def test_the_schedule_names_order_clock_and_frame(apply):
-    from fresco_pack.fresco_core import Promotion
+def test_the_schedule_names_the_order(apply):
+    from fresco_pack.fresco_core import ORDERS
 
     model = model_of("flux")
 
     def run(words, **chosen):
         return tiny.sample(apply(model.patcher, f"1/2 x2, mixed 50%{words} x1, full x1", **chosen), model)
 
-    named = run(" edge shared aligned")
-    assert torch.equal(named, run("", promotion=Promotion("edge"), clock="shared", frame="aligned"))
-    for words in (" edge shared", " edge aligned", " shared aligned"):
-        assert not torch.equal(named, run(words))
-
-
-@pytest.mark.parametrize("family", ["wan", "z_image"])
-def test_frames_that_were_asked_for_by_name_are_missed_aloud(apply, family, caplog):
-    model = model_of(family)
-
-    def run(words):
-        caplog.clear()
-        with caplog.at_level(logging.WARNING):
-            out = tiny.sample(apply(model.patcher, f"mixed 50%{words} x1, full x1"), model, steps=2)
-        return out, [r.message for r in caplog.records if "the frame 'fine'" in r.message]
-
-    (plain, silent), (ours, told) = run(""), run(" aligned")
-    assert torch.equal(ours, plain) and not silent and len(told) == 1
+    named = run(" low")
+    assert torch.equal(named, run("", order=ORDERS["low"]))
+    assert torch.equal(named, run(" low", order=ORDERS["high"])), "the schedule's own comes first"
+    assert torch.equal(run(""), run(" high")) and not torch.equal(named, run(" high"))
 
 
 @pytest.mark.usefixtures("any_size")
@@ -231,12 +220,6 @@ def test_weights_and_attention_patched_by_other_packs_still_act(predict, family)
     text = 0 if family == "wan" else model.positive[0][0].shape[1]
     assert torch.equal(predict(model, layout, patcher=other), plain)
     assert layout.tokens + text in lengths
-    if family in ("flux", "chroma", "krea2", "qwen_image", "hunyuan_video"):
-        lengths.clear()
-        aligned = predict(model, layout, patcher=other, frame="aligned")
-        assert torch.equal(aligned, predict(model, layout, frame="aligned"))
-        coarse = layout.coarse.shape[1]
-        assert {coarse, layout.tokens + text - coarse} <= set(lengths)
 
 
 @pytest.mark.parametrize("family", ["flux", "chroma", "qwen_image", "hunyuan_video", "wan"])
@@ -251,10 +234,8 @@ def test_blocks_replaced_by_other_packs_see_the_sequence(predict, family):
     other = model.patcher.clone()
     other.set_model_patch_replace(replacement, "dit", "double_block", 1)
     other.set_model_patch_replace(replacement, "dit", "single_block", 1)
-    for clock in ("native", "shared"):
-        assert torch.equal(
-            predict(model, layout, patcher=other, clock=clock), predict(model, layout, clock=clock)
-        )
+    for clock in ({}, {"own_clock": False}):
+        assert torch.equal(predict(model, layout, patcher=other, **clock), predict(model, layout, **clock))
     single = () if family in ("qwen_image", "wan") else (layout.tokens + model.positive[0][0].shape[1],)
     assert seen == [layout.tokens, *single] * 2
 

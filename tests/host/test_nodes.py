@@ -3,11 +3,12 @@
 import pytest
 import tiny
 import torch
+from node_runs import ksampled
 
 
 def test_the_schedule_node_describes_what_will_run_and_what_will_not():
     from fresco_pack.fresco_core import ScheduleError
-    from fresco_pack.nodes.schedule_node import FrescoSchedule
+    from fresco_pack.nodes.schedule import FrescoSchedule
 
     model = tiny.build("flux", size=(32, 32))
 
@@ -32,14 +33,9 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
 
 
 def test_ksampler_without_a_step_returns_the_latent_and_an_empty_trace():
-    from fresco_pack.nodes.ksampler_node import FrescoKSampler
-
-    model = tiny.build("flux")
-    latent = {"samples": torch.randn(1, 16, 16, 16)}
-    output = FrescoKSampler.execute(
-        model.patcher, 1, 20, 1.0, "euler", "simple", model.positive, model.negative, latent, denoise=0.0
-    )
-    assert torch.equal(output.args[0]["samples"], latent["samples"]) and output.args[1].evaluations == []
+    given = {"samples": torch.randn(1, 16, 16, 16)}
+    latent, trace = ksampled(tiny.build("flux"), steps=20, latent_image=given, denoise=0.0)
+    assert torch.equal(latent["samples"], given["samples"]) and trace.evaluations == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +43,7 @@ def test_ksampler_without_a_step_returns_the_latent_and_an_empty_trace():
 )
 def test_hosts_that_are_too_old_get_a_message(monkeypatch, version, allowed):
     import comfyui_version
-    from fresco_pack.nodes.compat import check_host
+    from fresco_pack.nodes.host.versions import check_host
 
     monkeypatch.setattr(comfyui_version, "__version__", version)
     if allowed:
@@ -60,7 +56,7 @@ def test_hosts_that_are_too_old_get_a_message(monkeypatch, version, allowed):
 
 
 def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_baseline():
-    from fresco_pack.nodes.schedule_node import FrescoSchedule
+    from fresco_pack.nodes.schedule import FrescoSchedule
 
     output = FrescoSchedule.execute("balanced", "", "1/4", 0.5, 0.8, 20, "simple", baseline_steps=50)
     assert "74.38 TFLOPs a full step" in output.args[2] and "FLUX.1-dev" in output.args[2]
@@ -79,34 +75,24 @@ def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_basel
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 @pytest.mark.parametrize("family", ["flux", "flux_kontext", "qwen_image", "z_image"])
 def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monkeypatch):
-    from fresco_pack.fresco_core.cost.plan_cost import in_words
-    from fresco_pack.nodes import compat
-    from fresco_pack.nodes.architecture import architecture_of
-    from fresco_pack.nodes.ksampler_node import FrescoKSampler
+    from fresco_pack.fresco_core.text.told import flops_in_words
+    from fresco_pack.nodes.families import architecture_of
+    from fresco_pack.nodes.host import versions
+    from fresco_pack.nodes.ksampler import FrescoKSampler
 
     model = tiny.build(family, size=(24, 16))
     told = []
-    monkeypatch.setattr(compat, "show_text", lambda node, text: told.append(text))
+    monkeypatch.setattr(versions, "show_text", lambda node, text: told.append(text))
     with caplog.at_level("INFO"), tiny.count_image_tokens(model) as seen:
-        _, trace = FrescoKSampler.execute(
-            model.patcher,
-            1,
-            5,
-            cfg,
-            "euler",
-            "simple",
-            model.positive,
-            model.negative,
-            model.latent,
-            baseline_steps=50,
-        ).args
+        _, trace = ksampled(model, steps=5, cfg=cfg, baseline_steps=50)
     architecture = architecture_of(model.model)
     text = tiny.SPECS[family].tokens
     assert trace.flops == sum(architecture.step_flops(tokens, batch, text, 0) for tokens, batch in seen)
     assert trace.full_flops == 5 * architecture.step_flops(seen[-1][0], 1 if cfg == 1.0 else 2, text, 0)
     step = architecture.step_flops(trace.canvas.tokens(0), 1, text)
-    assert len(told) == 1 and f"{in_words(step)} a full step" in told[0] and "x less than 50" in told[0]
+    assert len(told) == 1 and f"{flops_in_words(step)} a full step" in told[0] and "x less than 50" in told[0]
     said = [r.message for r in caplog.records if r.message.startswith("Fresco: ")]
     assert len(said) == 1 and "FLOPs instead of" in said[0] and "less than 50 full steps" in said[0]
-    added = [i.id for i in FrescoKSampler.define_schema().inputs[-2:]]
-    assert added == ["baseline_steps", "live_heatmap"], "saved workflows go by position"
+    added = [i.id for i in FrescoKSampler.define_schema().inputs[-4:]]
+    expected = ["baseline_steps", "live_heatmap", "vae", "upscale_model"]
+    assert added == expected, "saved workflows go by position"

@@ -10,7 +10,7 @@ TWO_PASSES = "draft 1/2 60%; refine 0.75 40%"
 
 @pytest.fixture
 def ask():
-    from fresco_pack.nodes.plan_preview import answer
+    from fresco_pack.nodes.server.plan_preview import answer
 
     def call(**request):
         given = {"preset": "from text", "text": TWO_PASSES, "steps": 20, **request}
@@ -90,7 +90,8 @@ def test_a_schedule_that_cannot_be_says_why(ask, request_, words):
     ],
 )
 def test_what_is_not_a_request_is_refused(request_, words):
-    from fresco_pack.nodes.plan_preview import RequestError, answer
+    from fresco_pack.nodes.server.plan_preview import answer
+    from fresco_pack.nodes.server.request_fields import RequestError
 
     with pytest.raises(RequestError) as error:
         answer(request_)
@@ -100,15 +101,14 @@ def test_what_is_not_a_request_is_refused(request_, words):
 @pytest.mark.parametrize("name", ["flux.1-dev", "flux.2-dev", "qwen-image", "wan-14b"])
 @pytest.mark.parametrize("share", [0.05, 0.3125, 0.5, 0.625, 1.0])
 def test_costs_between_the_known_ones_are_exact(name, share):
-    from fresco_pack.fresco_core.cost import MODELS
-    from fresco_pack.nodes.plan_preview import flops_at, step_flops
+    from fresco_pack.fresco_core.cost.registry import MODELS
+    from fresco_pack.nodes.server.plan_preview import flops_at, step_flops
 
     model = MODELS[name]
     canvas = model.canvas(1024, 768)
     points = tuple(map(tuple, step_flops(model.architecture, canvas)))
     tokens = max(int(canvas.tokens(0) * share), 1)
     assert flops_at(points, tokens) == model.architecture.step_flops(tokens)
-    assert flops_at(points, tokens, 100) == model.architecture.step_flops(tokens, kept_tokens=100)
 
 
 def test_presets_are_drawn_by_name(ask):
@@ -120,8 +120,8 @@ def test_presets_are_drawn_by_name(ask):
 
 def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
     from fresco_pack.fresco_core import FLOW, flow_sigmas
-    from fresco_pack.fresco_core.cost import MODELS
-    from fresco_pack.nodes.plan_preview import known_setting
+    from fresco_pack.fresco_core.cost.registry import MODELS
+    from fresco_pack.nodes.server.plan_preview import known_setting
 
     flux = MODELS["flux.1-dev"]
 
@@ -139,8 +139,8 @@ def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
 
 def test_a_stage_that_keeps_noise_is_drawn_coarse_where_its_range_allows_it(ask):
     from fresco_pack.fresco_core import FLOW, flow_sigmas
-    from fresco_pack.fresco_core.cost import MODELS
-    from fresco_pack.nodes.plan_preview import known_setting
+    from fresco_pack.fresco_core.cost.registry import MODELS
+    from fresco_pack.nodes.server.plan_preview import known_setting
 
     wan = MODELS["wan-14b"]
     grid = flow_sigmas(20, 5.0)[:11]
@@ -153,10 +153,10 @@ def test_a_stage_that_keeps_noise_is_drawn_coarse_where_its_range_allows_it(ask)
 
 
 def test_levels_that_the_run_settles_are_drawn_as_bounds(ask):
-    drawn = ask(preset="auto")
+    drawn = ask(preset="spectral")
     assert drawn["open"] and not ask()["open"] and [s["level"] for s in drawn["stages"]] == [1, 0]
     assert (
-        ask(preset="auto", edit={"kind": "level", "stage": 0, "level": 1})["text"]
+        ask(preset="spectral", edit={"kind": "level", "stage": 0, "level": 1})["text"]
         == "1/2 80%, full 20% min x3"
     )
 
@@ -171,7 +171,7 @@ def test_mixed_steps_are_drawn_with_their_share(ask):
 
 @pytest.mark.parametrize("family", ["flux", "sdxl"])
 def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
-    from fresco_pack.nodes.schedule_node import FrescoSchedule
+    from fresco_pack.nodes.schedule import FrescoSchedule
 
     model = tiny.build(family, size=(32, 32))
     inputs = ("from text", TWO_PASSES, "1/2", 0.6, 0.75, 20, "simple")
@@ -184,18 +184,18 @@ def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
 
 
 @pytest.mark.parametrize("family", ["flux", "sdxl"])
-def test_mixed_and_focus_steps_are_drawn_and_told_as_the_model_takes_them(ask, family):
-    from fresco_pack.nodes.schedule_node import FrescoSchedule
+def test_mixed_steps_are_drawn_and_told_as_the_model_takes_them(ask, family):
+    from fresco_pack.nodes.schedule import FrescoSchedule
 
-    model, text = tiny.build(family, size=(32, 32)), "1/2 x8, mixed 50% x4, focus 50% x4, full x4"
+    model, text = tiny.build(family, size=(32, 32)), "1/2 x8, mixed 50% x4, full x8"
     inputs = ("from text", text, "1/2", 0.6, 0.75, 20, "simple")
     output = FrescoSchedule.execute(*inputs, model=model.patcher, latent=model.latent)
     drawn, words = ask(text=text, known=output.ui["fresco_known"][0]), output.args[2]
     full = drawn["full_tokens"] // 20
     parted = [s["tokens"] < full for s in drawn["steps"]]
-    told = "(mixed and focus steps at full resolution: UNetModel takes no mixed sequences yet)" in words
+    told = "(mixed steps at full resolution: UNetModel takes no mixed sequences yet)" in words
     if family == "flux":
-        assert parted == [True] * 12 + [False] + [True] * 3 + [False] * 4 and not told
-        assert f": {drawn['gain']:.2f}x less than 20 full steps; focus keeps" in words
+        assert parted == [True] * 12 + [False] * 8 and not told
+        assert f": {drawn['gain']:.2f}x less than 20 full steps" in words
     else:
         assert parted == [True] * 8 + [False] * 12 and told

@@ -11,9 +11,9 @@ import time
 import pytest
 from aiohttp import web
 from fresco_pack.fresco_core import FLOW, VE, flow_sigmas
-from fresco_pack.fresco_core.cost import MODELS
-from fresco_pack.nodes.plan_preview import known_setting
-from fresco_pack.nodes.plan_route import LARGEST_BODY, ROUTE, handle, reply
+from fresco_pack.fresco_core.cost.registry import MODELS
+from fresco_pack.nodes.server.plan_preview import known_setting
+from fresco_pack.nodes.server.plan_route import LARGEST_BODY, ROUTE, handle, reply
 
 FLUX = MODELS["flux.1-dev"]
 LONGEST_STALL = 0.05
@@ -126,7 +126,7 @@ BAD = {
     "minus infinity": (known(sigmas=[float("-inf")]), "found -Infinity"),
     "no number": (known(sigma_max=float("nan")), "found NaN"),
     "sigma_max 0": (known(sigma_max=0), "sigma_max: found 0; expected a number from 1e-06"),
-    "zero FLOPs": (known(flops=[[4096, 0, 0], [2048, 0, 0], [1024, 0, 0]]), "found a step of 0 FLOPs"),
+    "zero FLOPs": (known(flops=[[4096, 0], [2048, 0], [1024, 0]]), "found a step of 0 FLOPs"),
     "a canvas of nothing": (known(canvas=[0, 0, 0, 0, 0]), "canvas: found 0"),
     "empty": ("", "is no JSON"),
     "half": ('{"steps": 20', "is no JSON"),
@@ -158,7 +158,7 @@ def test_bytes_that_are_no_text_are_refused():
 @pytest.mark.parametrize("kind", ["flow", "exploding"])
 def test_odd_sigmas_are_answered(sigmas, kind):
     fields = json.loads(known(sigmas=sigmas, kind=kind))
-    for text in (fields["text"], "draft 1/2 to 0.2; refine 1", "1/2 until 0.5, full", "auto, full"):
+    for text in (fields["text"], "draft 1/2 to 0.2; refine 1", "1/2 until 0.5, full", "spectral, full"):
         status, body = reply(json.dumps({**fields, "text": text}).encode())
         assert status == 200 and strict(body)
 
@@ -167,7 +167,7 @@ ODD = [
     None, True, False, 0, -1, 1, 2, 20, 10_000, 10_001, 1e-320, 1e300, 10**39, -0.0, 0.5, "", "full", "x",
     "½", "\x00", "\ud800", "a" * 2001, [], {}, [[]], [0] * 21, [1.0, 0.0], [1, 2, 3], {"kind": "level"},
     {"kind": "boundary", "stage": 0, "step": 5}, {"kind": "start", "pass": 1, "sigma": 1.0},
-    {"kind": "level", "stage": 1, "level": 1}, "exploding", "1/2", "1/2 x3, full", "auto", "off",
+    {"kind": "level", "stage": 1, "level": 1}, "exploding", "1/2", "1/2 x3, full", "spectral", "off",
     "draft 1/4 to 0.3; refine 0.5 mixed 10%..90%, full",
 ]  # fmt: skip
 

@@ -9,27 +9,17 @@ import torch
 FOUR_STEP_PLANS = ["1/2 until 0.5, full", "draft 1/2 x2; refine 0.75 x2"]
 TWO_PASS = "draft 1/2 x4; refine 0.75 x3"
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
-SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS
+KINDS = {"ode": "euler", "sde": "dpmpp_2m_sde", "off the grid": "dpm_fast", "cfg++": "euler_cfg_pp"}
 
 
-@pytest.fixture(scope="module")
-def flux():
-    return tiny.build("flux")
-
-
-@pytest.mark.parametrize(
-    "sampler,scheduler",
-    [(s, "simple") for s in SAMPLERS] + [("euler", s) for s in SCHEDULERS if s != "simple"],
-)
-def test_full_is_bit_identical_to_the_host(flux, apply, sampler, scheduler):
+@pytest.mark.parametrize("sampler", KINDS.values(), ids=KINDS)
+def test_full_is_bit_identical_to_the_host(flux, apply, sampler):
+    """As the host's own, and traced: there it goes through the engine."""
     traces = []
-    plain = tiny.sample(flux.patcher, flux, sampler=sampler, scheduler=scheduler, steps=4)
-    off = tiny.sample(apply(flux.patcher, "full"), flux, sampler=sampler, scheduler=scheduler, steps=4)
-    traced = tiny.sample(
-        apply(flux.patcher, "full", traces=traces), flux, sampler=sampler, scheduler=scheduler, steps=4
-    )
-    assert torch.equal(plain, off)
-    assert torch.equal(plain, traced)
+    plain = tiny.sample(flux.patcher, flux, sampler=sampler, cfg=2.0)
+    assert torch.equal(plain, tiny.sample(apply(flux.patcher, "full"), flux, sampler=sampler, cfg=2.0))
+    traced = apply(flux.patcher, "full", traces=traces)
+    assert torch.equal(plain, tiny.sample(traced, flux, sampler=sampler, cfg=2.0))
     assert traces[0].evaluations and all(e.level == 0 for e in traces[0].evaluations)
 
 
@@ -90,14 +80,14 @@ def test_refine_pass_is_the_hosts_own_image_to_image(flux, apply, sampler):
 
 def run_draft_alone(flux, apply, sampler, noise, sigmas):
     """The result of the draft pass: an all-coarse run, which only a test may ask for."""
-    from fresco_pack.nodes import planning
+    from fresco_pack.nodes.engine import planning
 
     original = planning.make_plan
 
     def all_coarse(schedule, grid, canvas, *_):
-        from fresco_pack.fresco_core import Plan, PlannedPass
+        from fresco_pack.fresco_core import Plan, PlannedPass, Step
 
-        return Plan(schedule, canvas, (PlannedPass(tuple(grid), (1,) * (len(grid) - 1)),))
+        return Plan(schedule, canvas, (PlannedPass(tuple(grid), (Step(1),) * (len(grid) - 1)),))
 
     planning.make_plan = all_coarse
     try:
@@ -165,16 +155,6 @@ def test_a_stage_that_adds_no_noise_rewinds_on_the_noise_in_the_latent(flux, app
     assert len(traces[0].plan.passes) == 2
     correlation = torch.corrcoef(torch.stack((plain.flatten(), ours.flatten())))[0, 1]
     assert correlation > 0.8
-
-
-def test_other_detail_priors_run_and_differ(flux, apply):
-    results = [
-        tiny.sample(apply(flux.patcher, TWO_PASS, detail), flux, steps=7)
-        for detail in ("zero", "smooth", "wiener", "smooth_wiener")
-    ]
-    assert all(torch.isfinite(r).all() for r in results)
-    for i, a in enumerate(results):
-        assert all(not torch.equal(a, b) for b in results[i + 1 :])
 
 
 def test_three_passes_and_quarter_resolution(apply):

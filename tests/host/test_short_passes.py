@@ -14,11 +14,6 @@ LISTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def flux():
-    return tiny.build("flux")
-
-
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_no_more_noise_is_left_than_the_sampler_leaves_by_itself(flux, apply, sampler):
     generator = torch.Generator().manual_seed(3)
@@ -68,7 +63,7 @@ def test_lists_of_sigmas_stay_finite_where_the_host_does(apply, family, sigmas):
             assert torch.isfinite(ours).all() or not torch.isfinite(plain).all(), f"{sampler}, '{text}'"
 
 
-@pytest.mark.parametrize("text", ["draft 1/2 x3; refine x2", "1/2, full", "auto, full"])
+@pytest.mark.parametrize("text", ["draft 1/2 x3; refine x2", "1/2, full", "spectral, full"])
 def test_one_sigma_is_no_step(flux, apply, text):
     """What SplitSigmas gives in front of its first step: the host's own result, or its own error."""
     ended = 0

@@ -19,7 +19,7 @@ def shifted(model, shift):
     return ModelSamplingSD3().patch(model.patcher, shift=shift)[0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def models():
     """What both stages run on: two experts of different weights, one flow model, one exploding one."""
     high, low = (tiny.build("wan", seed=seed, size=(32, 32), frames=2) for seed in (0, 5))

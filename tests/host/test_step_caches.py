@@ -10,11 +10,6 @@ STEPS = 24
 SCHEDULES = {"one pass": "1/2 until 0.8, full", "two passes": "draft 1/2 x12; refine 0.75 x12"}
 
 
-@pytest.fixture(scope="module")
-def flux():
-    return tiny.build("flux")
-
-
 def cached(node, patcher, threshold):
     return node.execute(patcher, threshold, 0.0, 1.0, False).args[0]
 
@@ -85,10 +80,10 @@ def test_a_cache_that_may_skip_to_the_end_leaves_the_last_step(flux, apply, node
 def test_without_the_restart_easycache_would_skip_every_later_step(flux, apply, monkeypatch):
     """The host's behaviour that the restart is for; if this fails the host has changed and the restart may
     go."""
-    from fresco_pack.nodes import compat
+    from fresco_pack.nodes.engine import run
 
-    monkeypatch.setattr(compat, "restart_step_cache", lambda *args, **kwargs: None)
-    monkeypatch.setattr(compat, "end_step_cache_at", lambda *args, **kwargs: None)
+    monkeypatch.setattr(run, "restart_step_cache", lambda *args, **kwargs: None)
+    monkeypatch.setattr(run, "end_step_cache_at", lambda *args, **kwargs: None)
     pattern, _ = skip_pattern(flux, cached(EasyCacheNode, apply(flux.patcher, SCHEDULES["one pass"]), 0.5))
     tail = pattern[pattern.rindex("h") + 1 :].lstrip("-")
     assert tail.rstrip("-").count("-") == 0 and tail.endswith("-" * (len(tail) // 2))

@@ -1,6 +1,8 @@
 """Models that Fresco has never seen: right at half resolution, or plain with a reason; and no run is lost to
 a look that a model does not take."""
 
+import dataclasses
+
 import comfy.model_management
 import comfy.samplers
 import pytest
@@ -137,12 +139,14 @@ def test_what_has_nothing_to_do_with_the_look_is_not_swallowed(apply, caplog, se
 
 
 def test_mixed_steps_that_fail_are_taken_in_full_and_dense_ones_stay(apply, caplog, monkeypatch):
-    from fresco_pack.nodes.families import flux as adapter
+    from fresco_pack.nodes.engine import run
+    from fresco_pack.nodes.families import flux
 
     def broken(*args, **kwargs):
         raise RuntimeError("shapes")
 
-    monkeypatch.setattr(adapter, "evaluate", broken)
+    adapter = dataclasses.replace(flux.ADAPTER, evaluate=broken)
+    monkeypatch.setattr(run, "adapter_of", lambda network: (adapter, None))
     model = tiny.build("flux")
     with caplog.at_level("WARNING"):
         ours = tiny.sample(apply(model.patcher, "1/2 x2, mixed 50% x2, full x2"), model, steps=6)

@@ -1,6 +1,7 @@
 """Several GPUs: the host calls the model from a thread for each of them. A stand-in of its scheduler calls it
 from several threads on one CPU at a time."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,21 +68,17 @@ def test_dense_looks_from_several_threads_are_those_of_one(apply, threaded, monk
 
 
 def test_what_is_spent_is_counted_from_any_number_of_threads():
-    from fresco_pack.nodes.run import Settings
-    from fresco_pack.nodes.wrappers import open_run
+    from fresco_pack.nodes.engine.cost import Spending
 
-    model = tiny.build("flux")
-    run = open_run(Settings(None, "zero"), model.patcher, model.latent["samples"], 0)
-    import sys
-
+    spending = Spending()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: [run.spend(1, 2) for _ in range(2000)], range(8)))
+            list(pool.map(lambda _: [spending.add(1, 2) for _ in range(2000)], range(8)))
     finally:
         sys.setswitchinterval(interval)
-    assert run.spent == (16000, 32000)
+    assert spending.take() == (16000, 32000) and spending.take() == (0, 0)
 
 
 def test_a_controlnet_shared_by_threads_keeps_its_percents(apply, threaded):
@@ -104,13 +101,13 @@ def test_a_controlnet_shared_by_threads_keeps_its_percents(apply, threaded):
 
 
 def test_mixed_steps_are_dense_on_several_gpus_and_say_so(apply, caplog):
-    from fresco_pack.nodes import compat
+    from fresco_pack.nodes.engine.obstacles import unmixable
 
     model = tiny.build("flux")
     conds = {"positive": []}
-    reason = compat.unmixable(conds, {"multigpu_clones": {"cuda:0": None, "cuda:1": None}}, frozenset())
+    reason = unmixable(conds, {"multigpu_clones": {"cuda:0": None, "cuda:1": None}}, frozenset())
     assert reason == "several GPUs share each evaluation"
-    assert compat.unmixable(conds, {}, frozenset()) is None
+    assert unmixable(conds, {}, frozenset()) is None
     patcher = model.patcher.clone()
     patcher.model_options["multigpu_clones"] = {torch.device("cpu"): model.patcher}
     schedule = "1/2 x2, mixed 50% x2, full x2"

@@ -11,9 +11,9 @@ SLOWEST = [MANY_LOOKS, "~" * 2000, "1 " * 999, "1/2," * 499, "0." + "3" * 1990]
 
 
 def validations():
-    from fresco_pack.nodes.apply_node import FrescoApply
-    from fresco_pack.nodes.ksampler_node import FrescoKSampler
-    from fresco_pack.nodes.schedule_node import FrescoSchedule
+    from fresco_pack.nodes.apply import FrescoApply
+    from fresco_pack.nodes.ksampler import FrescoKSampler
+    from fresco_pack.nodes.schedule import FrescoSchedule
 
     return [
         lambda text: FrescoApply.validate_inputs(schedule=text),
@@ -52,7 +52,7 @@ def test_only_the_node_that_ends_clean_refuses_a_schedule_that_ends_coarse():
 
 def test_a_connected_schedule_that_ends_coarse_is_refused_before_the_model_is_touched():
     from fresco_pack.fresco_core import ScheduleError, parse
-    from fresco_pack.nodes.ksampler_node import FrescoKSampler
+    from fresco_pack.nodes.ksampler import FrescoKSampler
 
     with pytest.raises(ScheduleError, match="never becomes full"):
         FrescoKSampler.execute(None, 0, 20, 1.0, "euler", "simple", None, None, None, schedule=parse("1/2"))

@@ -20,11 +20,6 @@ TWO_PASS = "draft 1/2 x4; refine 0.75 x3"
 SCHEDULES = ["1/2 until 0.9, full", TWO_PASS]
 
 
-@pytest.fixture(scope="module")
-def flux():
-    return tiny.build("flux")
-
-
 def executed(node, *args, **kwargs):
     """The first output of a host node, whichever way its version runs nodes."""
     known = inspect.signature(node.execute).parameters
@@ -69,7 +64,7 @@ def test_a_sampling_patch_that_changes_the_kind_of_model_is_followed_from_the_fi
     assert names == pytest.approx([0.75, 0.75, 3.0, 3.0, 0.75], rel=1e-4)
 
     from fresco_pack.fresco_core import parse
-    from fresco_pack.nodes.schedule_node import describe
+    from fresco_pack.nodes.schedule import describe
 
     sampling = flow.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", 20)
@@ -256,7 +251,7 @@ def test_chained_controlnets(flux, apply):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("family", ["flux", "wan"])
 def test_half_precision_weights_with_the_hosts_casts(apply, family, dtype):
-    model = tiny.build(family)
+    model = tiny.fresh(family)
     model.model.diffusion_model.to(dtype)
     model.model.diffusion_model.dtype = dtype
     if family == "wan":  # the host keeps it in float32

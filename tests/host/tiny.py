@@ -3,6 +3,9 @@
 Each family is the host's `supported_models` configuration with a small `unet_config`. A seeded generator
 draws every parameter; then the last layer is fitted by least squares to denoise smooth toy pictures, and a
 part of it stays random, so that predictions have a sane size and still depend on picture, timestep and text.
+
+Models are built once and lent to every test of a suite: `changed` tells which of them a test has not left as
+it found them, and forgets those. A test that changes one builds its own with `fresh`.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ def boot() -> None:
 
 boot()
 
+import comfy.model_management  # noqa: E402
 import comfy.model_patcher  # noqa: E402
 import comfy.sample  # noqa: E402
 import comfy.samplers  # noqa: E402
@@ -185,11 +189,29 @@ def build(
     batch: int = 1,
     width: str = "tiny",
 ) -> Tiny:
-    """Build a family's model and what to sample it with; equal seeds give equal weights at every size.
+    """A family's model, which tests leave as they find it, and what to sample it with; equal seeds give equal
+    weights at every size.
 
     size: canvas (H, W) in latent pixels; frames: latent frames, video families only; width: a key of
     `WIDTHS`, the last layer of anything but "tiny" stays random.
     """
+    key = name, seed, width
+    if key not in _MODELS:
+        patcher = fresh(name, seed, width=width).patcher
+        _MODELS[key] = patcher, imprint(patcher.model)
+    _LENT.add(key)
+    return _dress(name, _MODELS[key][0].clone(), seed, (batch, frames, *size))
+
+
+def fresh(
+    name: str,
+    seed: int = 0,
+    size: tuple[int, int] = (16, 16),
+    frames: int = 3,
+    batch: int = 1,
+    width: str = "tiny",
+) -> Tiny:
+    """As `build`, with a model of its own."""
     if name not in available():
         raise ValueError(f"{name!r} is not among this host's families {available()}")
     if width != "tiny" and SPECS[name].unet.get("image_model") != "flux":
@@ -200,6 +222,49 @@ def build(
     if width == "tiny":
         _fit_head(_dress(name, patcher, seed, (4, 2, 16, 16)), seed)
     return _dress(name, patcher, seed, (batch, frames, *size))
+
+
+_MODELS: dict[tuple[str, int, str], tuple[comfy.model_patcher.ModelPatcher, dict[str, Any]]] = {}
+_LENT: set[tuple[str, int, str]] = set()
+
+
+def imprint(model: torch.nn.Module) -> dict[str, Any]:
+    """What a test must leave of a model as it was: its parts, their values, and what is hooked onto them."""
+    network = model.diffusion_model
+    found: dict[str, Any] = {name: value.clone() for name, value in network.state_dict().items()}
+    for name, part in model.named_modules():
+        found[f"part {name}"] = type(part), len(part._forward_hooks) + len(part._forward_pre_hooks)
+    owners = {"model": model, "network": network, "class": type(model), "latent_format": model.latent_format}
+    for name, owner in owners.items():
+        found[name] = sorted({*vars(owner), *getattr(owner, "_modules", ())})
+    return found
+
+
+def changed() -> list[str]:
+    """Which of the models lent since the last call were not left as they were found, in words; the next to
+    ask for those gets them anew."""
+    if any(_differences(key) for key in _LENT):
+        comfy.model_management.unload_all_models()  # what a clone has patched, the host takes back then
+    found = []
+    for key in sorted(_LENT):
+        if other := _differences(key):
+            del _MODELS[key]
+            found.append(f"{key[0]}: {', '.join(other[:5])}")
+    _LENT.clear()
+    return found
+
+
+def _differences(key: tuple[str, int, str]) -> list[str]:
+    """What is not as it was in a model when it was built."""
+    patcher, before = _MODELS[key]
+    now = imprint(patcher.model)
+    return sorted(name for name in before.keys() | now.keys() if not _same(before.get(name), now.get(name)))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    return a == b
 
 
 def conditioning(tiny: Tiny, seed: int, tokens: int | None = None) -> Conditioning:

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { demo, eventually, intoSubgraph, load, lookAt, photograph, promptOf, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
 const TEXT = 'draft 1/2 60%; refine 0.75 40%'
-const SHARE_OF_STEP_12 = 0.596 // of the canvas's width, in a drawing of 12 and 8 steps
+const PLACE_OF_STEP_12 = 0.596 // of the canvas's width, in a drawing of 12 and 8 steps
 
 /** The demo's graph in API format with a Fresco Schedule of its own before its sampler. */
 export function scheduled(text = TEXT) {
@@ -42,7 +42,7 @@ export function testEditor(on, renderer) {
     await eventually(() => text('.figures'), /less than 20 full steps[^]*1,584[^]*of 2,880 tokens[^]*less than the baseline[^]*GFLOPs/)
     await photograph(page, `editor_${renderer}`)
 
-    await drag([SHARE_OF_STEP_12, 0.8], [0.42, 0.8])
+    await drag([PLACE_OF_STEP_12, 0.8], [0.42, 0.8])
     await eventually(() => text('.figures'), /2,016\s+of 2,880 tokens/, 'while dragging')
     assert.deepEqual(await widgets(), ['from text', TEXT], 'nothing is written before the end of the drag')
     await screenshot(page, `editor_drag_${renderer}`)
@@ -95,7 +95,7 @@ export function testEditor(on, renderer) {
     const id = await intoSubgraph(page, 'FrescoSchedule')
     await run(page)
     await eventually(() => text('.basis'), /^[^(]+, latent 24×24$/)
-    await drag([SHARE_OF_STEP_12, 0.8], [0.42, 0.8])
+    await drag([PLACE_OF_STEP_12, 0.8], [0.42, 0.8])
     await page.mouse.up()
     await eventually(async () => (await promptOf(page))[id].inputs.text, /^draft 1\/2 40%; refine 0\.75 60%$/)
   })

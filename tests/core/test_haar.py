@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fresco_core.transform import (
+from fresco_core.canvas.haar import (
     expand,
     extend,
     join,

@@ -1,4 +1,4 @@
-"""`auto`: levels that the run settles by its own spectrum."""
+"""`spectral`: levels that the run finds by its own spectrum."""
 
 import math
 
@@ -7,9 +7,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fresco_core import FLOW, VE, Canvas, Settling, Trace, flow_sigmas, hashed_noise, make_plan, parse, sample
-from fresco_core.closed_form import HaarProcess, power_law
-from fresco_core.cost import model, plan_cost
+from fresco_core import (
+    FLOW,
+    VE,
+    Canvas,
+    SpectralRule,
+    Trace,
+    flow_sigmas,
+    hashed_noise,
+    make_plan,
+    parse,
+    sample,
+)
+from fresco_core.cost import plan_cost
+from fresco_core.cost.registry import model
+from fresco_core.demo.closed_form import HaarProcess, power_law
+from fresco_core.text.told import plan_in_words
 
 CANVAS = Canvas(128, 128, patch=1)
 STEPS = 100
@@ -49,14 +62,14 @@ def switches(trace):
 def test_levels_change_where_the_hidden_bands_rise_out_of_the_noise(tolerance, amplitude, beta):
     """s^2 / (1 + s) = tolerance for s = (1 - sigma)^2 S / sigma^2, S of the coarsest hidden band."""
     powers = power_law(5, amplitude, beta)
-    found = switches(run(f"auto {tolerance} 95%, full 5%", powers))
+    found = switches(run(f"spectral {tolerance} 95%, full 5%", powers))
     theory = [1.0 / (1.0 + math.sqrt(root(tolerance) / powers[level])) for level in (1, 0)]
     assert found == pytest.approx(theory, abs=0.05), "to a few of the 100 steps"
 
 
 def test_exploding_models_too():
     powers = power_law(5, 0.5, 1.5)
-    found = switches(run("auto 0.04 95%, full 5%", powers, parameterisation=VE, scale=20.0))
+    found = switches(run("spectral 0.04 95%, full 5%", powers, parameterisation=VE, scale=20.0))
     theory = [math.sqrt(powers[level] / root(0.04)) for level in (1, 0)]
     assert found == pytest.approx(theory, abs=0.4), "two of the steps of 0.2"
 
@@ -66,7 +79,7 @@ def test_exploding_models_too():
     st.floats(0.001, 10.0),
     st.floats(0.5, 3.0),
     st.sampled_from(
-        ["auto 60%, full 40%", "auto 1/2 0.1 x12, full x8", "draft auto 0.3 60%; refine 0.9 40%"]
+        ["spectral 60%, full 40%", "spectral 1/2 0.1 x12, full x8", "draft spectral 0.3 60%; refine 0.9 40%"]
     ),
     st.integers(0, 5),
 )
@@ -82,23 +95,25 @@ def test_levels_only_become_finer_within_the_schedules_bounds(amplitude, beta, t
 
 
 def test_a_smoother_picture_stays_coarse_for_longer():
-    costs = [run("auto 90%, full 10%", power_law(5, power, 2.0), 20).tokens for power in (1.0, 0.1, 0.001)]
+    costs = [
+        run("spectral 90%, full 10%", power_law(5, power, 2.0), 20).tokens for power in (1.0, 0.1, 0.001)
+    ]
     assert costs == sorted(costs, reverse=True) and costs[0] > costs[-1]
 
 
 def test_the_trained_floor_holds_and_what_is_told_is_a_bound():
     flux = model("flux.1-dev")
-    plan = make_plan(parse("auto 80%, full 20%"), flow_sigmas(20), flux.canvas(1024, 1024))
-    assert plan.open and max(plan.passes[0].levels) == 1 and str(plan.schedule).startswith("auto 1/2")
-    assert "16 at 1/2 or finer resolution (1024 to 4096 tokens)" in plan.describe()
-    words = plan.describe() + plan_cost(plan, flux.architecture).describe(50)
+    plan = make_plan(parse("spectral 80%, full 20%"), flow_sigmas(20), flux.canvas(1024, 1024))
+    assert plan.open and max(plan.passes[0].levels) == 1 and str(plan.schedule).startswith("spectral 1/2")
+    assert "16 at 1/2 or finer resolution (1024 to 4096 tokens)" in plan_in_words(plan)
+    words = plan_in_words(plan) + plan_cost(plan, flux.architecture).describe(50)
     assert "at least 32768 image tokens" in words and "(up to 2.50x fewer)" in words
     assert " in all: up to 2.3" in words and "TFLOPs a full step, at least " in words
     assert not make_plan(parse("1/2 80%, full 20%"), flow_sigmas(20), flux.canvas(1024, 1024)).open
 
 
 def test_the_trace_tells_what_was_spent():
-    trace = run("auto 80%, full 20%", power_law(5, 0.3, 1.5), 20)
+    trace = run("spectral 80%, full 20%", power_law(5, 0.3, 1.5), 20)
     assert trace.plan.tokens() < trace.tokens < trace.plan.full_tokens()
     assert trace.tokens == sum(CANVAS.tokens(e.level) for e in trace.evaluations)
 
@@ -108,25 +123,25 @@ def test_one_picture_with_detail_makes_the_batch_finer():
     sigma = torch.tensor(0.7)
 
     def chosen(pictures):
-        settling = Settling()
-        settling.observe(pictures, 1)
-        return settling.choose(1, 0.01, settling.read(sigma))
+        rule = SpectralRule()
+        rule.observe(pictures, 1)
+        return rule.choose(1, 0.01, rule.read(sigma))
 
     assert chosen(smooth) == 1 and chosen(rough) == 0 and chosen(torch.cat((smooth, rough))) == 0
 
 
 def test_levels_that_cannot_be_enough_are_passed_over():
     rough, sigma = process(power_law(5, 1.0, 0.5)).draw(1, torch.manual_seed(1)), torch.tensor(0.7)
-    settling = Settling()
-    settling.observe(rough, 2)
-    assert settling.choose(2, 0.01, settling.read(sigma)) == 0
-    settling.reset()
-    settling.observe(rough, 2)
-    assert settling.choose(2, 100.0, settling.read(sigma)) == 2
+    rule = SpectralRule()
+    rule.observe(rough, 2)
+    assert rule.choose(2, 0.01, rule.read(sigma)) == 0
+    rule.reset()
+    rule.observe(rough, 2)
+    assert rule.choose(2, 100.0, rule.read(sigma)) == 2
 
 
 def test_before_anything_is_seen_the_schedules_level_holds():
-    settling = Settling()
-    assert settling.choose(2, 0.01, settling.read(torch.tensor([0.1]))) == 2
-    settling.observe(torch.zeros(1, 3, 64, 64), 2)
-    assert settling.choose(2, 0.01, settling.read(torch.tensor([0.1]))) == 2, "an empty picture has no detail"
+    rule = SpectralRule()
+    assert rule.choose(2, 0.01, rule.read(torch.tensor([0.1]))) == 2
+    rule.observe(torch.zeros(1, 3, 64, 64), 2)
+    assert rule.choose(2, 0.01, rule.read(torch.tensor([0.1]))) == 2, "an empty picture has no detail"

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fresco_core.noise import check_finite, hashed_noise
+from fresco_core.canvas.noise_field import check_finite, hashed_noise
 
 
 @given(

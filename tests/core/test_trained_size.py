@@ -5,18 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fresco_core import PRESETS, Canvas, flow_sigmas, make_plan, parse, preset
-from fresco_core.cost import (
-    MODELS,
-    TRAINED_PIXELS,
-    UNKNOWN_PIXELS,
-    model,
-    plan_cost,
-    trained_latents,
-)
-from fresco_core.fitting import fitted
+from fresco_core.cost import plan_cost
+from fresco_core.cost.registry import MODELS, TRAINED_PIXELS, UNKNOWN_PIXELS, model, trained_latents
+from fresco_core.schedule.trained_size import fitted, shortened
 
 FROM_DEAR_TO_CHEAP = ("quality", "balanced", "fast", "turbo")
-LEAST_FULL = {"quality": 3, "balanced": 3, "fast": 3, "turbo": 3, "distilled": 2, "auto": 3}
+LEAST_FULL = {"quality": 3, "balanced": 3, "fast": 3, "turbo": 3, "distilled": 2, "spectral": 3}
 SIDES = st.integers(4, 64).map(lambda n: 64 * n)
 
 sizes = st.one_of(
@@ -101,22 +95,38 @@ def test_few_steps(name, steps, counts):
         ("~1/4 until 0.8, ~1/2 until 0.5, full x9", (1024, None), "1/2 until 0.5, full x9"),
         ("~1/2, ~mixed 50%, full", (4096, None), "full"),
         ("~1/2, mixed 50%, full", (4096, None), "full"),
-        ("~1/2, focus 50%, full", (4096, None), "full"),
-        ("~1/2, focus 50%, full", (1024, None), "1/2, focus 50%, full"),
-        ("draft full, focus 50%; refine 0.9", (4096, None), "draft full, focus 50%; refine 0.9"),
         ("draft ~1/2; refine 0.9", (0, 1000), "draft 1/4; refine 0.9"),
         ("draft ~1/2; refine 0.9", (500, 1000), "draft 1/2; refine 0.9"),
         ("~mixed 25%..75% 80%, full 20%", (0, 100), "mixed 25%..75% 80%, full 20%"),
         ("draft ~1/4, ~1/2; refine 0.9", (0, 100), "draft 1/4 min x2; refine 0.9"),
         ("draft ~1/4, ~1/2; refine 0.9", (0, 1024), "draft 1/4, 1/2; refine 0.9"),
         ("draft 1/4; refine 0.9", (4096, None), "draft 1/4; refine 0.9"),
-        ("auto 80%, full 20%", (1024, None), "auto 1/2 80%, full 20%"),
-        ("auto 80%, full 20%", (4096, None), "full"),
+        ("spectral 80%, full 20%", (1024, None), "spectral 1/2 80%, full 20%"),
+        ("spectral 80%, full 20%", (4096, None), "full"),
     ],
 )
 def test_marked_looks_are_fitted_and_others_stay(text, trained, found):
     printed = str(fitted(parse(text), Canvas(64, 64, trained=trained)))
     assert printed.startswith(found) and "~" not in printed
+
+
+@pytest.mark.parametrize(
+    "text,steps,found",
+    [
+        ("~1/4 30%, 1/2 30%, full 40%", 3, "~1/4 30%, 1/2 30%, full 40%"),
+        ("~1/4 30%, 1/2 30%, full 40%", 2, "1/2 60%, full 40%"),
+        ("~1/4 30%, ~1/2, full 40%", 1, "full"),
+        ("~1/4, mixed 50% x9, full", 2, "mixed 50% x9, full"),
+        ("1/4, ~1/2, full", 2, "1/4, ~1/2, full"),
+        (
+            "draft ~1/4 until 0.9, 1/2 until 0.5, full; refine min x3",
+            3,
+            "draft 1/2 until 0.5, full; refine min x3",
+        ),
+    ],
+)
+def test_first_looks_that_have_no_step_are_left_out_and_the_others_keep_their_amounts(text, steps, found):
+    assert str(shortened(parse(text), steps)) == found
 
 
 def test_every_published_model_has_its_trained_sizes_in_latent_pixels():

@@ -3,9 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fresco_core.clock import FLOW, VE, Flow, over_batch, recompose
-from fresco_core.look import coarse_state
-from fresco_core.transform import merge
+from fresco_core.canvas.haar import merge
+from fresco_core.canvas.noise_level import FLOW, VE, Flow, over_batch, recompose
+from fresco_core.look.dense import coarse_state
 
 shares = st.floats(0.0, 1.0)
 
@@ -17,14 +17,12 @@ def test_flow_level_state_has_its_own_noise_level(sigma, level):
     scale = FLOW.state_scale(sigma, level)
     assert scale * (1 - sigma) == pytest.approx(1 - s, abs=1e-12)
     assert scale * sigma / 2**level == pytest.approx(s, abs=1e-12)
-    assert FLOW.canvas_sigma(s, level) == pytest.approx(sigma, abs=1e-9)
 
 
 @given(st.floats(1e-3, 200.0), st.integers(1, 3))
 def test_exploding_level_state_has_its_own_noise_level(sigma, level):
     assert VE.state_scale(sigma, level) == 1.0
     assert VE.level_sigma(sigma, level) * 2**level == pytest.approx(sigma)
-    assert VE.canvas_sigma(VE.level_sigma(sigma, level), level) == pytest.approx(sigma)
     assert VE.from_share(VE.share(sigma)) == pytest.approx(sigma, rel=1e-6)
 
 

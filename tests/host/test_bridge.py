@@ -1,0 +1,272 @@
+"""Drafts that cross resolutions in pixels, through the host's own VAE."""
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.sd
+import comfy.utils
+import mixed_models
+import pytest
+import tiny
+import torch
+from test_lifecycle import state_of
+from torch.utils.flop_counter import FlopCounterMode
+
+TEXT = "draft 1/2 x6; refine 0.6 via pixels x2"
+
+
+@pytest.fixture(scope="module")
+def vae():
+    from fresco_pack.fresco_core.demo.weights import FOLDER, VAE
+
+    return comfy.sd.VAE(sd=comfy.utils.load_torch_file(str(FOLDER / VAE)))
+
+
+@pytest.fixture
+def demo():
+    return mixed_models.demo_model()[0]
+
+
+def patched(model, text, vae, traces=None, upscale_model=None, **options):
+    from fresco_pack.fresco_core import parse
+    from fresco_pack.nodes.engine.run import Bridge
+    from fresco_pack.nodes.engine.wrappers import apply_fresco
+
+    bridge = None if vae is None else Bridge(vae, upscale_model)
+    return apply_fresco(model.patcher, parse(text), traces, bridge=bridge, **options)
+
+
+def test_it_is_the_cores_bridge(vae, demo):
+    """The host's run and the core's, on one noise: the same picture but for the rounding of the VAE's
+    range."""
+    from fresco_pack.fresco_core import Canvas, make_plan, parse, sample
+    from fresco_pack.fresco_core.demo.autoencoder import PictureCodec
+    from fresco_pack.fresco_core.demo.weights import load_demo
+
+    model, denoise = mixed_models.demo_model()
+    noise = comfy.sample.prepare_noise(model.latent["samples"], 3)
+    sigmas = torch.linspace(1.0, 0.0, 9)
+    traces, told = [], []
+    ours = tiny.sample(patched(model, TEXT, vae, traces, tell=told.append), model, noise=noise, sigmas=sigmas)
+    plan = make_plan(parse(TEXT), sigmas.tolist(), Canvas(24, 24), autoencoder=True)
+    codec = PictureCodec(load_demo().autoencoder)
+    theirs = sample(denoise, noise, plan, autoencoder=codec)
+    scaled = model.model.process_latent_in(ours)
+    assert torch.allclose(scaled, theirs, atol=5e-3), float((scaled - theirs).abs().max())
+    copied = tiny.sample(
+        patched(model, TEXT.replace(" via pixels", ""), None), model, noise=noise, sigmas=sigmas
+    )
+    assert float((ours - copied).abs().max()) > 0.1
+    assert [(e.pass_index, e.level) for e in traces[0].evaluations] == [(0, 1)] * 6 + [(1, 0)] * 2
+    assert any("carrying the draft over pixels, from 96x96" in words for words in told)
+    assert any("for the VAE" in words for words in told)
+    assert [c.pass_index for c in traces[0].crossings] == [1] and traces[0].crossings[0].seconds > 0.0
+
+
+def test_it_repeats_and_leaves_nothing(vae, demo):
+    model = patched(demo, TEXT, vae)
+    before, vae_before = state_of(demo.patcher), sorted(vars(vae))
+    weights = {name: value.clone() for name, value in vae.first_stage_model.state_dict().items()}
+    first, second = (tiny.sample(model, demo, steps=8) for _ in range(2))
+    assert torch.equal(first, second)
+    assert state_of(demo.patcher) == before and sorted(vars(vae)) == vae_before
+    assert all(torch.equal(weights[n], v) for n, v in vae.first_stage_model.state_dict().items())
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "euler_ancestral", "uni_pc"])
+def test_samplers_go_on_from_it(vae, demo, sampler):
+    out = tiny.sample(
+        patched(demo, "draft 1/2 x6; refine 0.6 via pixels x3", vae), demo, sampler=sampler, steps=9
+    )
+    assert torch.isfinite(out).all() and float(out.std()) > 0.3
+
+
+def test_without_or_with_another_models_vae_it_is_refused_before_loading(demo, monkeypatch):
+    from fresco_pack.fresco_core import ScheduleError
+
+    loaded = []
+    monkeypatch.setattr(comfy.model_management, "load_models_gpu", lambda *a, **k: loaded.append(a))
+    with pytest.raises(ScheduleError, match="no autoencoder: connect the model's VAE"):
+        tiny.sample(patched(demo, TEXT, None), demo, steps=8)
+
+    class Other:
+        latent_channels = 4
+
+    with pytest.raises(ScheduleError, match="4 latent channels and the model 16"):
+        tiny.sample(patched(demo, TEXT, Other()), demo, steps=8)
+    assert loaded == []
+
+
+def test_what_a_mask_keeps_comes_from_the_latent(vae, demo):
+    given = torch.randn(demo.latent["samples"].shape, generator=torch.Generator().manual_seed(2))
+    mask = torch.zeros(1, 1, 24, 24)
+    mask[..., 12:] = 1.0
+    out = tiny.sample(patched(demo, TEXT, vae), demo, steps=8, latent=given, noise_mask=mask)
+    assert torch.allclose(out[..., :12], given[..., :12], atol=1e-4)
+    assert not torch.allclose(out[..., 12:], given[..., 12:], atol=0.1)
+
+
+def test_an_interrupt_stops_it(vae, demo, monkeypatch):
+    decode = vae.decode
+
+    def interrupted(*args, **kwargs):
+        comfy.model_management.interrupt_current_processing(True)
+        return decode(*args, **kwargs)
+
+    monkeypatch.setattr(vae, "decode", interrupted)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
+    assert not comfy.model_management.processing_interrupted()
+
+
+def test_the_model_is_loaded_once_where_both_have_room(vae, demo, monkeypatch):
+    loads = []
+    load = comfy.model_patcher.ModelPatcher.load
+
+    def counted(self, *args, **kwargs):
+        loads.append(self.model is demo.model)
+        return load(self, *args, **kwargs)
+
+    monkeypatch.setattr(comfy.model_patcher.ModelPatcher, "load", counted)
+    comfy.model_management.unload_all_models()
+    loads.clear()
+    tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
+    assert sum(loads) <= 1, "the diffusion model is not loaded again for the second pass"
+
+
+def test_a_vae_that_loses_its_numbers_is_told(vae, demo, monkeypatch):
+    encode = vae.encode
+    monkeypatch.setattr(vae, "encode", lambda pixels: encode(pixels) * torch.nan)
+    with pytest.raises(ValueError, match=r"the draft behind the VAE has .* NaN .*half precision"):
+        tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
+
+
+def test_steps_and_previews_go_on_counting(vae, demo):
+    steps = []
+    tiny.sample(
+        patched(demo, TEXT, vae),
+        demo,
+        steps=8,
+        callback=lambda step, x0, x, total: steps.append((step, total)),
+    )
+    assert steps == [(n, 8) for n in range(8)]
+
+
+class Enlarger(torch.nn.Module):
+    """Stands for an UPSCALE_MODEL of factor 3."""
+
+    scale = 3
+
+    def __init__(self):
+        super().__init__()
+        self.model = torch.nn.Linear(1, 1)
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        cpu = torch.device("cpu")
+        self.patcher = comfy.model_patcher.ModelPatcher(
+            torch.nn.Linear(1, 1), load_device=cpu, offload_device=cpu
+        )
+        self.calls = 0
+
+    def to(self, *_):
+        return self
+
+    def forward(self, pixels):
+        self.calls += 1
+        return pixels.repeat_interleave(3, dim=-1).repeat_interleave(3, dim=-2)
+
+
+def test_an_upscale_model_of_any_factor_enlarges(vae, demo):
+    enlarger = Enlarger()
+    ours = tiny.sample(patched(demo, TEXT, vae, upscale_model=enlarger), demo, steps=8)
+    assert enlarger.calls
+    assert torch.isfinite(ours).all()
+    assert not torch.equal(ours, tiny.sample(patched(demo, TEXT, vae), demo, steps=8))
+
+
+def test_its_cost_is_that_of_the_vaes_own_layers(vae):
+    from fresco_pack.fresco_core import Canvas
+    from fresco_pack.nodes.host.vae import flops
+
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        vae.first_stage_model.decode(torch.zeros(1, 16, 12, 12))
+        vae.first_stage_model.encode(torch.zeros(1, 3, 192, 192))
+    counted = flops(vae, Canvas(24, 24, scale=8), 1, 0)
+    assert counted and abs(counted / counter.get_total_flops() - 1.0) < 0.02
+
+
+def test_the_cost_of_a_video_vae_counts_its_frames(video_vae):
+    from fresco_pack.fresco_core import Canvas
+    from fresco_pack.nodes.host.vae import flops
+
+    counter, network = FlopCounterMode(display=False), video_vae.first_stage_model
+    with counter, torch.no_grad():
+        network.decode(torch.zeros(1, 16, 3, 8, 8))
+        network.encode(torch.zeros(1, 3, 9, 128, 128))
+    counted = flops(video_vae, Canvas(16, 16, 3, scale=8), 1, 0)
+    assert counted and abs(counted / counter.get_total_flops() - 1.0) < 0.02
+
+
+@pytest.fixture(scope="module")
+def video_vae():
+    """The host's Wan VAE, with few channels and random weights: causal, 1 + 4 (T - 1) frames for T."""
+    from comfy.ldm.wan.vae import WanVAE
+
+    network = WanVAE(
+        dim=8,
+        z_dim=16,
+        dim_mult=[1, 2, 4, 4],
+        num_res_blocks=2,
+        attn_scales=[],
+        temperal_downsample=[False, True, True],
+        dropout=0.0,
+    )
+    tiny.fill(network, 1)
+    return comfy.sd.VAE(sd=network.state_dict())
+
+
+def test_video_keeps_its_frames(video_vae):
+    """Causal packing in time, 8 times in space: a run over it has the latent's shape, frame by frame."""
+    wan = tiny.build("wan", size=(16, 16), frames=3)
+    traces = []
+    out = tiny.sample(patched(wan, "draft 1/2 x3; refine 0.6 via pixels x3", video_vae, traces), wan, steps=6)
+    assert out.shape == wan.latent["samples"].shape and torch.isfinite(out).all()
+    assert [e.level for e in traces[0].evaluations] == [1] * 3 + [0] * 3
+
+
+def test_pictures_of_a_video_vae_stay_pictures(video_vae):
+    qwen = tiny.build("qwen_image", size=(16, 16), batch=2)
+    out = tiny.sample(patched(qwen, "draft 1/2 x3; refine 0.6 via pixels x3", video_vae), qwen, steps=6)
+    assert out.shape == qwen.latent["samples"].shape and torch.isfinite(out).all()
+
+
+class Packed:
+    """Stands for FLUX.2's VAE: 2x2 pixels of its latents in the channels, 16 pixels a latent pixel. Decodes
+    the mean of a patch's channels to grey."""
+
+    latent_channels, latent_dim = 128, 2
+    decoded: list
+
+    def __init__(self):
+        self.decoded = []
+
+    def decode(self, latent):
+        self.decoded.append(tuple(latent.shape))
+        grey = torch.nn.functional.pixel_shuffle(latent, 2).mean(dim=1, keepdim=True)
+        return (
+            (grey.repeat_interleave(8, -1).repeat_interleave(8, -2) * 0.1 + 0.5)
+            .expand(-1, 3, -1, -1)
+            .movedim(1, -1)
+        )
+
+    def encode(self, pixels):
+        grey = (pixels[..., :3].movedim(-1, 1).mean(dim=1, keepdim=True) - 0.5) * 10.0
+        means = torch.nn.functional.avg_pool2d(grey, 8)
+        return torch.nn.functional.pixel_unshuffle(means.expand(-1, 32, -1, -1), 2)
+
+
+def test_packed_latents_cross_at_their_own_scale():
+    flux2 = tiny.build("flux2", size=(16, 12))
+    stand_in = Packed()
+    out = tiny.sample(patched(flux2, "draft 1/2 x3; refine 0.6 via pixels x3", stand_in), flux2, steps=6)
+    assert stand_in.decoded == [(1, 128, 8, 6)]
+    assert out.shape == flux2.latent["samples"].shape and torch.isfinite(out).all()
