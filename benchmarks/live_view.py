@@ -48,12 +48,12 @@ def measure(size: int, steps: int) -> dict[str, float]:
     import latent_preview
     from comfy.cli_args import LatentPreviewMethod, args
     from fresco_pack.fresco_core import ConvergenceTracker, parse
-    from fresco_pack.nodes import live_view
-    from fresco_pack.nodes.wrappers import apply_fresco
+    from fresco_pack.nodes.engine import live_view
+    from fresco_pack.nodes.engine.wrappers import apply_fresco
 
     args.preview_method = LatentPreviewMethod.Latent2RGB
     model = tiny.build("flux", size=(size // 8, size // 8), width="100m")
-    patched = apply_fresco(model.patcher, parse("full"), "zero", live=True)
+    patched = apply_fresco(model.patcher, parse("full"), live=True)
     drawing: list[float] = []
     values: list[float] = []
     network: list[float] = []

@@ -1,6 +1,6 @@
 """A mixed step at FLUX.1-dev's widths: what it takes against what its tokens predict, and Fresco's own part.
 
-    python -m benchmarks.mixed_step [--size 1024] [--double 1] [--single 2] [--share 0.5] [--repeats 3]
+    python -m benchmarks.mixed_step [--size 1024] [--double 1] [--single 2] [--fine 0.5] [--repeats 3]
 
 Some blocks of the real width with random weights, on one CPU thread, in seconds of the process's own time,
 so that a busy machine does not count. A step's prediction is its FLOPs at the rate of the full step. Fresco's
@@ -21,19 +21,11 @@ from pathlib import Path
 
 import torch
 
-from fresco_core import (
-    Canvas,
-    ConvergenceTracker,
-    Layout,
-    Mix,
-    Promoter,
-    Promotion,
-    coarse_state,
-)
-from fresco_core.cost import model
-from fresco_core.demo.attention import attend_mixed
+from fresco_core import Canvas, ConvergenceTracker, Layout, Promoter, coarse_state
+from fresco_core.cost.registry import model
+from fresco_core.demo.attention import mixed_table
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
-from fresco_core.mixed import DEFAULT_FRAME, blockwise, complete_coarse, level_state
+from fresco_core.look.mixed import blockwise, coarse_levelled, level_state
 
 FLUX = model("flux.1-dev")
 SHAPE = TransformerShape(hidden=3072, double_blocks=19, single_blocks=38, context_size=4096, pooled_size=768)
@@ -52,9 +44,9 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def some_layout(canvas: Canvas, share: float) -> Layout:
-    """A layout with `share` of the blocks fine, evenly spread."""
-    return Promoter(Promotion("even"), canvas, (share,)).layout(Mix(share, share, share), 1, SIGMA.device)
+def some_layout(canvas: Canvas, fine: float) -> Layout:
+    """A layout with the part `fine` of the blocks fine, evenly spread."""
+    return Promoter(canvas).layout(fine, 1, SIGMA.device)
 
 
 def network(shape: TransformerShape, dtype: torch.dtype) -> DemoTransformer:
@@ -65,7 +57,7 @@ def network(shape: TransformerShape, dtype: torch.dtype) -> DemoTransformer:
     return built
 
 
-def model_steps(canvas: Canvas, shape: TransformerShape, dtype: torch.dtype, share: float) -> dict:
+def model_steps(canvas: Canvas, shape: TransformerShape, dtype: torch.dtype, part: float) -> dict:
     """Name to (work, FLOPs) of a full, a mixed and a coarse evaluation of the model."""
     x = torch.randn(1, CHANNELS, canvas.height, canvas.width, dtype=dtype)
     state, sigma = coarse_state(x, SIGMA, 1)
@@ -74,7 +66,7 @@ def model_steps(canvas: Canvas, shape: TransformerShape, dtype: torch.dtype, sha
         torch.randn(1, TEXT, shape.context_size, dtype=dtype),
         torch.randn(1, shape.pooled_size).to(dtype),
     )
-    net, layout = network(shape, dtype), some_layout(canvas, share)
+    net, layout = network(shape, dtype), some_layout(canvas, part)
     flops, tokens = shape.architecture().step_flops, (canvas.tokens(0), layout.tokens, canvas.tokens(1))
     works = {
         "full": lambda: net(x, SIGMA, *prompt),
@@ -84,27 +76,25 @@ def model_steps(canvas: Canvas, shape: TransformerShape, dtype: torch.dtype, sha
     return {name: (work, flops(n, 1, TEXT)) for (name, work), n in zip(works.items(), tokens, strict=True)}
 
 
-def own_parts(
-    canvas: Canvas, width: int, dtype: torch.dtype, share: float
-) -> dict[str, Callable[[], object]]:
+def own_parts(canvas: Canvas, width: int, dtype: torch.dtype, part: float) -> dict[str, Callable[[], object]]:
     """What Fresco does in a mixed step, part by part."""
     x, prediction = (torch.randn(1, CHANNELS, canvas.height, canvas.width) for _ in range(2))
-    tracker, promoter = ConvergenceTracker(), Promoter(Promotion(), canvas, (share,))
+    tracker, promoter = ConvergenceTracker(), Promoter(canvas)
     for _ in range(2):
         variance = tracker.update(prediction)
-    layout, mix = some_layout(canvas, share), Mix(share, share, share)
+    layout = some_layout(canvas, part)
     fine, coarse = (torch.randn(1, canvas.tokens(level), width).to(dtype) for level in (0, 1))
     sequence = layout.gather(fine, coarse)
     low = coarse_state(prediction, SIGMA, 1)[0]
 
     def promote() -> object:
-        promoter.begin_pass(0)
+        promoter.begin_pass()
         promoter.observe(prediction, variance)
-        return promoter.layout(mix, 1, x.device)
+        return promoter.layout(part, 1, x.device)
 
     def bring_back() -> object:
         pixels = layout.fine_pixels(canvas.patch, canvas.frame_patch, x)
-        return complete_coarse(blockwise(prediction, low, pixels, 1), x, SIGMA, pixels, 1)
+        return coarse_levelled(blockwise(prediction, low, pixels, 1), pixels, 1)
 
     return {
         "tracker": lambda: tracker.update(prediction),
@@ -112,21 +102,21 @@ def own_parts(
         "look": lambda: level_state(x, SIGMA, 1),
         "gather": lambda: layout.gather(fine, coarse),
         "scatter": lambda: layout.scatter(sequence),
-        "positions": lambda: attend_mixed(layout, TEXT, DEFAULT_FRAME),
+        "positions": lambda: mixed_table(layout, TEXT),
         "prediction": bring_back,
     }
 
 
-def measure(canvas: Canvas, shape: TransformerShape, dtype: torch.dtype, share: float, repeats: int) -> dict:
+def measure(canvas: Canvas, shape: TransformerShape, dtype: torch.dtype, part: float, repeats: int) -> dict:
     """All figures, in seconds and shares."""
     steps = {}
-    for name, (work, flops) in model_steps(canvas, shape, dtype, share).items():
+    for name, (work, flops) in model_steps(canvas, shape, dtype, part).items():
         steps[name] = {"seconds": seconds(work, repeats), "flops": flops}
     full = steps["full"]
     for step in steps.values():
         predicted = full["seconds"] * step["flops"] / full["flops"]
         step["measured_over_predicted"] = step["seconds"] / predicted
-    parts = {name: seconds(w, repeats) for name, w in own_parts(canvas, shape.hidden, dtype, share).items()}
+    parts = {name: seconds(w, repeats) for name, w in own_parts(canvas, shape.hidden, dtype, part).items()}
     own = sum(parts.values())
     whole = full["seconds"] * FLUX.architecture.step_flops(canvas.tokens(0), 1, TEXT) / full["flops"]
     return {
@@ -147,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--double", type=int, default=1, help="double-stream blocks")
     parser.add_argument("--single", type=int, default=2, help="single-stream blocks")
     parser.add_argument("--width", type=int, default=SHAPE.hidden)
-    parser.add_argument("--share", type=float, default=0.5, help="of the blocks that are fine")
+    parser.add_argument("--fine", type=float, default=0.5, help="the part of the blocks that is fine")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path)
@@ -156,7 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(0)
     shape = replace(SHAPE, hidden=options.width, double_blocks=options.double, single_blocks=options.single)
     canvas = FLUX.canvas(options.size, options.size)
-    result = measure(canvas, shape, getattr(torch, options.dtype), options.share, options.repeats)
+    result = measure(canvas, shape, getattr(torch, options.dtype), options.fine, options.repeats)
     for name, step in result["steps"].items():
         print(
             f"{name:6s} step {step['seconds']:8.3f} s, {step['flops'] / 1e9:8.1f} GFLOPs, "

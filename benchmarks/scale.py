@@ -25,8 +25,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fresco_core import DEFAULT_PRIOR, FLOW, Canvas, coarse_state, complete, flow_sigmas, make_plan, preset
-from fresco_core.cost import Architecture, model
+from fresco_core import Canvas, flow_sigmas, look, make_plan, preset
+from fresco_core.cost.registry import model
+from fresco_core.cost.transformer import Architecture
 
 CHANNELS = 16
 PICTURES = (512, 1024, 2048, 4096)
@@ -62,17 +63,12 @@ def matmul_rate(repeats: int) -> float:
     return 2 * side**3 / seconds(lambda: a @ b, repeats)
 
 
-def own_work(canvas: Canvas, prior: str) -> Callable[[], object]:
-    """A coarse step without its model: the look at level 1 and its prediction completed on the canvas."""
+def own_work(canvas: Canvas) -> Callable[[], object]:
+    """A coarse step without its model: the look at level 1, and what it sees brought back to the canvas."""
     depth = (canvas.frames,) if canvas.frames > 1 else ()
     x = torch.randn(1, CHANNELS, *depth, canvas.height, canvas.width)
     sigma = torch.tensor([0.7])
-
-    def step() -> object:
-        low, _ = coarse_state(x, sigma, 1)
-        return complete(low, x, sigma, 1, FLOW, prior)
-
-    return step
+    return lambda: look(lambda state, own_sigma: state, x, sigma, 1)
 
 
 def plan(canvas: Canvas) -> object:
@@ -85,14 +81,12 @@ def exponent(tokens: list[int], times: list[float]) -> float:
     return float(np.polyfit(np.log(tokens), np.log(times), 1)[0])
 
 
-def measure(
-    canvases: dict[str, Canvas], prior: str, repeats: int, architecture: Architecture, rate: float
-) -> dict:
+def measure(canvases: dict[str, Canvas], repeats: int, architecture: Architecture, rate: float) -> dict:
     """Rows of one series of sizes and the exponent of its coarse step; `rate` in FLOPs a second."""
     rows = []
     for name, canvas in canvases.items():
         row = {"size": name, "tokens": canvas.tokens(0)}
-        row["step_seconds"] = seconds(own_work(canvas, prior), repeats)
+        row["step_seconds"] = seconds(own_work(canvas), repeats)
         row["share_of_model_step"] = row["step_seconds"] * rate / architecture.step_flops(canvas.tokens(1))
         row["plan_seconds"] = seconds(lambda canvas=canvas: plan(canvas), repeats)
         rows.append(row)
@@ -106,7 +100,6 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m benchmarks.scale", description="Fresco's own work against size."
     )
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--detail", default=DEFAULT_PRIOR)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -118,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     }
     rate = matmul_rate(options.repeats)
     result: dict = {
-        name: measure(canvases, options.detail, options.repeats, of.architecture, rate)
+        name: measure(canvases, options.repeats, of.architecture, rate)
         for name, (of, canvases) in series.items()
     }
     result["matmul_flops_per_second"] = rate

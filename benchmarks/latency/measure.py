@@ -197,16 +197,16 @@ def side_by_side(case: Case, run: Runner, schedules: list[str], steps: int, repe
     A run with a trace before them warms up every length of sequence and tells the FLOPs; a trace costs some
     work of its own, so the timed ones have none.
     """
-    from fresco_pack.fresco_core import DEFAULT_PRIOR, PRESETS, Trace, parse
-    from fresco_pack.nodes.wrappers import apply_fresco
+    from fresco_pack.fresco_core import PRESETS, Trace, parse
+    from fresco_pack.nodes.engine.wrappers import apply_fresco
 
     kinds, traces = {"plain": run.patcher}, []
     for line in schedules:
         schedule = parse(PRESETS.get(line, line))
         found: list[Trace] = []
-        run(apply_fresco(run.patcher, schedule, DEFAULT_PRIOR, found), steps)
+        run(apply_fresco(run.patcher, schedule, traces=found), steps)
         traces.append(found[-1])
-        kinds[line] = apply_fresco(run.patcher, schedule, DEFAULT_PRIOR)
+        kinds[line] = apply_fresco(run.patcher, schedule)
     best: dict[str, Timing] = {}
     for _ in range(repeats):
         for name, patcher in kinds.items():

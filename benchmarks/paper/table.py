@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from fresco_core import flow_sigmas, make_plan, parse
-from fresco_core.cost import model, plan_cost
+from fresco_core.cost import plan_cost
+from fresco_core.cost.registry import model
 
 from .published import BASELINE_STEPS, ROWS, Published, shift
 

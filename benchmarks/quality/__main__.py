@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from fresco_core.schedule import level_name
+from fresco_core.schedule.looks import level_name
+from fresco_core.schedule.steps import Step
 
 from .ablations import ABLATIONS
 from .measure import Judge
@@ -84,7 +85,7 @@ def report(store: Store, settings: list[Setting], folder: Path, name: str, count
     (folder / f"{name}.md").write_text(text + "\n", "utf-8")
     (folder / f"{name}.json").write_text(as_json(rows, count, fingerprint(), invisible), "utf-8")
     plot(rows, folder / f"{name}.png", invisible)
-    per_level = ", ".join(f"{level_name(k)} {studio.step_flops(k) / 1e9:.3f}" for k in range(3))
+    per_level = ", ".join(f"{level_name(k)} {studio.step_flops(Step(k)) / 1e9:.3f}" for k in range(3))
     log.info("%s\n\nGFLOPs of a step: %s; files: %s/%s.{md,json,png}", text, per_level, folder, name)
 
 

@@ -1,7 +1,7 @@
-"""Suites about mixed and focus steps: comparisons of settings at equal token cost.
+"""Suites about mixed steps: comparisons of settings at equal token cost.
 
-Counted in coarse steps of 1/2, a full step costs four, a mixed or focus step at 50 % two and a half (of
-focus, with its refreshments). `mixed 25%..75%` costs on average what `mixed 50%` does.
+Counted in coarse steps of 1/2, a full step costs four, a mixed step at 50 % two and a half. `mixed 25%..75%`
+costs on average what `mixed 50%` does.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from fresco_core.mixed import CLOCKS, FRAMES
-from fresco_core.promotion import ORDERS
-
+from .orders import ORDERS
 from .settings import Setting
 
 Comparison = list[Setting]
@@ -31,17 +29,6 @@ def orders() -> list[Comparison]:
     ]
 
 
-def clocks() -> list[Comparison]:
-    """Native or shared clock with phase-aligned attention or one fine frame, at three shares."""
-    comparisons = []
-    for share, coarse in ((25, 6), (50, 4), (75, 2)):
-        mixed = Setting(f"1/2 x2, mixed {share}% x8, full x2", 12)
-        dense = Setting(f"1/2 x{2 + coarse}, full x{10 - coarse}", 12)
-        variants = [replace(mixed, clock=clock, frame=frame) for clock in CLOCKS for frame in FRAMES]
-        comparisons.append([dense, *variants])
-    return comparisons
-
-
 def mixed_noise() -> list[Comparison]:
     """The run's own noise or fresh noise at the switch to mixed or full steps, and at a rewind to them."""
     switch = [
@@ -53,43 +40,28 @@ def mixed_noise() -> list[Comparison]:
     return [[ONE_PASS_DENSE, ONE_PASS, *switch], [REFINED_DENSE, *rewound]]
 
 
-def mixed_priors() -> list[Comparison]:
-    """Detail priors in the coarse blocks of mixed steps."""
-    return [
-        [dense, *(replace(mixed, prior=prior) for prior in ("zero", "smooth", "wiener", "smooth_wiener"))]
-        for dense, mixed in ((ONE_PASS_DENSE, ONE_PASS), (REFINED_DENSE, REFINED))
-    ]
-
-
 def progressive() -> list[Comparison]:
     """A dense switch against progressive ones: between the looks of one pass; in the draft's late steps, in
-    the refine pass, in both; as many refine steps as before or more; mixed and focus."""
+    the refine pass, in both; as many refine steps as before or more."""
     one_pass = [
         Setting("1/2 x10, full x10", 20),
         Setting("1/2 x6, mixed 25%..75% x8, full x6", 20),
         Setting("1/2 x6, mixed 25%..75% x8, full x6", 20, order="detail"),
-        Setting("1/2 x6, focus 50% x8, full x6", 20),
     ]
     two_passes = [
         Setting("draft 1/2 x12; refine 0.9 x8", 20),
         Setting("draft 1/2 x10, mixed 25%..75% x4; refine 0.9 x6", 20),
-        Setting("draft 1/2 x10, focus 50% x4; refine 0.9 x6", 20),
-        Setting("draft 1/2 x8; refine 0.9 mixed 25%..75% x4, focus 50% x4, full x4", 20, order="detail"),
     ]
-    two_passes.append(
-        Setting("draft 1/2 x8, mixed 25%..75% x4; refine 0.9 mixed 25%..75% x4, full x4", 20, refine="detail")
-    )
-    for order, focus in (("high", "high"), ("detail", "detail")):
+    for order in ("high", "detail"):
         for schedule, steps in (
-            ("draft 1/2 x10; refine 0.9 {} x4, full x6", 20),
-            ("draft 1/2 x8, {} x4; refine 0.9 {} x4, full x4", 20),
-            ("draft 1/2 x12; refine 0.9 {} x8, full x3", 23),
+            ("draft 1/2 x10; refine 0.9 mixed 25%..75% x4, full x6", 20),
+            ("draft 1/2 x8, mixed 25%..75% x4; refine 0.9 mixed 25%..75% x4, full x4", 20),
+            ("draft 1/2 x12; refine 0.9 mixed 25%..75% x8, full x3", 23),
         ):
-            two_passes.append(Setting(schedule.replace("{}", "mixed 25%..75%"), steps, order=order))
-            two_passes.append(Setting(schedule.replace("{}", "focus 50%"), steps, focus=focus))
+            two_passes.append(Setting(schedule, steps, order=order))
     return [one_pass, two_passes]
 
 
 ABLATIONS: dict[str, Callable[[], list[Comparison]]] = {
-    f.__name__: f for f in (orders, clocks, mixed_noise, mixed_priors, progressive)
+    f.__name__: f for f in (orders, mixed_noise, progressive)
 }

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from fresco_core.canvas.haar import split
 from fresco_core.demo.classifier import fidelity_marks
 from fresco_core.demo.weights import load_classifier
-from fresco_core.transform import split
 
 from .networks import Inception, Lpips
 from .pictures import Drawn

@@ -13,23 +13,28 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from fresco_core.demo.scenes import draw_scene, scene_ids
+from fresco_core.canvas.haar import level_size
+from fresco_core.canvas.noise_field import hashed_noise
+from fresco_core.canvas.size import Canvas
+from fresco_core.demo.autoencoder import PictureCodec
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import FOLDER, DemoWeights, load_demo
-from fresco_core.focus import KeyValues
-from fresco_core.grammar import parse
-from fresco_core.layout import Layout
-from fresco_core.mixed import DEFAULT_FRAME
-from fresco_core.noise import hashed_noise
-from fresco_core.plan import Canvas, Mix, Plan, make_plan
-from fresco_core.promotion import Promoter, Promotion
+from fresco_core.look.bridge import bridged
+from fresco_core.look.promotion import Promoter
 from fresco_core.sampling import flow_sigmas, sample
+from fresco_core.schedule.plan import Plan
+from fresco_core.schedule.planning import make_plan
+from fresco_core.schedule.steps import Step
+from fresco_core.text.grammar import parse
 from fresco_core.trace import Trace
-from fresco_core.transform import level_size
 from tools.demo.budgets import BUDGETS, Budget
 from tools.demo.render import Renderer
 
+from .enlargements import ENLARGE
+from .orders import ORDERS
 from .rewinds import REWINDS
 from .settings import Setting
 
@@ -69,7 +74,7 @@ class Studio:
         self.canvas = Canvas(side, side, patch=PATCH)
         random = np.random.default_rng(PROMPT_SEED)
         vocabulary = self.demo.vocabulary
-        self._settled: dict[str, list[int]] = {}
+        self._found: dict[str, list[Step]] = {}
         self.ids = scene_ids([draw_scene(vocabulary, random) for _ in range(count)], vocabulary)
 
     @property
@@ -79,7 +84,8 @@ class Studio:
 
     def plan(self, setting: Setting) -> Plan:
         """The setting worked out. Raises ScheduleError as make_plan does, ValueError where it runs plain."""
-        plan = make_plan(parse(setting.schedule), flow_sigmas(setting.steps, SHIFT), self.canvas)
+        sigmas = flow_sigmas(setting.steps, SHIFT)
+        plan = make_plan(parse(setting.schedule), sigmas, self.canvas, autoencoder=True)
         if plan.plain and setting.schedule != "full":
             raise ValueError(f"'{setting.name}' would run plain: {plan.reason}")
         return plan
@@ -94,19 +100,17 @@ class Studio:
         rewind, callback = REWINDS[setting.rewind](plan)
 
         denoise = PromptedDenoiser.of(self.demo, ids, setting.guidance)
-        promotion = Promotion(setting.order, setting.refine, setting.focus)
         start = time.perf_counter()
         latents = sample(
             denoise,
             noise,
             plan,
-            prior=setting.prior,
             callback=callback,
             trace=trace,
             rewind=rewind,
-            promotion=promotion,
-            clock=setting.clock,
-            frame=setting.frame,
+            order=ORDERS[setting.order],
+            autoencoder=PictureCodec(self.demo.autoencoder),
+            enlarge=ENLARGE[setting.enlarge],
         )
         seconds = time.perf_counter() - start
         start = time.perf_counter()
@@ -128,64 +132,58 @@ class Studio:
         return Drawn(latents, (pictures * 255.0).round() / 255.0)
 
     @torch.no_grad()
-    def step_flops(
-        self, level: int, share: float | None = None, frame: str = DEFAULT_FRAME, guidance: float = GUIDANCE
-    ) -> int:
-        """Floating-point operations of one guided evaluation of one picture at a level, as torch counts
-        them: products and attention, a multiply-add is two. `share` of the blocks is fine, or, at level 0,
-        queried."""
+    def step_flops(self, step: Step, guidance: float = GUIDANCE) -> int:
+        """Floating-point operations of one guided evaluation of one picture, as torch counts them: products
+        and attention, a multiply-add is two."""
         denoise = PromptedDenoiser.of(self.demo, self.ids[:1], guidance)
         full, low = (
             torch.zeros(1, LATENT_CHANNELS, *level_size((self.canvas.height, self.canvas.width), k))
-            for k in (0, level)
+            for k in (0, step.level)
         )
-        sigma, memory = torch.ones(1), KeyValues()
-        if share is not None and level == 0:
-            denoise.focus(full, sigma, self._some_layout(0, 1.0), memory)
-        counter = FlopCounterMode(display=False)
+        sigma, counter = torch.ones(1), FlopCounterMode(display=False)
         with counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            if share is None:
+            if step.fine is None:
                 denoise(low, sigma)
-            elif level == 0:
-                denoise.focus(full, sigma, self._some_layout(0, share), memory)
             else:
-                denoise.mixed(full, sigma, low, sigma, self._some_layout(level, share), frame)
+                layout = Promoter(self.canvas, level=step.level).layout(step.fine, 1, sigma.device)
+                denoise.mixed(full, sigma, low, sigma, layout)
         return counter.get_total_flops()
 
-    def _some_layout(self, level: int, share: float) -> Layout:
-        promoter = Promoter(Promotion("even", focus="even"), self.canvas, (share,), level)
-        return promoter.layout(Mix(share, share, share), 1, torch.device("cpu"))
-
-    def levels(self, setting: Setting) -> list[int]:
-        """Of a setting's steps; where the run settles them, those that the first shard came to."""
+    def steps(self, setting: Setting) -> list[Step]:
+        """Of a setting; where levels are left to the run, those that the first shard came to."""
         plan = self.plan(setting)
+        planned = [step for p in plan.passes for step in p.looks]
         if not plan.open:
-            return [level for p in plan.passes for level in p.levels]
-        if setting.key not in self._settled:
+            return planned
+        if setting.key not in self._found:
             trace = Trace(SHARD, self.canvas, 2, plan)
             self.draw(setting, self.shards[0], trace)
-            self._settled[setting.key] = [e.level for e in trace.evaluations]
-        return self._settled[setting.key]
-
-    def _looks(self, setting: Setting) -> Counter[tuple[int, float | None]]:
-        """How many steps have each level and share, None for dense ones."""
-        mixes = [p.mix_at(step) for p in self.plan(setting).passes for step in range(p.steps)]
-        shares = [None if mix is None else mix.share for mix in mixes]
-        return Counter(zip(self.levels(setting), shares, strict=True))
+            self._found[setting.key] = [
+                Step(e.level) if e.fine is None else step
+                for e, step in zip(trace.evaluations, planned, strict=True)
+            ]
+        return self._found[setting.key]
 
     def tokens(self, setting: Setting) -> int:
         """Image tokens of one picture of a setting."""
-        return sum(
-            n * (self.canvas.tokens(level) if share is None else self.canvas.mixed_tokens(level, share))
-            for (level, share), n in self._looks(setting).items()
-        )
+        return sum(step.tokens(self.canvas) for step in self.steps(setting))
 
     def flops(self, setting: Setting) -> int:
         """Of one picture of a setting."""
-        return sum(
-            n * self.step_flops(*look, setting.frame, setting.guidance)
-            for look, n in self._looks(setting).items()
-        )
+        counts = Counter(self.steps(setting))
+        steps = sum(n * self.step_flops(step, setting.guidance) for step, n in counts.items())
+        passes = self.plan(setting).passes
+        levels = ((a.levels[-1], b.levels[0]) for a, b in zip(passes, passes[1:]) if b.via_pixels)
+        return steps + sum(self.bridge_flops(*crossed) for crossed in levels)
+
+    @torch.no_grad()
+    def bridge_flops(self, level: int, to_level: int) -> int:
+        """Of carrying one picture over pixels, counted as those of a step."""
+        latent = torch.zeros(1, LATENT_CHANNELS, self.canvas.height, self.canvas.width)
+        counter = FlopCounterMode(display=False)
+        with counter:
+            bridged(latent, level, to_level, PictureCodec(self.demo.autoencoder), self.canvas)
+        return counter.get_total_flops()
 
 
 def _budget_of(demo: DemoWeights) -> Budget:

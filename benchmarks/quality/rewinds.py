@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from fresco_core.clock import Parameterisation, recompose
-from fresco_core.noise import hashed_noise
-from fresco_core.plan import Plan
+from fresco_core.canvas.haar import expand, merge
+from fresco_core.canvas.noise_field import hashed_noise
+from fresco_core.canvas.noise_level import Parameterisation, recompose
 from fresco_core.sampling import Rewind
-from fresco_core.transform import expand, merge
+from fresco_core.schedule.plan import Plan
 
 FRESH_SEED = 1
 
@@ -50,6 +50,19 @@ def _fresh(x0: Tensor, noise: Tensor, sigma: Tensor, parameterisation: Parameter
     return recompose(x0, other, sigma, parameterisation)
 
 
+def _uncorrelated(x0: Tensor, noise: Tensor, sigma: Tensor, parameterisation: Parameterisation) -> Tensor:
+    """The run's own noise without what it has in common with the draft, at unit power."""
+    rest = tuple(range(1, x0.ndim))
+    share = (noise * x0).sum(rest, keepdim=True) / (x0 * x0).sum(rest, keepdim=True).clamp_min(1e-12)
+    other = noise - share * x0
+    other = other / other.square().mean(rest, keepdim=True).sqrt()
+    return recompose(x0, other, sigma, parameterisation)
+
+
+def _without_correlation(plan: Plan) -> tuple[Rewind, None]:
+    return _uncorrelated, None
+
+
 def _shared(plan: Plan) -> tuple[Rewind, None]:
     return recompose, None
 
@@ -63,5 +76,10 @@ def _along_the_path(plan: Plan) -> tuple[Rewind, Callable[[int, Tensor, Tensor],
     return path.rewind, path.record
 
 
-REWINDS = {"shared": _shared, "fresh": _with_fresh_noise, "path": _along_the_path}
+REWINDS = {
+    "shared": _shared,
+    "fresh": _with_fresh_noise,
+    "uncorrelated": _without_correlation,
+    "path": _along_the_path,
+}
 """Name to a function of the plan that gives the rewind and a callback for `sample`."""

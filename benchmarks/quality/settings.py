@@ -7,45 +7,35 @@ import json
 from dataclasses import dataclass, fields
 
 from fresco_core.demo.subjects import GUIDANCE
-from fresco_core.detail import DEFAULT_PRIOR
-from fresco_core.mixed import DEFAULT_CLOCK, DEFAULT_FRAME
-from fresco_core.presets import PRESETS
-from fresco_core.promotion import Promotion
+from fresco_core.look.promotion import DEFAULT_ORDER
+from fresco_core.text.presets import PRESETS
 
 
 @dataclass(frozen=True)
 class Setting:
     """One way to sample.
 
-    schedule: as `fresco_core.grammar.parse` reads it. steps: over all passes. prior: detail prior. rewind: a
-    name in `benchmarks.quality.rewinds.REWINDS`. order, refine, focus: as for
-    `fresco_core.promotion.Promotion`. clock, frame: of mixed looks, of `fresco_core.mixed.CLOCKS` and
-    `FRAMES`. guidance: of the prompt; 1 does without.
+    schedule: as `fresco_core.parse` reads it. steps: over all passes. rewind: a name in
+    `benchmarks.quality.rewinds.REWINDS`. order: of mixed looks whose schedule names none, a name in
+    `benchmarks.quality.orders.ORDERS`. guidance: of the prompt; 1 does without. enlarge: of drafts that go
+    via pixels, a name in `benchmarks.quality.enlargements.ENLARGE`.
     """
 
     schedule: str
     steps: int
-    prior: str = DEFAULT_PRIOR
     rewind: str = "shared"
-    order: str = Promotion.order
-    refine: str | None = None
-    focus: str = Promotion.focus
-    clock: str = DEFAULT_CLOCK
-    frame: str = DEFAULT_FRAME
+    order: str = DEFAULT_ORDER
     guidance: float = GUIDANCE
+    enlarge: str = "bicubic"
 
     @property
     def options(self) -> list[str]:
         """Everything but schedule and steps in words; what has its default value is left out."""
         words = {
-            "prior": self.prior,
             "rewind": f"{self.rewind} rewind",
             "order": f"{self.order} first",
-            "refine": f"{self.refine} first in later passes",
-            "focus": f"focus on {self.focus}",
-            "clock": f"{self.clock} clock",
-            "frame": f"{self.frame} frame",
             "guidance": f"guidance {self.guidance:g}",
+            "enlarge": f"{self.enlarge} enlargement",
         }
         return [words[f.name] for f in fields(self) if f.name in words and getattr(self, f.name) != f.default]
 
@@ -56,9 +46,13 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """A short name for files, the same for equal settings only; it stays when mixed looks get options."""
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("order", "refine", "focus", "clock", "frame"):
+        """A short name for files, the same for equal settings only.
+
+        It stays as settings come and go, so that what is stored is found: an order and an enlargement that
+        are the default are left out, and `prior`, of which one value is left, is not.
+        """
+        own = {f.name: getattr(self, f.name) for f in fields(self)} | {"prior": "zero"}
+        for name in ("order", "enlarge"):
             if own[name] == getattr(Setting, name):
                 del own[name]
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
@@ -135,22 +129,37 @@ def divisions() -> list[Setting]:
     ]
 
 
+def bridge() -> list[Setting]:
+    """Drafts that go via pixels: where to start, steps of the draft and behind it, noise, enlargement, drafts
+    that stop early, three levels against two; each start beside the copy."""
+    line = "draft 1/2 x10; refine {} {}x{}"
+    starts = (0.4, 0.5, 0.6, 0.75, 0.85, 0.9, 0.95)
+    found = [Setting(line.format(s, via, 2), 12) for s in starts for via in ("via pixels ", "")]
+    found += [Setting(line.format(s, "via pixels ", 4), 14) for s in (0.6, 0.75, 0.9)]
+    for total in (4, 6, 8, 20, 30):
+        found += [
+            Setting(f"draft 1/2 x{total - n}; refine {s} via pixels x{n}", total)
+            for s, n in ((0.6, 2), (0.75, 3), (0.9, total // 2))
+            if n < total
+        ]
+    best = line.format(0.6, "via pixels ", 2)
+    found += [Setting(best, 12, rewind=rewind) for rewind in ("fresh", "uncorrelated")]
+    found.append(Setting(best, 12, enlarge="lanczos"))
+    found += [Setting(f"draft 1/2 x8 to {end}; refine 0.6 via pixels x3", 11) for end in (0.1, 0.3)]
+    found.append(Setting("draft 1/4 x4; refine 0.9 via pixels 1/2 x6; refine 0.6 via pixels x2", 12))
+    return found
+
+
 def guidance() -> list[Setting]:
     """How strongly the prompt guides the trained model."""
     return [Setting("full", 12, guidance=g) for g in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)]
 
 
-def priors() -> list[Setting]:
-    """Detail priors, in one pass and in two."""
-    lines = ("1/2 until 0.8, full", *(f"draft 1/2 50%; refine {sigma} 50%" for sigma in (0.75, 0.9)))
-    return [
-        Setting(line, 12, prior) for line in lines for prior in ("zero", "smooth", "wiener", "smooth_wiener")
-    ]
-
-
 def tolerances() -> list[Setting]:
-    """When `auto` becomes finer."""
-    return [Setting(f"auto {t} 80%, full 20%", n) for t in (0.003, 0.01, 0.03, 0.1, 0.3) for n in (12, 20)]
+    """When `spectral` becomes finer."""
+    return [
+        Setting(f"spectral {t} 80%, full 20%", n) for t in (0.003, 0.01, 0.03, 0.1, 0.3) for n in (12, 20)
+    ]
 
 
 def rewinds() -> list[Setting]:
@@ -171,9 +180,9 @@ SUITES = {
         starts,
         passes,
         divisions,
-        priors,
         tolerances,
         rewinds,
+        bridge,
         guidance,
     )
 }

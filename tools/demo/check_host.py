@@ -18,7 +18,8 @@ import torch
 
 from fresco_core.demo.autoencoder import DOWNSCALE
 from fresco_core.demo.classifier import fidelity
-from fresco_core.demo.scenes import draw_scene, scene_ids
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.weights import TRANSFORMER, VAE, load_classifier, load_demo
 
 log = logging.getLogger(__name__)

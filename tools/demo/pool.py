@@ -74,5 +74,3 @@ class Pool:
         for index in self._indices[: -self.capacity]:
             self.work.file(shard_name(index)).unlink(missing_ok=True)
         self._indices = self._indices[-self.capacity :]
-
-

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from fresco_core.demo.classifier import Reading, SceneClassifier, fidelity
-from fresco_core.demo.scenes import parse, scene_ids
+from fresco_core.demo.parsing import parse
+from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.subjects import GUIDANCE
 from fresco_core.demo.weights import load_classifier, load_demo
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fresco_core.demo.scenes import draw_scene, scene_ids
+from fresco_core.demo.random_scenes import draw_scene
+from fresco_core.demo.scene import scene_ids
 
 from .budgets import LEVEL_DOWNSCALE, Budget, Stage
 from .open_render import OpenRenderer
