@@ -29,13 +29,19 @@ function sizeOf(node) {
   return size.every((n) => Number.isFinite(n) && n >= 16) ? size : null
 }
 
-async function ask(request) {
-  const response = await api.fetchApi('/fresco/plan', {
+function post(request) {
+  return api.fetchApi('/fresco/plan', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(request)
   })
-  return response.json()
+}
+
+/** The server's answer; without what a run has told where it takes that for no request, as of another version. */
+async function ask(request) {
+  const response = await post(request)
+  if (response.status !== 400 || !request.known) return response.json()
+  return (await post({ ...request, known: undefined })).json()
 }
 
 function captureForUndo() {

@@ -74,7 +74,7 @@ export function pixelsOf(readout, step, item) {
   return out
 }
 
-/** The block under a point given as shares of the picture's width and height, or null outside. */
+/** The block under a point given as parts of the picture's width and height, or null outside. */
 export function blockAt(readout, across, down) {
   if (!(across >= 0 && across < 1 && down >= 0 && down < 1)) return null
   const x = Math.floor((across * readout.pixels[1]) / readout.block)

@@ -1,5 +1,5 @@
 // How a plan is drawn and what a drag on it means. No DOM here, and nothing of the schedule's grammar: the
-// server draws the plan (nodes/plan_preview.py), and an edit is sent to it as what the user did.
+// server draws the plan (nodes/server/plan_preview.py), and an edit is sent to it as what the user did.
 
 import { say } from '../fresco/words.js'
 
@@ -18,8 +18,8 @@ export function layout(plan, width, height) {
   const passes = plan.ends.length
   const unit = (plot.width - GAP * (passes - 1)) / plan.steps.length
   const at = (step, pass) => plot.x + step * unit + pass * GAP
-  const share = (level) => HEIGHTS[Math.min(level, HEIGHTS.length - 1)]
-  const rise = (level, fine = 0) => plot.height * (share(level) + fine * (1 - share(level)))
+  const part = (level) => HEIGHTS[Math.min(level, HEIGHTS.length - 1)]
+  const rise = (level, fine = 0) => plot.height * (part(level) + fine * (1 - part(level)))
   const sigmaY = (sigma) => plot.y + (1 - sigma) * plot.height
   const floor = plot.y + plot.height
   const bars = plan.steps.map((step, index) => ({

@@ -1,0 +1,6 @@
+// Graphs of older versions are brought up to date before the browser loads them.
+
+import { app } from '../../scripts/app.js'
+import { update } from './fresco/older_graphs.js'
+
+app.registerExtension({ name: 'Fresco.OlderGraphs', beforeConfigureGraph: update })
