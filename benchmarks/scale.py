@@ -10,7 +10,7 @@ GPU's allocator keeps it; otherwise the system's handing out of fresh pages grow
 left above 1 is the processor's cache, into which small canvases fit.
 
 The share is of a coarse step of FLUX.1-dev or HunyuanVideo, by its FLOPs and this core's own speed at matrix
-products.
+products. The bridge's own work, without the autoencoder's and the model's, is beside a full step.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import torch
 from fresco_core import Canvas, flow_sigmas, look, make_plan, preset
 from fresco_core.cost.registry import model
 from fresco_core.cost.transformer import Architecture
+from fresco_core.look.bridge import bridged
 
 CHANNELS = 16
 PICTURES = (512, 1024, 2048, 4096)
@@ -71,6 +72,35 @@ def own_work(canvas: Canvas) -> Callable[[], object]:
     return lambda: look(lambda state, own_sigma: state, x, sigma, 1)
 
 
+class Blank:
+    """An autoencoder that costs nothing: pictures and latents of the right shapes, made beforehand."""
+
+    def __init__(self, canvas: Canvas, channels: int):
+        depth = (canvas.frames,) if canvas.frames > 1 else ()
+        self.scale, low, full = (
+            canvas.scale,
+            (canvas.height // 2, canvas.width // 2),
+            (canvas.height, canvas.width),
+        )
+        self._pixels = torch.rand(1, 3, *depth, *(side * self.scale for side in low))
+        self._latent = torch.randn(1, channels, *depth, *full)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """Pixels of half the canvas."""
+        return self._pixels
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """A latent of the whole canvas."""
+        return self._latent
+
+
+def bridge_work(canvas: Canvas) -> Callable[[], object]:
+    """A draft at half size carried over pixels, without the autoencoder; a latent frame counts as one."""
+    depth = (canvas.frames,) if canvas.frames > 1 else ()
+    draft, blank = torch.randn(1, CHANNELS, *depth, canvas.height, canvas.width), Blank(canvas, CHANNELS)
+    return lambda: bridged(draft, 1, 0, blank, canvas)
+
+
 def plan(canvas: Canvas) -> object:
     """The preset `balanced` worked out for the canvas."""
     return make_plan(preset("balanced"), flow_sigmas(STEPS, 3.0), canvas)
@@ -88,6 +118,9 @@ def measure(canvases: dict[str, Canvas], repeats: int, architecture: Architectur
         row = {"size": name, "tokens": canvas.tokens(0)}
         row["step_seconds"] = seconds(own_work(canvas), repeats)
         row["share_of_model_step"] = row["step_seconds"] * rate / architecture.step_flops(canvas.tokens(1))
+        full_step = architecture.step_flops(canvas.tokens(0)) / rate
+        row["bridge_seconds"] = seconds(bridge_work(canvas), repeats)
+        row["bridge_share_of_full_step"] = row["bridge_seconds"] / full_step
         row["plan_seconds"] = seconds(lambda canvas=canvas: plan(canvas), repeats)
         rows.append(row)
     fit = exponent([r["tokens"] for r in rows], [r["step_seconds"] for r in rows])
@@ -126,7 +159,8 @@ def main(arguments: list[str] | None = None) -> None:
                 f"{row['size']:>14s} {row['tokens']:8d} tokens {row['step_seconds'] * 1e3:9.2f} ms "
                 f"a coarse step ({row['step_seconds'] / row['tokens'] * 1e6:.2f} us a token, "
                 f"{row['share_of_model_step']:.3%} of its model's) "
-                f"{row['plan_seconds'] * 1e3:7.3f} ms a plan"
+                f"{row['bridge_seconds'] * 1e3:9.2f} ms a bridge "
+                f"({row['bridge_share_of_full_step']:.3%} of a full step) {row['plan_seconds'] * 1e3:7.3f} ms a plan"
             )
         print(f"{name}: seconds of a coarse step ~ tokens^{result[name]['exponent']:.2f}")
     last = result["plan_of_a_million_tokens"]
