@@ -50,9 +50,8 @@ def main() -> None:
     with torch.no_grad():
         given = run(denoise, given_noise, flow_sigmas(STEPS, SHIFT), 0)
         power = float(band_powers(given, 1)[0])
-        print(
-            f"{'start':>6s} {'hidden/noise':>12s}  {'run':28s} {'full steps':>10s} {'PSNR':>6s} {'finest band':>11s}"
-        )
+        heads = f"{'start':>6s} {'hidden/noise':>12s}  {'run':28s}"
+        print(f"{heads} {'full steps':>10s} {'PSNR':>6s} {'finest band':>11s}")
         for start in STARTS:
             ratio = (1.0 - start) ** 2 * power / start**2
             rows = drawn_from(start, given, noise, denoise, codec, studio)

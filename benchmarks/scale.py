@@ -160,7 +160,8 @@ def main(arguments: list[str] | None = None) -> None:
                 f"a coarse step ({row['step_seconds'] / row['tokens'] * 1e6:.2f} us a token, "
                 f"{row['share_of_model_step']:.3%} of its model's) "
                 f"{row['bridge_seconds'] * 1e3:9.2f} ms a bridge "
-                f"({row['bridge_share_of_full_step']:.3%} of a full step) {row['plan_seconds'] * 1e3:7.3f} ms a plan"
+                f"({row['bridge_share_of_full_step']:.3%} of a full step) "
+                f"{row['plan_seconds'] * 1e3:7.3f} ms a plan"
             )
         print(f"{name}: seconds of a coarse step ~ tokens^{result[name]['exponent']:.2f}")
     last = result["plan_of_a_million_tokens"]
