@@ -80,7 +80,7 @@ def test_the_counts_are_what_is_told(report):
 
 
 def test_the_engine_still_refuses_what_the_survey_takes_for_refused(flux):
-    """Where one of these fails, the survey's verdict._before_planning has to learn what has become possible."""
+    """Where one of these fails, the survey's verdict._before_planning has to learn it."""
     from fresco_pack.nodes.engine.target import unsupported
     from fresco_pack.nodes.families import kind_of
     from fresco_pack.nodes.families.family import GRID
