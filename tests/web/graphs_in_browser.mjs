@@ -1,11 +1,14 @@
 // The shipped graphs.
 
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
-import { demo, load, lookAt, photograph, promptOf, read, run } from './frontend.mjs'
+import { demo, load, lookAt, PACK, photograph, promptOf, read, run } from './frontend.mjs'
+
+const GRAPHS = readdirSync(`${PACK}workflows`).filter((file) => file.endsWith('.json'))
 
 export function testGraphs(on, renderer) {
-  for (const name of ['fresco_demo', 'fresco_compare', 'fresco_flux'])
+  for (const name of GRAPHS.map((file) => file.replace('.json', '')))
     test(`${name} queues as its API twin`, async () => {
       await load(on.page, read(`workflows/${name}.json`))
       assert.deepEqual(await promptOf(on.page), read(`workflows/api/${name}.json`))
