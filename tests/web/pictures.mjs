@@ -1,6 +1,7 @@
 // Draws the pictures of the documentation and of the template browser, on a booted host with the pack:
 //   FRESCO_URL=http://127.0.0.1:8188 FRESCO_CHROMIUM=/usr/bin/chromium node pictures.mjs
 
+import { readdirSync } from 'node:fs'
 import { scheduled } from './editor_in_browser.mjs'
 import { frames, load, newPage, open, PACK, read, run } from './frontend.mjs'
 
@@ -72,12 +73,13 @@ async function compareThumbnail(page) {
   await page.reload()
 }
 
-/** What is Fresco's in FLUX's graph, which has no models to run with here. */
-async function fluxThumbnail(page) {
-  await load(page, read('workflows/fresco_flux.json'))
-  const box = await page.evaluate((width) => {
+/** What is Fresco's in a graph of models that are not here to run it. */
+async function graphThumbnail(page, name, kinds) {
+  await load(page, read(`workflows/${name}.json`))
+  const box = await page.evaluate(([width, kinds]) => {
     const { canvas } = app
-    const shown = app.graph.nodes.filter((n) => /CLIPTextEncode|FluxGuidance|FrescoSchedule|FrescoKSampler/.test(n.type))
+    const [shown, others] = [true, false].map((is) => app.graph.nodes.filter((n) => new RegExp(kinds).test(n.type) === is))
+    others.forEach((n) => app.graph.remove(n)) // their files are missing here, which the browser shows in red
     const left = Math.min(...shown.map((n) => n.pos[0]))
     const top = Math.min(...shown.map((n) => n.pos[1] - 30))
     const right = Math.max(...shown.map((n) => n.pos[0] + n.size[0]))
@@ -86,13 +88,24 @@ async function fluxThumbnail(page) {
     canvas.ds.offset = [120 / canvas.ds.scale + 20 - left, 120 / canvas.ds.scale + 20 - top]
     canvas.setDirty(true, true)
     return { x: 120, y: 120, width, height: Math.round((bottom - top + 40) * canvas.ds.scale) }
-  }, WIDTH)
+  }, [WIDTH, kinds])
   await page.waitForTimeout(2000)
   await frames(page, 6)
-  await page.screenshot({ ...JPEG, path: `${PACK}workflows/fresco_flux.jpg`, scale: 'css', clip: box })
+  await page.screenshot({ ...JPEG, path: `${PACK}workflows/${name}.jpg`, scale: 'css', clip: box })
+}
+
+const fluxThumbnail = (page) =>
+  graphThumbnail(page, 'fresco_flux', 'CLIPTextEncode|FluxGuidance|FrescoSchedule|FrescoKSampler')
+
+/** The examples from their prompts on, up to the sampler. */
+async function exampleThumbnails(page) {
+  const drawn = ['fresco_demo', 'fresco_compare', 'fresco_flux']
+  const names = readdirSync(`${PACK}workflows`).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -5))
+  for (const name of names.filter((name) => !drawn.includes(name)))
+    await graphThumbnail(page, name, '^(?!.*(Load|Note|Save|VAEDecode))')
 }
 
 const page = await newPage({ deviceScaleFactor: 1.5 })
 await open(page, { 'Comfy.VueNodes.Enabled': true, 'Comfy.LinkRenderMode': 3, 'Comfy.ColorPalette': 'dark', 'Comfy.Locale': 'en' })
-for (const draw of [nodes, demoThumbnail, fluxThumbnail, compareThumbnail]) await draw(page)
+for (const draw of [nodes, demoThumbnail, fluxThumbnail, exampleThumbnails, compareThumbnail]) await draw(page)
 await page.context().browser().close()

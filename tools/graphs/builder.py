@@ -8,8 +8,15 @@ from typing import Any
 
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 WIDTH, GAP, TOP, LEFT = 340, 70, 60, 40  # pixels of a column of nodes and around it
+APPLY = "FrescoApply"  # tells below its widgets what was done
 HEAD, LINE = 50, 27  # of a node's height: what every one has, and for each widget or socket
-TALL = {"CLIPTextEncode": 160, "TextEncodeQwenImageEditPlus": 240, "LoadImage": 330, "SaveImage": 380}
+TALL = {
+    "CLIPTextEncode": 160,
+    "TextEncodeQwenImageEditPlus": 240,
+    "LoadImage": 360,
+    "SaveImage": 380,
+    APPLY: 280,
+}
 NOTE = "MarkdownNote"
 Raw = dict[str, Any]
 

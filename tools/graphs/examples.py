@@ -230,7 +230,7 @@ def qwen_edit_two_references(g: Graph) -> None:
     )
     first = g.add("LoadImage", 1, "Picture to edit", image="example.png")
     second = g.add("LoadImage", 1, "Second reference", image="example.png")
-    scaled = g.add("FluxKontextImageScale", 1, "To a size that the model knows", image=first[0])
+    scaled = g.add("FluxKontextImageScale", 2, "To a size that the model knows", image=first[0])
     words = "place the object of the second picture into the first, in the same light"
     pictures = {"clip": clip[0], "vae": vae[0], "image1": scaled[0], "image2": second[0]}
     positive = g.add("TextEncodeQwenImageEditPlus", 2, "What to change", prompt=words, **pictures)
