@@ -12,6 +12,7 @@ from .apply import FrescoApply  # noqa: E402
 from .compare import FrescoCompare  # noqa: E402
 from .convergence import FrescoConvergence  # noqa: E402
 from .demo import FrescoDemoLoader  # noqa: E402
+from .experts import FrescoExperts  # noqa: E402
 from .ksampler import FrescoKSampler  # noqa: E402
 from .schedule import FrescoSchedule  # noqa: E402
 from .server.plan_route import add_route  # noqa: E402
@@ -28,6 +29,7 @@ class FrescoExtension(ComfyExtension):
             FrescoConvergence,
             FrescoCompare,
             FrescoDemoLoader,
+            FrescoExperts,
         ]
 
 

@@ -11,6 +11,7 @@ from ...fresco_core import check_finite
 from ...fresco_core.look.bridge import bicubic, bridged
 from ...fresco_core.trace import Crossing
 from ..host.vae import HostAutoencoder, enlarged_by, reload
+from .experts import EXPERTS
 from .run import Run
 
 
@@ -31,6 +32,10 @@ def cross(run: Run, index: int, levels: tuple[int, int], samples: Tensor, guider
 
     out = bridged(samples, *levels, autoencoder, canvas, enlarge)
     check_finite("draft behind the VAE", out)
-    reload(guider, tuple(samples.shape))
+    experts = guider.model_options["transformer_options"].get(EXPERTS)
+    if experts is None:
+        reload(guider, tuple(samples.shape))
+    else:
+        experts.forget()  # the next evaluation loads the one that it asks
     run.trace.crossings.append(Crossing(index, time.perf_counter() - begin))
     return out

@@ -29,7 +29,7 @@ def mixed_prediction(
     mixing: the family's adapter, and whether coarse tokens have their own clock.
     """
     assert isinstance(view.look, MixedLook)
-    (adapter, own_clock), sampling = mixing, view.target.model.model_sampling
+    (adapter, own_clock), sampling = mixing, view.target.sampling
     layout = view.look.layout.for_batch(x.shape[0])
     canvas, state, state_sigma = view.mixed_states(x, sigma, own_clock, transformer_options)
     call = MixedCall(

@@ -83,7 +83,7 @@ def counted(callback: Callable | None, done: int, total: int) -> Callable | None
 
 def recovered_noise(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, sigma: Tensor) -> Tensor:
     """The noise that the run's first state holds, given its clean prediction: (x - a x0) / b."""
-    x = run.target.model.model_sampling.noise_scaling(sigma, noise, latent)
+    x = run.target.sampling.noise_scaling(sigma, noise, latent)
     signal, amount = run.target.parameterisation.signal(sigma), run.target.parameterisation.noise(sigma)
     return (x - signal * prediction) / amount
 

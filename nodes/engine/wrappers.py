@@ -27,6 +27,7 @@ from ..host.executors import bound
 from ..host.model import latent_in, looks_up_sigmas, shows_kept_clean
 from .conditioning import at_level, with_level_controls
 from .cost import call_flops
+from .experts import EXPERTS
 from .live_view import live_view
 from .look import CanvasView, Kept
 from .mixed import diffusion_model, mixed_prediction
@@ -134,7 +135,9 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         run.view.kept = Kept(latent, mask)
     if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
         plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
-    plan = run.prepare(evaluated_conds(given["guider"], model_options), model_options)
+    experts = options.get(EXPERTS)
+    whole = model_options if experts is None else experts.whole_options(model_options)
+    plan = run.prepare(evaluated_conds(given["guider"], model_options), whole)
     if len(plan.passes) == 1:
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)

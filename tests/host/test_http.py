@@ -24,6 +24,7 @@ NODES = {
     "FrescoConvergence",
     "FrescoCompare",
     "FrescoDemoLoader",
+    "FrescoExperts",
 }
 
 

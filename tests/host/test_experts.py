@@ -1,0 +1,262 @@
+"""Fresco Experts: two networks that divide a run's sigmas, against the two-sampler graph and against one
+network that holds both."""
+
+import copy
+from contextlib import ExitStack, contextmanager
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.patcher_extension
+import comfy.samplers
+import pytest
+import tiny
+import torch
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
+
+BOUNDARY, STEPS = 0.875, 8
+DRAFT, MIXED = "draft 1/2 x4; refine 0.9 x4", "1/2 40%, mixed 50% high 40%, full"
+
+
+def shifted(patcher, shift=5.0):
+    return ModelSamplingSD3().patch(patcher, shift=shift)[0]
+
+
+def join(high, low, boundary=BOUNDARY):
+    from fresco_pack.nodes.experts import FrescoExperts
+
+    return FrescoExperts.execute(high, low, boundary).args[0]
+
+
+@pytest.fixture
+def wans():
+    """The two experts' models, of one size and different weights."""
+    return [tiny.build("wan", seed=seed, size=(32, 32), frames=2) for seed in (0, 5)]
+
+
+@pytest.fixture
+def pair(wans):
+    """The two experts' patchers, their sigmas shifted as official graphs shift them."""
+    return [shifted(model.patcher) for model in wans]
+
+
+def sigmas_of(patcher, steps=STEPS):
+    return comfy.samplers.calculate_sigmas(patcher.get_model_object("model_sampling"), "simple", steps)
+
+
+def switch_step(patcher, steps=STEPS, boundary=BOUNDARY):
+    """The first step that begins below the boundary."""
+    return int((sigmas_of(patcher, steps)[:-1] >= boundary).sum())
+
+
+def run(patcher, model, **settings):
+    return tiny.sample(patcher, model, **{"cfg": 3.0, "steps": STEPS, **settings})
+
+
+def two_samplers(pair, wans, sampler="euler", **settings):
+    """The official graph: KSampler Advanced with leftover noise, and one that adds none."""
+    at = switch_step(pair[0])
+    settings = {"sampler": sampler, "positive": wans[0].positive, "negative": wans[0].negative, **settings}
+    high = run(pair[0], wans[0], last_step=at, **settings)
+    return run(
+        pair[1],
+        wans[1],
+        start_step=at,
+        disable_noise=True,
+        force_full_denoise=True,
+        latent=high,
+        **settings,
+    )
+
+
+@contextmanager
+def both_called(wans):
+    """Yields a list that fills with (0 for high or 1 for low, sigma) of every call, in order."""
+    seen = []
+
+    def noting(which):
+        def note(_network, args, kwargs):
+            timestep = args[1] if len(args) > 1 else kwargs.get("timestep", kwargs.get("t"))
+            seen.append((which, float(timestep.flatten()[0]) / 1000))
+
+        return note
+
+    with ExitStack() as stack:
+        for which, model in enumerate(wans):
+            handle = model.model.diffusion_model.register_forward_pre_hook(noting(which), with_kwargs=True)
+            stack.callback(handle.remove)
+        yield seen
+
+
+@contextmanager
+def loads():
+    """Yields a list that fills with the models that the host is asked to load, call by call."""
+    seen = []
+    original = comfy.model_management.load_models_gpu
+
+    def noting(models, *args, **kwargs):
+        seen.append(models[0].model)
+        return original(models, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comfy.model_management, "load_models_gpu", noting)
+        yield seen
+
+
+class Either(torch.nn.Module):
+    """Two networks in one module: what the joined model must be to every sampler."""
+
+    def __init__(self, high, low, boundary):
+        super().__init__()
+        self.high, self.low, self.boundary = high, low, boundary
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("high"), name)
+
+    def forward(self, x, timestep, *args, **kwargs):
+        asked = self.high if float(timestep.max()) / 1000 >= self.boundary else self.low
+        return asked(x, timestep, *args, **kwargs)
+
+
+def one_network(wans, boundary=BOUNDARY):
+    """A patcher whose only network holds both experts'."""
+    model = copy.copy(wans[0].model)
+    model._modules = dict(model._modules)
+    networks = (wan.model.diffusion_model for wan in wans)
+    model._modules["diffusion_model"] = Either(*networks, boundary)
+    cpu = torch.device("cpu")
+    return shifted(comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu))
+
+
+SAMPLERS = ["euler", "ddim", "dpm_2", "heun", "dpmpp_2m", "res_multistep", "uni_pc", "dpmpp_sde"]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+def test_every_sampler_sees_one_network_that_holds_both(wans, pair, sampler, cfg):
+    expected = run(one_network(wans), wans[0], sampler=sampler, cfg=cfg)
+    with both_called(wans) as calls:
+        found = run(join(*pair), wans[0], sampler=sampler, cfg=cfg)
+    assert torch.equal(found, expected)
+    assert {which for which, _ in calls} == {0, 1}
+    assert all(which == int(sigma < BOUNDARY) for which, sigma in calls)
+
+
+def handing_over(sampler, at):
+    """The host's sampler, begun anew at a step as two sampler nodes hand a latent over: out of the model's
+    scale and back, which rounds."""
+    sample = comfy.samplers.sampler_object(sampler).sampler_function
+
+    def in_two(denoise, x, sigmas, extra_args, callback=None, disable=None):
+        base = denoise.inner_model.inner_model
+        x = sample(denoise, x, sigmas[: at + 1], extra_args=extra_args, callback=callback, disable=disable)
+        x = base.process_latent_out(base.model_sampling.inverse_noise_scaling(sigmas[at], x))
+        x = base.model_sampling.noise_scaling(sigmas[at], torch.zeros_like(x), base.process_latent_in(x))
+        return sample(denoise, x, sigmas[at:], extra_args=extra_args, callback=callback, disable=disable)
+
+    return comfy.samplers.KSAMPLER(in_two)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "ddim", "dpmpp_2m", "res_multistep"])
+@pytest.mark.parametrize("text", [None, "off", "full"])
+def test_the_two_sampler_graph_bit_for_bit(wans, pair, apply, sampler, text):
+    """Begun anew at the switch, one sampler over the joined model is the official graph."""
+    joined = join(*pair) if text is None else apply(join(*pair), text)
+    anew = handing_over(sampler, switch_step(pair[0]))
+    found = run(joined, wans[0], sampler=anew, sigmas=sigmas_of(pair[0]))
+    assert torch.equal(found, two_samplers(pair, wans, sampler))
+
+
+@pytest.mark.parametrize("sampler", ["euler", "ddim"])
+def test_samplers_without_memory_differ_by_the_hand_over_alone(wans, pair, sampler):
+    """In one run nothing is rounded at the switch: it is as far away as a split run of one model is from a
+    whole one."""
+    found, expected = run(join(*pair), wans[0], sampler=sampler), two_samplers(pair, wans, sampler)
+    assert torch.allclose(found, expected, atol=1e-4)
+    one = run(pair[0], wans[0], sampler=sampler)
+    two = two_samplers([pair[0]] * 2, [wans[0]] * 2, sampler)
+    assert not torch.equal(one, two) and torch.allclose(one, two, atol=1e-4)
+
+
+def test_a_second_order_step_over_the_boundary_ends_with_the_low_expert(wans, pair):
+    """Heun's second evaluation of that step lies below the boundary. Two samplers give it to the high expert:
+    all that differs."""
+    asked = []
+    for sample in (lambda **k: run(join(*pair), wans[0], **k), lambda **k: two_samplers(pair, wans, **k)):
+        with both_called(wans) as calls:
+            sample(sampler="heun", cfg=1.0)
+        asked.append(list(calls))
+    assert [s for _, s in asked[0]] == pytest.approx([s for _, s in asked[1]])
+    differing = [(a, b) for a, b in zip(*asked) if a[0] != b[0]]
+    boundary = pytest.approx(float(sigmas_of(pair[0])[switch_step(pair[0])]))
+    assert differing == [((1, boundary), (0, boundary))]
+
+
+def test_sigmas_on_the_boundary_are_the_high_experts(wans, pair):
+    """0.9 in a widget is more than 0.9 in a sampler's float32."""
+    sigmas = torch.tensor([1.0, 0.9, 0.89999, 0.5, 0.0])
+    with both_called(wans) as calls:
+        run(join(*pair, 0.9), wans[0], sigmas=sigmas, cfg=1.0)
+    assert [which for which, _ in calls] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("boundary, which", [(0.0, 0), (1.0, None), (0.999, None)])
+def test_one_expert_alone(wans, pair, boundary, which):
+    """A boundary at 0, and stages on one side of it."""
+    joined = join(*pair, boundary)
+    shared = {"positive": wans[0].positive, "negative": wans[0].negative}
+    if which == 0:
+        with both_called(wans) as calls, loads() as asked:
+            found = run(joined, wans[0])
+        assert torch.equal(found, run(pair[0], wans[0])) and {w for w, _ in calls} == {0}
+        assert asked == [wans[0].model]
+    latent = torch.randn(wans[0].latent["samples"].shape, generator=torch.Generator().manual_seed(3))
+    late = torch.tensor([0.8, 0.5, 0.2, 0.0])
+    with both_called(wans) as calls, loads() as asked:
+        found = run(joined, wans[0], sigmas=late, latent=latent)
+    used = 0 if which == 0 else 1
+    assert torch.equal(found, run(pair[used], wans[used], sigmas=late, latent=latent, **shared))
+    assert {w for w, _ in calls} == {used} and asked == [wans[used].model]
+
+
+def test_each_is_loaded_once_in_a_pass(wans, pair, apply):
+    models = [wan.model for wan in wans]
+    with loads() as asked:
+        run(join(*pair), wans[0])
+    assert asked == models
+    with loads() as asked:
+        run(apply(join(*pair), DRAFT), wans[0])
+    assert asked == [*models, *models], "high and low for the draft, high and low to refine it"
+
+
+@pytest.mark.parametrize("sampler", ["euler", "res_multistep", "heun"])
+@pytest.mark.parametrize("text", [DRAFT, "1/2 x4, full x4", MIXED, "draft 1/2 x3; refine x5"])
+def test_every_look_asks_the_expert_for_the_sigma_that_it_shows(wans, pair, apply, sampler, text):
+    """A draft's coarse looks are at lower sigmas than the canvas: the low expert draws there earlier."""
+    traces = []
+    with both_called(wans) as calls:
+        found = run(apply(join(*pair), text, traces=traces), wans[0], sampler=sampler, cfg=1.0)
+    assert torch.isfinite(found).all()
+    evaluations = traces[0].evaluations
+    assert len(calls) == len(evaluations) and any(e.level for e in evaluations)
+    assert all(which == int(sigma < BOUNDARY - 1e-5) for which, sigma in calls)
+    if "mixed" in text:
+        return
+    for (which, shown), evaluation in zip(calls, evaluations):
+        canvas = float(evaluation.sigma)
+        sigma = canvas / (2**evaluation.level * (1 - canvas) + canvas)  # the flow's shift by 2^-k
+        assert shown == pytest.approx(sigma, abs=1e-5)
+        assert which == int(sigma < BOUNDARY - 1e-5)
+    assert {which for which, _ in calls} == {0, 1}
+    if text == "1/2 x4, full x4":
+        between = [w for (w, s), e in zip(calls, evaluations) if float(e.sigma) > BOUNDARY > s + 1e-5]
+        assert between and set(between) == {1}, "canvas above the boundary, level below"
+
+
+@pytest.mark.parametrize("text", [DRAFT, "1/2 x3, full x5"])
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
+def test_a_coarse_run_is_that_of_one_network_that_holds_both(wans, pair, apply, text, sampler):
+    expected = run(apply(one_network(wans), text), wans[0], sampler=sampler)
+    assert torch.equal(run(apply(join(*pair), text), wans[0], sampler=sampler), expected)
