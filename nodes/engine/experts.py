@@ -190,10 +190,14 @@ class RunningExperts:
         return executor(x, timestep, options, given.get("seed"))
 
     def _switch_to(self, expert: Expert, transformer_options: dict) -> None:
-        """Have the expert on its device, and the guider ask it; what a step cache keeps is the other's."""
+        """Have the expert on its device, and the guider ask it. What a step cache keeps, and weights patched
+        by hooks, are of the other's evaluations."""
         patcher, guider = expert.patcher, self.guider
         if expert is not self.loaded:
             restart_step_cache(transformer_options)
+            other = self.low if expert is self.high else self.high
+            if other.used:
+                other.patcher.clean_hooks()
             pair.load(patcher, guider, self.shape)
             self.loaded = expert
         if not expert.used:

@@ -14,15 +14,17 @@ OUTSIDE = ("denoise_mask_function",)
 def merged(own: dict, behind: dict) -> dict:
     """`own` with `behind` laid over it, in new dicts and lists. Functions in lists act one after the other,
     the own ones first; of single values those behind hold."""
-    out = dict(own)
-    for name, value in behind.items():
-        before = out.get(name)
-        if isinstance(value, dict):
-            out[name] = merged(before if isinstance(before, dict) else {}, value)
-        elif isinstance(value, list) and isinstance(before, list):
-            out[name] = [*before, *value]
+    out: dict = {}
+    for name in own | behind:
+        values = [options[name] for options in (own, behind) if name in options]
+        last = values[-1]
+        if isinstance(last, dict):
+            first = values[0] if isinstance(values[0], dict) and len(values) > 1 else {}
+            out[name] = merged(first, last)
+        elif isinstance(last, list):
+            out[name] = [item for value in values if isinstance(value, list) for item in value]
         else:
-            out[name] = value
+            out[name] = last
     return out
 
 

@@ -53,4 +53,4 @@ def restart_hooks(guider: Any) -> None:
     for hook in scheduled:
         hook.hook_keyframe.reset()
     if scheduled:
-        guider.model_patcher.clear_cached_hook_weights()
+        guider.inner_model.current_patcher.clear_cached_hook_weights()
