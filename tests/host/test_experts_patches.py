@@ -282,13 +282,11 @@ def test_a_step_cache_behind_begins_anew_with_the_low_expert(wans, pair):
     import comfy_extras.nodes_easycache as easycache
 
     cached = easycache.EasyCacheNode.execute(join(*pair), 1e6, 0.0, 1.0, False).args[0]
-    with both_called(wans) as calls:
+    with tiny.count_image_tokens(wans[0]) as high, tiny.count_image_tokens(wans[1]) as low:
         found = run(cached, wans[0], cfg=1.0)
     assert torch.isfinite(found).all()
-    asked = [which for which, _ in calls]
-    assert 0 in asked and 1 in asked and len(asked) < 8
-    below = sigmas_of(pair[0])[switch_step(pair[0])]
-    assert next(s for which, s in calls if which) == pytest.approx(float(below))
+    assert len(high) < switch_step(pair[0]), "the cache answers for the last of the high expert's steps"
+    assert 2 <= len(low) < 8 - switch_step(pair[0])
 
 
 def joined_or_words(high, low):
