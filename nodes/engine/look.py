@@ -21,6 +21,7 @@ from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
 from ..host.conds import windowed
 from ..host.model import kept_latent
+from .streams import ALONE, Streams
 from .target import Target
 
 
@@ -37,8 +38,9 @@ class Kept:
 class CanvasView:
     """A run's canvas through its current look.
 
-    prediction: the last one, of the canvas, in the run's packing. maps: the conditionings that the host says
+    prediction: the last one, of all that the run holds. maps: the conditionings that the host says
     lie on the canvas. foreign: whether the sampler has shown the model something else than the canvas.
+    streams: what the run holds, the first of which is the canvas.
     """
 
     target: Target
@@ -49,6 +51,7 @@ class CanvasView:
     kept: Kept | None = None
     maps: frozenset[str] = field(default_factory=frozenset)
     foreign: bool = False
+    streams: Streams = ALONE
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
@@ -126,7 +129,8 @@ class CanvasView:
         """x unpacked and continued to whole tokens of the level, and the last prediction of what x shows."""
         state = self.unpacked(x)
         size = padded_size((state.shape[-2], state.shape[-1]), self.look.level, self._token)
-        last = windowed(self.prediction, x, transformer_options)
+        last = None if self.prediction is None else self.streams.first(self.prediction)
+        last = windowed(last, x, transformer_options)
         if last is None:  # an area: its border is no edge
             return extend(state, size), None
         last = self.unpacked(last).to(state)

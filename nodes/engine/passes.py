@@ -14,6 +14,7 @@ from ..host.executors import with_sampler
 from ..host.model import clean_latent
 from .crossing import cross
 from .run import Run
+from .streams import joined
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
     for index, planned in enumerate(run.plan.passes):
         crossing = run.course.crossing(index) if run.course is not None and index else None
         if crossing is not None:
-            samples = cross(run, index, crossing, samples, given["guider"])
+            video, others = run.view.streams.parted(samples)
+            samples = joined(cross(run, index, crossing, video, given["guider"]), others)
             samples = samples if mask is None else samples * mask + latent * (1.0 - mask)
             run.view.prediction = samples
         pass_sigmas = sigmas.new_tensor(planned.sigmas)

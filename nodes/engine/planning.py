@@ -18,7 +18,8 @@ from .run import Run
 def plan_run(
     run: Run, sampler: Any, sigmas: Tensor, noise: Tensor, latent: Tensor, mask: Tensor | None
 ) -> None:
-    """Give `run` its plan, for `sampler` over `sigmas` from a latent (B, C, ..., H, W) in the model's scale.
+    """Give `run` its plan, for `sampler` over `sigmas` from a latent in the model's scale; noise, latent and
+    mask are of all that the run holds.
 
     Raises ScheduleError where the schedule does not fit, ValueError for values that are not finite.
     """
@@ -33,13 +34,14 @@ def _plan(run: Run, sampler: Any, noise: Tensor, latent: Tensor, mask: Tensor | 
     for name, values in (("noise", noise), ("latent", latent), ("mask", mask)):
         if values is not None:
             check_finite(name, values)
+    first = run.view.streams.first
     plan = make_plan(
         schedule,
         grid,
         canvas,
         run.target.parameterisation,
         float(run.target.sampling.sigma_max),
-        coarsest_start(run, grid[0], noise, latent, mask),
+        coarsest_start(run, grid[0], first(noise), first(latent), None if mask is None else first(mask)),
         least_steps(sampler),
         _has_bridge(run),
     )

@@ -19,6 +19,7 @@ from ..host.samplers import off_grid, restart_hooks
 from .cost import Spending, describe_plan, with_text_of
 from .look import CanvasView
 from .obstacles import unmergeable, unmixable
+from .streams import bound_together, words_of
 from .target import Target
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ class Run:
         plan, settings, model = self.plan, self.settings, self.target.model
         self.view.maps = declared_maps(conds)
         reason = unmergeable(model, plan, conds, model_options)
+        reason = reason or bound_together(self.view.streams, conds, model_options)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
         if plan.mixed:
@@ -113,6 +115,7 @@ class Run:
         known = None if architecture is None else with_text_of(architecture, conds)
         vae = settings.bridge.vae if settings.bridge is not None else None
         words = describe_plan(plan, known, settings.baseline_steps, vae)
+        words += "" if plan.plain else words_of(self.view.streams)
         if settings.tell is not None:
             settings.tell(words)
         if not plan.plain:
@@ -131,7 +134,9 @@ class Run:
         sigmas = self.plan.passes[index].sigmas
         last = sigmas[-1] if sigmas[-1] > 0.0 else sigmas[-2]
         full_below = (sigmas[0] * last) ** 0.5 if off_grid(sampler) else 0.0
-        held = self.course.begin_pass(index, self.view.prediction, full_below)
+        picture = self.view.prediction
+        picture = None if picture is None else self.view.streams.first(picture)
+        held = self.course.begin_pass(index, picture, full_below)
         if held is not None:
             log.warning("Fresco looks at full resolution: %s", held)
         self.controls.clear()
@@ -142,10 +147,10 @@ class Run:
             end_step_cache_at(transformer_options, sigmas[-2])
 
     def shows(self, x: Tensor) -> bool:
-        """Whether a sampler's state x (B, C, ..., H, W) is the canvas. Samplers that show the model something
-        else (parts, other sizes) have it seen at full resolution."""
+        """Whether a sampler's state x, all that the run holds, is the canvas. Samplers that show the model
+        something else (parts, other sizes) have it seen at full resolution."""
         assert self.course is not None
-        canvas = self.trace.canvas
+        canvas, x = self.trace.canvas, self.view.streams.first(x)
         frames = (canvas.frames,) if x.ndim == 5 else ()
         if tuple(x.shape[2:]) == (*frames, canvas.height, canvas.width):
             return True
@@ -178,7 +183,7 @@ class Run:
         """Keep the guided prediction of an evaluation."""
         assert self.course is not None
         self.view.prediction = prediction
-        convergence = self.course.observe(prediction)
+        convergence = self.course.observe(self.view.streams.first(prediction))
         spent = self.spending.take()
         self.trace.add(self.course.pass_index, sigma, self.view.look, convergence, *spent)
 

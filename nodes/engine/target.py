@@ -7,9 +7,10 @@ from typing import Any
 
 from ...fresco_core import Parameterisation
 from ...fresco_core.cost import Architecture
-from ..families import architecture_of
+from ..families import architecture_of, own_clock_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
 from ..host.samplers import KNOWS_THE_SIZE, function_of
+from .streams import inseparable
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,11 @@ def unsupported(
     patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None, sampler: Any = None
 ) -> str | None:
     """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
-    they can."""
+    they can. latent_shapes: of all latents that the run's tensors hold, of which `shape` is the first."""
     name = function_of(sampler)
     if name in KNOWS_THE_SIZE:
         return f"the sampler {name} {KNOWS_THE_SIZE[name]}"
     model, latent = patcher.model, patcher.model.latent_format
-    if latent_shapes is not None and len(latent_shapes) > 1:
-        return "the model packs several streams into one latent"
     dimensions = getattr(latent, "latent_dimensions", 2)
     if len(shape) not in (4, 5) or dimensions < 2 or type(latent).__name__ in NOT_SPATIAL:
         return f"the latent {tuple(shape)} of {type(model).__name__} is neither pictures nor video"
@@ -49,4 +48,10 @@ def unsupported(
     if parameterisation_of(sampling) is None:
         kind = type(sampling).__mro__[1].__name__
         return f"{kind} of {type(model).__name__} is neither a flow nor an EPS or v-prediction model"
-    return None
+    if latent_shapes is None or len(latent_shapes) < 2:
+        return None
+    network = model.diffusion_model
+    if own_clock_of(network) is None:
+        name = type(network).__name__
+        return f"{name} takes no clock of its own for each of the streams in its one latent yet"
+    return inseparable(sampling, parameterisation_of(sampling))

@@ -35,6 +35,7 @@ from .passes import run_passes
 from .planning import plan_run
 from .refusals import evaluate, watched
 from .run import KEY, RUN, Bridge, Run, Settings
+from .streams import ALONE, Streams, joined, level_clock, with_level_clock
 from .target import Target, unsupported
 
 log = logging.getLogger(__name__)
@@ -55,15 +56,18 @@ def apply_fresco(
     settings = Settings(schedule, traces, tell, baseline_steps, order, live, bridge)
     patcher.model_options["transformer_options"][KEY] = settings
     kinds = comfy.patcher_extension.WrappersMP
-    for kind, wrapper in (
+    wrappers = (
         (kinds.OUTER_SAMPLE, outer_sample),
         (kinds.SAMPLER_SAMPLE, sampler_sample),
         (kinds.PREDICT_NOISE, predict_noise),
         (kinds.CALC_COND_BATCH, calc_cond_batch),
         (kinds.APPLY_MODEL, apply_model),
         (kinds.DIFFUSION_MODEL, diffusion_model),
-    ):
+        (kinds.DIFFUSION_MODEL, level_clock),
+    )
+    for kind, _ in wrappers:
         patcher.remove_wrappers_with_key(kind, KEY)
+    for kind, wrapper in wrappers:
         patcher.add_wrapper_with_key(kind, KEY, wrapper)
     return patcher
 
@@ -77,13 +81,15 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if settings is None or settings.idle or len(given["sigmas"]) < 2:  # one sigma is no step
         return executor(*args, **kwargs)
     patcher, noise = guider.model_patcher, given["noise"]
-    reason = unsupported(patcher, tuple(noise.shape), given.get("latent_shapes"), given.get("sampler"))
+    streams = Streams.of(given.get("latent_shapes"))
+    shape = tuple(streams.first(noise).shape)
+    reason = unsupported(patcher, shape, given.get("latent_shapes"), given.get("sampler"))
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         if settings.tell is not None:
             settings.tell(f"plain: {reason}")
         return executor(*args, **kwargs)
-    run = open_run(settings, patcher, noise, given.get("seed"))
+    run = open_run(settings, patcher, noise, given.get("seed"), streams)
     latent = given["latent_image"]
     if not settings.schedule.off:
         latent = latent_in(run.target.model, latent)
@@ -107,11 +113,13 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     return samples
 
 
-def open_run(settings: Settings, patcher: Any, noise: Tensor, seed: int | None) -> Run:
-    """The state of a run over `noise` (B, C, ..., H, W)."""
-    canvas, target = canvas_of(patcher.model, tuple(noise.shape)), Target.of(patcher)
+def open_run(
+    settings: Settings, patcher: Any, noise: Tensor, seed: int | None, streams: Streams = ALONE
+) -> Run:
+    """The state of a run over `noise`, the first of whose streams (B, C, ..., H, W) is the canvas."""
+    canvas, target = canvas_of(patcher.model, tuple(streams.first(noise).shape)), Target.of(patcher)
     trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=canvas.scale)
-    return Run(settings, target, trace, CanvasView(target, canvas, Margin(seed or 0)))
+    return Run(settings, target, trace, CanvasView(target, canvas, Margin(seed or 0), streams=streams))
 
 
 def block_level_of(canvas: Canvas) -> int:
@@ -132,7 +140,7 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     mask, latent = given.get("denoise_mask"), given["latent_image"]
     run.view.prediction = latent
     if mask is not None and shows_kept_clean(run.target.model):
-        run.view.kept = Kept(latent, mask)
+        run.view.kept = Kept(run.view.streams.first(latent), run.view.streams.first(mask))
     if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
         plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
     experts = options.get(EXPERTS)
@@ -165,9 +173,15 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
     predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
     return [
-        prediction if cond is None else run.view.levelled(prediction, x)
+        prediction if cond is None else evened(run.view, prediction, x)
         for prediction, cond in zip(predictions, conds)
     ]
+
+
+def evened(view: CanvasView, prediction: Tensor, x: Tensor) -> Tensor:
+    """A prediction for x whose canvas is constant again over what is coarse."""
+    first, others = view.streams.parted(prediction)
+    return joined(view.levelled(first, view.streams.first(x)), others)
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -177,7 +191,8 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
-    view, images = run.view, [given["x"], *(given.get("ref_latents") or ())]
+    view = run.view
+    images = [view.streams.first(given["x"]), *(given.get("ref_latents") or ())]
     run.spending.add(*call_flops(view, images, given.get("c_crossattn"), given))
     if view.look.level == 0:
         return executor(*args, **kwargs)
@@ -193,15 +208,22 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def coarse_prediction(
     executor: Any, view: CanvasView, x: Tensor, sigma: Tensor, conds: dict[str, Any], options: dict
 ) -> Tensor:
-    """The prediction for the canvas (or area) x (B, C, ..., H, W) that the model makes at the view's level;
-    `conds` as `mixed_prediction` takes them."""
+    """The prediction for x, the canvas (or an area) with what the run holds beside it, that the model makes
+    at the view's level; `conds` as `mixed_prediction` takes them."""
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
+    x, others = view.streams.parted(x)
     state, level_sigma = view.coarse(x, sigma, options)
-    conds = at_level(view, x, conds)
+    conds, streams = at_level(view, x, conds), view.streams.with_first(state)
+    if others is not None:  # the call is told the canvas's noise level, which is theirs
+        network, level, sigmas = view.target.model.diffusion_model, view.look.level, (sigma, level_sigma)
+        conds, options = with_level_clock(network, level, sigmas, state, conds, options)
+        level_sigma = sigma
     if looks_up_sigmas(view.target.model):
         at, level = view.target.parameterisation, view.look.level
         told = [name for name in ("sigmas", "sample_sigmas") if name in options]
         options = {**options, **{name: at.level_sigma(options[name], level) for name in told}}
     concat = conds.pop("c_concat", None)
+    state = joined(state, others)
     prediction = executor(state, level_sigma, concat, crossattn, control, options, **conds)
-    return view.on_canvas(prediction, (x.shape[-2], x.shape[-1]))
+    low, others = streams.parted(prediction)
+    return joined(view.on_canvas(low, (x.shape[-2], x.shape[-1])), others)

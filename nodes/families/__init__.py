@@ -21,13 +21,14 @@ from . import (
     krea2,
     ltxv,
     lumina2,
+    minimax_h3,
     others,
     qwen_image,
     sd3,
     stable_diffusion,
     wan,
 )
-from .family import MAP, UNTOUCHED, Family, Kind, MixedAdapter, kinds
+from .family import MAP, UNTOUCHED, Family, Kind, MixedAdapter, OwnClock, kinds
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ FAMILIES: tuple[Family, ...] = (
     stable_diffusion.SDXL,
     stable_diffusion.STABLE_DIFFUSION,
     ltxv.LTXV,
+    minimax_h3.MINIMAX_H3,
     hidream_o1.HIDREAM_O1,
     others.OTHERS,
 )
@@ -63,6 +65,7 @@ _BY_CLASS = {name: family for family in FAMILIES for name in family.classes}
 _READERS = {name: read for family in FAMILIES for name, read in family.readers.items()}
 _PIXELS = {name: pixels for family in FAMILIES for name, pixels in family.pixels.items()}
 _PACKED = {name: side for family in FAMILIES for name, side in family.packed.items()}
+_CLOCKS = {name: clock for family in FAMILIES for name, clock in family.clocks.items()}
 _ADAPTERS = {family.mixed.network: family.mixed for family in FAMILIES if family.mixed is not None}
 
 
@@ -123,6 +126,12 @@ def adapter_of(network: Any) -> tuple[MixedAdapter | None, str | None]:
         return None, f"{kind.__name__} takes no mixed sequences yet"
     reason = adapter.misfit(network)
     return (adapter, None) if reason is None else (None, reason)
+
+
+def own_clock_of(network: Any) -> OwnClock | None:
+    """How a network that makes several streams takes a clock of its own for the first; None where nobody has
+    told."""
+    return _CLOCKS.get(type(network).__name__)
 
 
 def kind_of(model: Any, name: str, declared: frozenset[str] = frozenset()) -> Kind:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from torch import Tensor
+
 from ...fresco_core.cost import TRAINED_PIXELS, Architecture
 from ..mixed.call import Conditions, Evaluate
 
@@ -46,6 +48,11 @@ class MixedAdapter:
     evaluate: Evaluate
 
 
+OwnClock = Callable[[Any, tuple, dict, Tensor, int], tuple[tuple, dict]]
+"""own_clock(network, args, kwargs, times, level) -> (args, kwargs): the arguments of a network that makes
+several streams (video and its sound), as a DIFFUSION_MODEL wrapper gets them, with the first one's timesteps
+`times` (B,) what they were, which is the level's clock, and the others' as they are."""
+
 Trained = tuple[int, int | None]
 """Fewest and most pixels of a picture or frame; None for any."""
 
@@ -60,7 +67,8 @@ class Family:
     that is not 8 and the format does not say. packed: side of the patch of pixels that a latent format holds
     in its channels. readers: what a step costs, read from a network's own configuration, by class of network.
     conditions: what the family's own conditionings are, by the name of the network's argument; with a class
-    of the host's models and a dot before it where that class means something else by the name.
+    of the host's models and a dot before it where that class means something else by the name. clocks: by
+    class of network, how one that makes several streams takes a clock of its own for the first.
     """
 
     name: str
@@ -71,3 +79,4 @@ class Family:
     readers: Mapping[str, Callable[[Any], Architecture]] = field(default_factory=dict)
     conditions: Mapping[str, Kind] = field(default_factory=dict)
     mixed: MixedAdapter | None = None
+    clocks: Mapping[str, OwnClock] = field(default_factory=dict)

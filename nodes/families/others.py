@@ -18,8 +18,8 @@ OTHERS = Family(
             "t5xxl_ids t5xxl_weights encoder_hidden_states_llama3 "
             # PiD: brought to its grid by the network
             "lq_latent degrade_sigma "
-            # CogVideoX; MiniMax H3: one value for all that is its own
-            "ofs minimax_payload "
+            # CogVideoX
+            "ofs "
             # sounds and solids, which are never looked at coarsely
             "local_add_cond global_embed lyric_token_idx speaker_embeds lyrics_strength "
             "replace_with_null_embeds lyric_embed is_covers audio_codes refer_audio conditioning_scale "
