@@ -12,7 +12,6 @@ from .engine.run import Bridge
 from .engine.wrappers import apply_fresco
 from .host import versions
 from .host.core_nodes import sampled
-from .host.model import one_tensor
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
@@ -149,5 +148,5 @@ class FrescoKSampler(io.ComfyNode):
             versions.show_text(cls, str(error))
             raise
         trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
-        sign(trace, one_tensor(latent["samples"]))
+        sign(trace, latent["samples"])
         return io.NodeOutput(latent, trace)

@@ -14,7 +14,7 @@ from .engine.cost import describe_plan
 from .engine.target import unsupported
 from .families import adapter_of, architecture_of, canvas_of
 from .host import versions
-from .host.model import parameterisation_of, sampling_of
+from .host.model import parameterisation_of, sampling_of, shapes_of
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
@@ -141,7 +141,7 @@ class FrescoSchedule(io.ComfyNode):
         versions.show_text(cls, words)
         shown = ui.PreviewText(words).as_dict()
         if model is not None and latent is not None:
-            setting = setting_of(sigmas.tolist(), model, tuple(latent["samples"].shape))
+            setting = setting_of(sigmas.tolist(), model, *shapes_of(latent["samples"]))
             shown["fresco_known"] = () if setting is None else (setting,)
         return io.NodeOutput(schedule, sigmas, words, ui=shown)
 
@@ -153,7 +153,8 @@ def describe(
 
     A schedule that does not fit this node's steps is described as such; the sampler may have others.
     """
-    shape = (1, 16, 128, 128) if latent is None else tuple(latent["samples"].shape)
+    shapes = ((1, 16, 128, 128),) if latent is None else shapes_of(latent["samples"])
+    shape = shapes[0]
     notes = ""
     try:
         if model is None:
@@ -162,7 +163,7 @@ def describe(
             canvas = assumed_model.canvas(shape[-1] * assumed_model.pixels, shape[-2] * assumed_model.pixels)
             plan = make_plan(schedule, flow_sigmas(steps), canvas, autoencoder=True)
         else:
-            reason = unsupported(model, shape)
+            reason = unsupported(model, shape, shapes)
             if reason is not None:
                 return f"runs plain: {reason}"
             sampling = sampling_of(model)
@@ -187,9 +188,14 @@ def describe(
     return describe_plan(plan, architecture, baseline_steps) + notes
 
 
-def setting_of(sigmas: list[float], model: Any, shape: tuple[int, ...]) -> dict | None:
-    """What the schedule editor needs to know of the model and latent; None where they run plain anyway."""
-    if unsupported(model, shape) is not None:
+def setting_of(
+    sigmas: list[float], model: Any, shape: tuple[int, ...], *others: tuple[int, ...]
+) -> dict | None:
+    """What the schedule editor needs to know of the model and latent; None where they run plain anyway.
+
+    shape, others: of the video and of what one latent holds beside it.
+    """
+    if unsupported(model, shape, (shape, *others)) is not None:
         return None
     sampling = sampling_of(model)
     parameterisation = parameterisation_of(sampling)

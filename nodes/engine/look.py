@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,10 +29,28 @@ from .target import Target
 @dataclass
 class Kept:
     """What inpainting keeps of a latent (B, C, ..., H, W), as a model of the image-to-video kind sees it:
-    clean, where the mask is 0."""
+    clean, where the mask is 0, and in part where it is below 1."""
 
     latent: Tensor
     mask: Tensor
+
+    def of(self, x: Tensor, transformer_options: dict) -> Kept | None:
+        """The same for x, several batches of the canvas or a window of it; None for other parts of it."""
+        found = [windowed(part, x, transformer_options) for part in (self.latent, self.mask)]
+        if found[0] is None or found[1] is None:
+            return None
+        return Kept(*(repeated(part, x.shape[0]).to(x) for part in found))
+
+    def part(self, model: Any, sigma: Tensor) -> Tensor:
+        """What is kept in a state at sigma (B,): the rest of it is the sampler's own state times the mask."""
+        return kept_latent(model, sigma, self.latent, torch.zeros_like(self.latent)) * (1.0 - self.mask)
+
+    def beyond(self, size: tuple[int, int]) -> Tensor:
+        """What the canvas is multiplied by where it is continued to `size`: 1 within it, as that is already,
+        and the mask continued beyond."""
+        mask = extend(self.mask, size).clone()
+        mask[..., : self.mask.shape[-2], : self.mask.shape[-1]] = 1.0
+        return mask
 
 
 @dataclass
@@ -56,11 +75,14 @@ class CanvasView:
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
         window of it, at sigma (B,)."""
-        state, _ = self._continued(x, sigma, transformer_options)
-        parameterisation = self.target.parameterisation
-        state, level_sigma = coarse_state(state, sigma, self.look.level, parameterisation)
-        if self.kept is not None:
-            state = self._with_kept(state, level_sigma, x, transformer_options)
+        kept, model = None if self.kept is None else self.kept.of(x, transformer_options), self.target.model
+        noisy = x if kept is None else x - kept.part(model, sigma)
+        state, _ = self._continued(noisy, sigma, transformer_options)
+        if kept is not None:
+            state = state * kept.beyond((state.shape[-2], state.shape[-1]))
+        state, level_sigma = coarse_state(state, sigma, self.look.level, self.target.parameterisation)
+        if kept is not None:
+            state = state + self.condition(kept.part(model, level_sigma), x)
         return self.packed(state), level_sigma
 
     def mixed_states(
@@ -135,18 +157,6 @@ class CanvasView:
             return extend(state, size), None
         last = self.unpacked(last).to(state)
         return self.margin.around(state, sigma, size, last, self.target.parameterisation), last
-
-    def _with_kept(self, state: Tensor, level_sigma: Tensor, x: Tensor, transformer_options: dict) -> Tensor:
-        """The level's state with what inpainting keeps as the model sees it."""
-        assert self.kept is not None
-        mask = windowed(self.kept.mask, x, transformer_options)
-        latent = windowed(self.kept.latent, x, transformer_options)
-        if mask is None or latent is None:
-            return state
-        merged = repeated(self.condition(latent, x), x.shape[0]).to(state)
-        kept = kept_latent(self.target.model, level_sigma, merged, torch.zeros_like(merged))
-        painted = repeated(self.condition(mask, x), x.shape[0]).to(state)
-        return state * painted + kept * (1.0 - painted)
 
     @property
     def _token(self) -> int:

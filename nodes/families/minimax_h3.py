@@ -15,7 +15,7 @@ def video_clock(
     network: Any, args: tuple, kwargs: dict, times: Tensor, level: int
 ) -> tuple[tuple, dict]:
     """H3's clocks: both hang on the video's timestep, the second argument, through two shifts. The noise
-    level of a coarse look is the same moment under 2^-level of the video's shift, so that the sound's stays."""
+    level of a coarse look is the same moment under 2^-level of the video's shift: the sound's stays."""
     x, timestep, context, options, *others = args
     shift = float(options.get(SHIFT, network.sigma_shift_video)) / (1 << level)
     return (x, timestep * times.to(timestep), context, {**options, SHIFT: shift}, *others), kwargs

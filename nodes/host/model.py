@@ -137,6 +137,12 @@ def one_tensor(samples: Any) -> Tensor:
     return torch.cat([part.flatten() for part in samples.unbind()])
 
 
+def shapes_of(samples: Any) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the streams that a latent holds, the picture's or video's first."""
+    parts = samples.unbind() if getattr(samples, "is_nested", False) else [samples]
+    return tuple(tuple(part.shape) for part in parts)
+
+
 def clean_latent(model: Any, samples: Tensor) -> Tensor:
     """A sampler's result as the next sampler node would receive it: out of the model's scale and back,
     rounding included."""

@@ -1,4 +1,4 @@
-"""Sound and video in one latent: coarse looks are the video's alone, and the sound's clock is the canvas's."""
+"""Sound and video in one latent: coarse looks are the video's alone, the sound's clock is the canvas's."""
 
 import pytest
 import tiny
@@ -120,7 +120,7 @@ def test_off_is_the_hosts_own_run(model, apply):
 
 def test_two_passes_refine_both(model, apply):
     traces, told = [], []
-    patched = apply(model.patcher, "1/2 x3; full x2 from 75%", traces=traces, tell=told.append)
+    patched = apply(model.patcher, "draft 1/2 x3; refine 0.75 x2", traces=traces, tell=told.append)
     out, seen = run(patched, model, cfg=2.0)
     spec = SPECS[model.name]
     assert [tuple(part.shape) for part in out] == [spec.video, spec.audio]
@@ -136,3 +136,68 @@ def test_two_passes_refine_both(model, apply):
     begin = seen.steps[0][0]
     for draft, noise, state in zip(seen.steps[2][1], begin, seen.steps[3][0]):
         close(state, (1.0 - sigma) * draft + sigma * noise)
+
+
+def drawn(shape, seed):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.skipif("LTXAV" not in AVAILABLE, reason=MISSING)
+@pytest.mark.parametrize("strength", (0.0, 0.5))
+def test_frames_and_sound_that_are_kept_are_kept_at_a_coarse_look(apply, monkeypatch, strength):
+    """A start image in place, as LTX-2's own graphs have it, and a part of the sound that is given."""
+    from fresco_pack.nodes import families
+
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
+    model, spec = tiny_streams.build("LTXAV"), SPECS["LTXAV"]
+    latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
+    video_mask = torch.ones(1, 1, *spec.video[2:])
+    video_mask[:, :, 0] = strength
+    audio_mask = torch.ones(1, 1, *spec.audio[2:])
+    audio_mask[:, :, :4] = 0.0
+    settings = {"latent": latent, "noise_mask": nested(video_mask, audio_mask)}
+    out, seen = run(apply(model.patcher, "1/2 x3, full x2"), model, **settings)
+    plain, alone = run(model.patcher, model, **settings)
+    given = parts(latent)
+    if not strength:
+        torch.testing.assert_close(out[0][:, :, 0], given[0][:, :, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(out[1][:, :, :4], given[1][:, :, :4], rtol=0, atol=1e-5)
+    network, small = model.model.diffusion_model, half(video_mask)
+    for index, sigma in enumerate(SIGMAS[:3].tolist()):
+        (video, audio), (got_video, got_audio) = seen.steps[index]
+        low = level_sigma(sigma)
+        state = half(video) / ((1.0 - sigma) + sigma / 2.0) * small + half(given[0]) * (1.0 - small)
+        sound = audio * audio_mask + given[1] * (1.0 - audio_mask)
+        with torch.inference_mode():
+            clocks = model.model.process_timestep(
+                torch.ones(1), x=None, denoise_mask=small, audio_denoise_mask=audio_mask
+            )
+            made = network(
+                [state, sound],
+                (clocks[0] * low, clocks[1] * sigma),
+                context=seen.calls[index][2],
+                attention_mask=None,
+                denoise_mask=small,
+            )
+        predicted = (state - low * made[0]) * small + half(given[0]) * (1.0 - small)
+        close(half(got_video)[:, :, 1:], predicted[:, :, 1:])
+        close(got_audio, (sound - sigma * made[1]) * audio_mask + given[1] * (1.0 - audio_mask))
+        assert torch.equal(seen.clocks[index]["audio"], alone.clocks[index]["audio"])
+
+
+def test_the_nodes_take_both(model, apply, tmp_path, monkeypatch):
+    import folder_paths
+    from fresco_pack.nodes.convergence import FrescoConvergence
+    from node_runs import ksampled
+
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+    spec = SPECS[model.name]
+    inputs = {"steps": 4, "live_heatmap": True, "schedule": "1/2 x2, full x2"}
+    latent, trace = ksampled(model, **inputs)
+    assert [tuple(part.shape) for part in latent["samples"].unbind()] == [spec.video, spec.audio]
+    assert all(torch.isfinite(part).all() for part in latent["samples"].unbind())
+    assert (trace.canvas.frames, trace.canvas.height, trace.canvas.width) == spec.video[2:]
+    assert [e.level for e in trace.evaluations] == [1, 1, 0, 0]
+    assert trace.evaluations[-1].convergence.shape == (1, spec.video[2], 2, spec.video[4] // 4)
+    heatmaps = FrescoConvergence.execute(trace, legend=False, samples=latent)
+    assert len(heatmaps.args[0]) == 3 and "note" not in heatmaps.ui

@@ -365,4 +365,6 @@ def sample(
             out = comfy.sample.sample_custom(
                 patcher, noise, cfg, sampler, sigmas, positive, negative, latent, **shared
             )
-    return out if getattr(out, "is_nested", False) else out.clone()  # leave inference mode: tests may change it in place
+    if getattr(out, "is_nested", False):
+        return out
+    return out.clone()  # leave inference mode: tests may change it in place
