@@ -201,3 +201,101 @@ def test_the_nodes_take_both(model, apply, tmp_path, monkeypatch):
     assert trace.evaluations[-1].convergence.shape == (1, spec.video[2], 2, spec.video[4] // 4)
     heatmaps = FrescoConvergence.execute(trace, legend=False, samples=latent)
     assert len(heatmaps.args[0]) == 3 and "note" not in heatmaps.ui
+
+
+KEYFRAMES = {"keyframe_idxs": torch.zeros(1, 3, 96, 2)}
+H3_KEYFRAME = {"minimax_keyframes": [{"resolved_frame_index": 0, "latent": torch.zeros(1, 24, 1, 8, 16)}]}
+
+
+def held_plain(model, apply, words, caplog, prepared=lambda patcher: patcher, **settings):
+    """A run that says `words` once, and is the host's own."""
+    told = []
+    patcher = prepared(model.patcher.clone())
+    with caplog.at_level("WARNING"):
+        ours, _ = run(apply(patcher, "1/2 x3, full x2", tell=told.append), model, **settings)
+    said = [r.message for r in caplog.records if r.message.startswith("Fresco")]
+    assert len(said) == 1 and said[0].startswith("Fresco runs plain: ") and words in said[0]
+    assert words in told[0]
+    plain, _ = run(patcher, model, **settings)
+    assert all(torch.equal(a, b) for a, b in zip(ours, plain))
+
+
+def test_a_network_whose_clocks_nobody_has_told_runs_plain(model, apply, monkeypatch, caplog):
+    from fresco_pack.nodes import families
+
+    monkeypatch.setattr(families, "_CLOCKS", {})
+    held_plain(model, apply, "takes no clock of its own for each of the streams", caplog)
+
+
+def test_context_windows_run_plain(model, apply, caplog):
+    from comfy.context_windows import ContextFuseMethod, ContextSchedule, IndexListContextHandler
+
+    def windowed(patcher):
+        handler = IndexListContextHandler(
+            ContextSchedule("standard_static", lambda *_: []), ContextFuseMethod("flat", lambda *_: []), 10**6, 0
+        )
+        patcher.model_options["context_handler"] = handler
+        return patcher
+
+    held_plain(model, apply, "context windows cut several streams", caplog, windowed)
+
+
+@pytest.mark.skipif("MiniMaxH3" not in AVAILABLE, reason=MISSING)
+def test_keyframes_and_masks_of_minimax_h3_run_plain(apply, monkeypatch, caplog):
+    from fresco_pack.nodes import families
+
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
+    model, spec = tiny_streams.build("MiniMaxH3"), SPECS["MiniMaxH3"]
+    positive = tiny_streams.text(spec, 1, **H3_KEYFRAME)
+    held_plain(model, apply, "'minimax_payload' is bound to the full grid", caplog, positive=positive)
+    caplog.clear()
+    mask = torch.ones(1, 1, *spec.video[2:])
+    mask[..., :4] = 0.0
+    latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
+    masked = {"latent": latent, "noise_mask": nested(mask, torch.ones(1, 1, *spec.audio[2:]))}
+    held_plain(model, apply, "'denoise_mask' is bound to the full grid", caplog, **masked)
+
+
+@pytest.mark.parametrize(
+    "cond, words",
+    (
+        ({"control": object()}, "ControlNets see several streams"),
+        ({"area": (4, 4, 0, 0)}, "areas cut several streams"),
+        ({"mask": torch.ones(1, 8, 8)}, "masks of a prompt lie on several streams"),
+        ({"model_conds": {"latent_shapes": [], "c_concat": object()}}, "what is concatenated to several streams"),
+        ({"model_conds": {}}, "the network is not told what its one latent is made of"),
+    ),
+)
+def test_what_the_host_lays_over_all_streams_at_once_is_told(cond, words):
+    from fresco_pack.nodes.engine.streams import ALONE, Streams, bound_together
+
+    streams = Streams.of([(1, 128, 3, 8, 12), (1, 8, 11, 16)])
+    fine = {"model_conds": {"latent_shapes": []}}
+    assert bound_together(streams, {"positive": [fine]}, {}) is None
+    assert words in bound_together(streams, {"positive": [fine, fine | cond]}, {})
+    assert bound_together(ALONE, {"positive": [fine | cond]}, {}) is None
+
+
+def test_noise_levels_that_are_no_plain_flows_are_told():
+    import comfy.model_sampling as host
+    from fresco_pack.nodes.engine.streams import inseparable
+    from fresco_pack.nodes.host.model import parameterisation_of
+
+    class Flow(host.ModelSamplingDiscreteFlow, host.CONST):
+        pass
+
+    class Noisy(host.ModelSamplingDiscrete, host.EPS):
+        pass
+
+    class Clean(Flow):
+        def calculate_denoised(self, sigma, model_output, model_input):
+            return model_output
+
+    class Bent(Flow):
+        def timestep(self, sigma):
+            return sigma**2
+
+    for kind, fits in ((Flow, True), (Noisy, False), (Clean, False), (Bent, False)):
+        sampling = kind()
+        reason = inseparable(sampling, parameterisation_of(sampling))
+        assert reason is None if fits else "not those of a plain flow" in reason
