@@ -18,6 +18,7 @@ from torch import Tensor
 from ...fresco_core.canvas.haar import padded_size
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
+from .guides import PLACES, guides_at
 from .look import CanvasView
 from .refusals import watched
 from .run import Run
@@ -34,7 +35,11 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
     if REBUILT in kinds.values():
         level = view.look.level
         size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)
-        brought |= rebuilt(conds, (*x.shape[:-2], size[0] >> level, size[1] >> level))
+        low = size[0] >> level, size[1] >> level
+        if PLACES in conds:
+            brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low)
+        else:
+            brought |= rebuilt(conds, (*x.shape[:-2], *low))
     return brought
 
 

@@ -9,6 +9,7 @@ from ..families import kind_of
 from ..families.family import GRID
 from ..host.caches import patches_of, unrestartable
 from ..host.conds import conditions_of
+from .guides import unplaceable
 
 MULTIPLE_OF_AUDIO = 8  # WanDancer attends from this many groups of a frame's tokens to the music
 H3_KEYFRAMES = "keyframes"  # of MiniMax H3's payload: rows of the full grid; its layout is made anew of any
@@ -31,6 +32,8 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
         return reason
     if bound:
         return f"the conditioning '{bound[0]}' is bound to the full grid"
+    if (reason := unplaceable(given, plan.canvas)) is not None:
+        return reason
     levels = {level for planned in plan.passes for level in planned.levels if level}
     if "audio_embed" in given and hasattr(model.diffusion_model, "music_injector"):
         for level in sorted(levels):

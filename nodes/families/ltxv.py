@@ -25,7 +25,8 @@ LTXV = Family(
     pixels={"LTXV": 32, "LTXAV": 32},
     conditions=kinds(
         UNTOUCHED="frame_rate audio_denoise_mask ref_audio latent_shapes",
-        GRID="keyframe_idxs guide_attention_entries generated_keyframes",
+        GRID="generated_keyframes",
+        REBUILT="keyframe_idxs guide_attention_entries",
     ),
     clocks={"LTXAVModel": video_clock},
 )

@@ -45,7 +45,7 @@ def half(video):
     return video.unflatten(-2, (rows, 2)).unflatten(-1, (columns, 2)).mean((-3, -1))
 
 
-def native(model, seen, index, sigma):
+def native(model, seen, index, sigma, payload=()):
     """The host's network itself on the half-size video at its own noise level and the same sound at the
     canvas's: the clean video and the clean sound."""
     network, low = model.model.diffusion_model, level_sigma(sigma)
@@ -56,15 +56,15 @@ def native(model, seen, index, sigma):
             clocks = torch.tensor([low]), torch.tensor([sigma])
             made = network([state, audio], clocks, context=context, attention_mask=None, frame_rate=25)
             return state - low * made[0], audio - sigma * made[1]
-        return native_h3(network, state, audio, context, sigma, low)
+        return native_h3(network, state, audio, context, (sigma, low), dict(payload))
 
 
-def native_h3(network, state, audio, context, sigma, low):
+def native_h3(network, state, audio, context, sigmas, payload):
     """MiniMax H3's, whose sampler carries the sound on the video's schedule: a run at half size has half the
     video's shift, and carries the same sound accordingly."""
     from comfy.ldm.minimax.model import time_shift_sigma
 
-    shift, sound_shift = 12.0, 3.0
+    (sigma, low), shift, sound_shift = sigmas, 12.0, 3.0
     of_sound = float(time_shift_sigma(torch.tensor(sigma), shift, sound_shift))
     sound = audio * (of_sound / sigma)
     made = network(
@@ -72,7 +72,7 @@ def native_h3(network, state, audio, context, sigma, low):
         torch.tensor([low * 1000.0]),
         context=context,
         transformer_options={"minimax_h3_sigma_shift_video": shift / 2.0},
-        minimax_payload={"audio_scale": shift / 2.0 / sound_shift},
+        minimax_payload=payload | {"audio_scale": shift / 2.0 / sound_shift},
     )
     carried = sound * (low / of_sound) - low * made[1]
     return state - low * made[0], carried * 2.0  # of clean sound, the whole run carries twice as much
@@ -142,47 +142,122 @@ def drawn(shape, seed):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.skipif("LTXAV" not in AVAILABLE, reason=MISSING)
-@pytest.mark.parametrize("strength", (0.0, 0.5))
-def test_frames_and_sound_that_are_kept_are_kept_at_a_coarse_look(apply, monkeypatch, strength):
-    """A start image in place, as LTX-2's own graphs have it, and a part of the sound that is given."""
+LTXAV = pytest.mark.skipif("LTXAV" not in AVAILABLE, reason="this host has no LTXAV")
+H3 = pytest.mark.skipif("MiniMaxH3" not in AVAILABLE, reason="this host has no MiniMaxH3")
+
+
+@pytest.fixture
+def ltx(monkeypatch):
+    """LTX-2 in miniature, which may be looked at in any size."""
     from fresco_pack.nodes import families
 
     monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
-    model, spec = tiny_streams.build("LTXAV"), SPECS["LTXAV"]
+    return tiny_streams.build("LTXAV")
+
+
+def kept_run(model, apply, video_mask, audio_mask, guides=lambda level: {}):
+    """A run with a coarse look in its first three steps that keeps what masks (1, 1, ..., H, W) say of a
+    latent, held against the network itself on half the video: frames and tokens, each at its own noise level.
+
+    guides: the network's arguments that tell of guides, at full size (0) and at half (1).
+    """
+    spec = SPECS[model.name]
     latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
-    video_mask = torch.ones(1, 1, *spec.video[2:])
-    video_mask[:, :, 0] = strength
-    audio_mask = torch.ones(1, 1, *spec.audio[2:])
-    audio_mask[:, :, :4] = 0.0
-    settings = {"latent": latent, "noise_mask": nested(video_mask, audio_mask)}
+    settings = {
+        "latent": latent,
+        "noise_mask": nested(video_mask, audio_mask),
+        "positive": tiny_streams.text(spec, 1, **guides(0)),
+    }
     out, seen = run(apply(model.patcher, "1/2 x3, full x2"), model, **settings)
-    plain, alone = run(model.patcher, model, **settings)
-    given = parts(latent)
-    if not strength:
-        torch.testing.assert_close(out[0][:, :, 0], given[0][:, :, 0], rtol=0, atol=1e-5)
-    torch.testing.assert_close(out[1][:, :, :4], given[1][:, :, :4], rtol=0, atol=1e-5)
-    network, small = model.model.diffusion_model, half(video_mask)
+    _, plain = run(model.patcher, model, **settings)
+    given, network, small = parts(latent), model.model.diffusion_model, half(video_mask)
+    kept = half(given[0] * (1.0 - video_mask))
     for index, sigma in enumerate(SIGMAS[:3].tolist()):
         (video, audio), (got_video, got_audio) = seen.steps[index]
         low = level_sigma(sigma)
-        state = half(video) / ((1.0 - sigma) + sigma / 2.0) * small + half(given[0]) * (1.0 - small)
+        state = half(video * video_mask) / ((1.0 - sigma) + sigma / 2.0) + kept
         sound = audio * audio_mask + given[1] * (1.0 - audio_mask)
+        masks = {"denoise_mask": small, "audio_denoise_mask": audio_mask}
+        clocks = model.model.process_timestep(torch.ones(1), x=None, **masks)
         with torch.inference_mode():
-            clocks = model.model.process_timestep(
-                torch.ones(1), x=None, denoise_mask=small, audio_denoise_mask=audio_mask
-            )
             made = network(
                 [state, sound],
                 (clocks[0] * low, clocks[1] * sigma),
                 context=seen.calls[index][2],
                 attention_mask=None,
+                frame_rate=25,
                 denoise_mask=small,
+                **guides(1),
             )
-        predicted = (state - low * made[0]) * small + half(given[0]) * (1.0 - small)
-        close(half(got_video)[:, :, 1:], predicted[:, :, 1:])
+        clean = (state - low * made[0]).repeat_interleave(2, -2).repeat_interleave(2, -1)
+        close(got_video, clean * video_mask + given[0] * (1.0 - video_mask))
         close(got_audio, (sound - sigma * made[1]) * audio_mask + given[1] * (1.0 - audio_mask))
-        assert torch.equal(seen.clocks[index]["audio"], alone.clocks[index]["audio"])
+        assert torch.equal(seen.clocks[index]["audio"], plain.clocks[index]["audio"])
+    return out, given
+
+
+@LTXAV
+@pytest.mark.parametrize("strength", (1.0, 0.5))
+def test_frames_and_sound_that_are_kept_are_kept_at_a_coarse_look(apply, ltx, strength):
+    """A start image in place, as LTX-2's own graphs have it, and a part of the sound that is given."""
+    spec = SPECS["LTXAV"]
+    video_mask, audio_mask = torch.ones(1, 1, *spec.video[2:]), torch.ones(1, 1, *spec.audio[2:])
+    video_mask[:, :, 0] = 1.0 - strength
+    audio_mask[:, :, :4] = 0.0
+    out, given = kept_run(ltx, apply, video_mask, audio_mask)
+    if strength == 1.0:
+        torch.testing.assert_close(out[0][:, :, 0], given[0][:, :, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(out[1][:, :, :4], given[1][:, :, :4], rtol=0, atol=1e-5)
+
+
+@LTXAV
+def test_a_mask_that_cuts_through_blocks_keeps_each_part_at_its_own_noise(apply, ltx):
+    spec = SPECS["LTXAV"]
+    video_mask = torch.rand(1, 1, *spec.video[2:], generator=torch.Generator().manual_seed(3))
+    video_mask[..., :5] = 0.0
+    kept_run(ltx, apply, video_mask, torch.ones(1, 1, *spec.audio[2:]))
+
+
+@LTXAV
+@pytest.mark.parametrize("strength", (1.0, 0.7))
+def test_a_guide_has_the_places_of_the_smaller_run(apply, ltx, strength):
+    """A last frame that is a guide, as LTXVAddGuide appends it."""
+    from comfy_extras import nodes_lt
+
+    spec = SPECS["LTXAV"]
+    counts = hasattr(nodes_lt, "_append_guide_attention_entry")  # hosts before 0.18 do not count
+
+    def guides(level):
+        height, width = (side >> level for side in spec.video[-2:])
+        frame = torch.zeros(1, 128, 1, height, width)
+        cond = nodes_lt.LTXVAddGuide.add_keyframe_index([[None, {}]], 8, frame, (8, 32, 32))
+        if counts:
+            area = torch.linspace(0.0, 1.0, 24).expand(1, 16, 24)  # of the picture
+            cond, _ = nodes_lt._append_guide_attention_entry(
+                cond, cond, height * width, [1, height, width], strength, area
+            )
+        return cond[0][1]
+
+    video_mask = torch.ones(1, 1, *spec.video[2:])
+    video_mask[:, :, -1] = 1.0 - strength
+    kept_run(ltx, apply, video_mask, torch.ones(1, 1, *spec.audio[2:]), guides)
+
+
+@H3
+def test_references_of_minimax_h3_are_seen_as_they_are(apply, monkeypatch):
+    from fresco_pack.nodes import families
+
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
+    model, spec = tiny_streams.build("MiniMaxH3"), SPECS["MiniMaxH3"]
+    picture = drawn((1, 24, 1, 4, 6), 9)
+    reference = {"kind": "image", "latent_h": 4, "latent_w": 6, "latent": picture}
+    positive = tiny_streams.text(spec, 1, minimax_refs=[reference])
+    _, seen = run(apply(model.patcher, "1/2 x3, full x2"), model, positive=positive)
+    payload = {"refs": [reference], "cond_video_latents": [picture], "seed": 7}
+    for index, sigma in enumerate(SIGMAS[:3].tolist()):
+        video, audio = native(model, seen, index, sigma, payload)
+        close(half(seen.steps[index][1][0]), video)
+        close(seen.steps[index][1][1], audio)
 
 
 def test_the_nodes_take_both(model, apply, tmp_path, monkeypatch):
@@ -203,7 +278,6 @@ def test_the_nodes_take_both(model, apply, tmp_path, monkeypatch):
     assert len(heatmaps.args[0]) == 3 and "note" not in heatmaps.ui
 
 
-KEYFRAMES = {"keyframe_idxs": torch.zeros(1, 3, 96, 2)}
 H3_KEYFRAME = {"minimax_keyframes": [{"resolved_frame_index": 0, "latent": torch.zeros(1, 24, 1, 8, 16)}]}
 
 
@@ -231,16 +305,14 @@ def test_context_windows_run_plain(model, apply, caplog):
     from comfy.context_windows import ContextFuseMethod, ContextSchedule, IndexListContextHandler
 
     def windowed(patcher):
-        handler = IndexListContextHandler(
-            ContextSchedule("standard_static", lambda *_: []), ContextFuseMethod("flat", lambda *_: []), 10**6, 0
-        )
-        patcher.model_options["context_handler"] = handler
+        schedule, fuse = ContextSchedule("static", lambda *_: []), ContextFuseMethod("flat", lambda *_: [])
+        patcher.model_options["context_handler"] = IndexListContextHandler(schedule, fuse, 10**6, 0)
         return patcher
 
     held_plain(model, apply, "context windows cut several streams", caplog, windowed)
 
 
-@pytest.mark.skipif("MiniMaxH3" not in AVAILABLE, reason=MISSING)
+@H3
 def test_keyframes_and_masks_of_minimax_h3_run_plain(apply, monkeypatch, caplog):
     from fresco_pack.nodes import families
 
@@ -256,13 +328,32 @@ def test_keyframes_and_masks_of_minimax_h3_run_plain(apply, monkeypatch, caplog)
     held_plain(model, apply, "'denoise_mask' is bound to the full grid", caplog, **masked)
 
 
+@LTXAV
+def test_guides_that_are_not_on_the_videos_grid_run_plain(apply, ltx, caplog):
+    from comfy_extras import nodes_lt
+
+    spec = SPECS["LTXAV"]
+    cond = nodes_lt.LTXVAddGuide.add_keyframe_index(
+        [[None, {}]], 8, torch.zeros(1, 128, 1, *spec.video[-2:]), (8, 32, 32)
+    )
+    mask = torch.ones(1, 1, *spec.video[2:])
+    mask[:, :, -1] = -1.0
+    mask[:, :, -1, ::2, ::2] = 0.0  # an IC-LoRA's guide of half size, spread over the grid
+    masked = {
+        "latent": nested(drawn(spec.video, 5), drawn(spec.audio, 6)),
+        "noise_mask": nested(mask, torch.ones(1, 1, *spec.audio[2:])),
+        "positive": tiny_streams.text(spec, 1, **cond[0][1]),
+    }
+    held_plain(ltx, apply, "a guide on a smaller grid of its own", caplog, **masked)
+
+
 @pytest.mark.parametrize(
     "cond, words",
     (
         ({"control": object()}, "ControlNets see several streams"),
         ({"area": (4, 4, 0, 0)}, "areas cut several streams"),
         ({"mask": torch.ones(1, 8, 8)}, "masks of a prompt lie on several streams"),
-        ({"model_conds": {"latent_shapes": [], "c_concat": object()}}, "what is concatenated to several streams"),
+        ({"model_conds": {"latent_shapes": [], "c_concat": object()}}, "what is concatenated to several"),
         ({"model_conds": {}}, "the network is not told what its one latent is made of"),
     ),
 )

@@ -1,0 +1,52 @@
+"""LTX-Video's guides at a level: pictures and clips that steer a video, as frames behind its own.
+
+A guide's frames lie in the latent and are looked at as it is. What tells the network where in the video they
+belong is made for the full grid: the places of every token (`keyframe_idxs`), and how many tokens each guide
+has (`guide_attention_entries`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ...fresco_core import Canvas
+
+PLACES, ENTRIES = "keyframe_idxs", "guide_attention_entries"
+
+
+def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]) -> dict[str, Any]:
+    """The guides of a video of `size` (rows and columns of tokens) for a look at it of `low`.
+
+    A run of `low` has places from 0 on at the same distance, so a guide's are the full grid's first ones.
+    """
+    full, few = size[0] * size[1], low[0] * low[1]
+    made: dict[str, Any] = {}
+    places: Tensor | None = conds.get(PLACES)
+    if places is not None:
+        grid = places.unflatten(2, (-1, *size))
+        made[PLACES] = grid[:, :, :, : low[0], : low[1]].flatten(2, 4)
+    if conds.get(ENTRIES) is not None:
+        made[ENTRIES] = [
+            {
+                **entry,
+                "pre_filter_count": entry["pre_filter_count"] // full * few,
+                "latent_shape": [entry["latent_shape"][0], *low],
+            }
+            for entry in conds[ENTRIES]
+        ]
+    return made
+
+
+def unplaceable(given: dict[str, Any], canvas: Canvas) -> str | None:
+    """Why the guides of a run, whose conditioning is `given` by name, have no places at a level; None where
+    they have, or there are none. Reads from the device, where there are guides."""
+    places, mask = given.get(PLACES), given.get("denoise_mask")
+    if places is None:
+        return None
+    if places.shape[2] % (canvas.height * canvas.width):
+        return f"a guide of {places.shape[2]} tokens is not on the grid of {canvas.height}x{canvas.width}"
+    if mask is not None and bool((mask < 0.0).any()):
+        return "a guide on a smaller grid of its own is bound to the full grid"
+    return None
