@@ -43,16 +43,16 @@ def _plan(run: Run, sampler: Any, noise: Tensor, latent: Tensor, mask: Tensor | 
         float(run.target.sampling.sigma_max),
         coarsest_start(run, grid[0], first(noise), first(latent), None if mask is None else first(mask)),
         least_steps(sampler),
-        _has_bridge(run),
+        _has_bridge(run, first(noise).shape[1]),
     )
     return _down_to(grid[-2], plan) if off_grid(sampler) else plan
 
 
-def _has_bridge(run: Run) -> bool:
-    """Whether the run can carry a draft over pixels. Raises ScheduleError where it has a VAE of another
-    model, and needs it."""
+def _has_bridge(run: Run, channels: int) -> bool:
+    """Whether the run can carry a draft of so many channels over pixels. Raises ScheduleError where it has a
+    VAE of another model, and needs it."""
     bridge = run.settings.bridge
-    reason = None if bridge is None else unsuited(bridge.vae, run.target.model)
+    reason = None if bridge is None else unsuited(bridge.vae, channels)
     if reason is not None and run.settings.schedule.via_pixels:
         raise ScheduleError(reason)
     return bridge is not None

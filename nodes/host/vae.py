@@ -53,9 +53,9 @@ def _heed_interrupts() -> None:
     throw_exception_if_processing_interrupted()
 
 
-def unsuited(vae: Any, model: Any) -> str | None:
-    """Why a VAE cannot be a model's; None where it may be."""
-    found, wanted = getattr(vae, "latent_channels", None), model.latent_format.latent_channels
+def unsuited(vae: Any, wanted: int) -> str | None:
+    """Why a VAE cannot be that of a model whose pictures have `wanted` latent channels; None where it may."""
+    found = getattr(vae, "latent_channels", None)
     if found is not None and found != wanted:
         return f"the VAE has {found} latent channels and the model {wanted}: connect the model's own VAE"
     return None

@@ -713,9 +713,9 @@ ROWS: dict[str, Row] = {
 NOT_BUILT: dict[str, str] = {
     "SD21UnclipL": "its noise augmentor is made for the full width of its image encoder",
     "SD21UnclipH": "its noise augmentor is made for the full width of its image encoder",
-    "LTXAV": "its connectors from text to picture and sound have gigabytes whatever the rest has",
+    "LTXAV": "its latent holds picture and sound: test_streams.py has it",
     "GenmoMochi": "its class takes the widths of the full model and no others",
-    "MiniMaxH3": "its latent holds picture and sound, and several streams in one latent run plain",
+    "MiniMaxH3": "its latent holds picture and sound: test_streams.py has it",
     "ZImagePixelSpace": "its class is NextDiT's with another last layer",
 }
 """Picture and video classes that are not built here, and why."""

@@ -278,6 +278,47 @@ def test_the_nodes_take_both(model, apply, tmp_path, monkeypatch):
     assert len(heatmaps.args[0]) == 3 and "note" not in heatmaps.ui
 
 
+class Mosaic:
+    """Stands for a video's VAE: pixels are the mean colours of a latent's first channels."""
+
+    latent_dim = 3
+
+    def __init__(self, channels, scale):
+        self.latent_channels, self.scale = channels, scale
+        self.first_stage_model = torch.nn.Linear(1, 1)
+
+    def decode(self, latent):
+        pixels = latent[:, :3].sigmoid().repeat_interleave(self.scale, -2).repeat_interleave(self.scale, -1)
+        return pixels.movedim(1, -1)
+
+    def encode(self, frames):
+        pixels = frames.movedim(-1, 0).unsqueeze(0).clamp(0.01, 0.99)
+        pixels = torch.nn.functional.avg_pool3d(pixels, (1, self.scale, self.scale)).logit()
+        return pixels.repeat(1, -(-self.latent_channels // 3), 1, 1, 1)[:, : self.latent_channels]
+
+
+def test_a_draft_goes_over_pixels_without_its_sound(model, apply):
+    from fresco_pack.nodes.engine.run import Bridge
+
+    spec, traces = SPECS[model.name], []
+    vae = Mosaic(spec.video[1], 32 if model.name == "LTXAV" else 16)
+    text = "draft 1/2 x3; refine 0.75 via pixels x2"
+    out, seen = run(apply(model.patcher, text, traces=traces, bridge=Bridge(vae)), model)
+    assert [tuple(part.shape) for part in out] == [spec.video, spec.audio]
+    assert len(traces[0].crossings) == 1 and [e.level for e in traces[0].evaluations] == [1, 1, 1, 0, 0]
+    sigma = traces[0].plan.passes[1].sigmas[0]
+    (_, noise), (_, draft), (_, state) = seen.steps[0][0], seen.steps[2][1], seen.steps[3][0]
+    close(state, (1.0 - sigma) * draft + sigma * noise)
+
+
+def test_a_latent_of_both_is_compared_by_its_video(model):
+    from fresco_pack.nodes.compare import FrescoCompare
+
+    vae = Mosaic(SPECS[model.name].video[1], 32)
+    a, b = ({"samples": nested(torch.zeros(SPECS[model.name].video), drawn((1, 2), seed))} for seed in (1, 2))
+    assert FrescoCompare.execute(latent_a=a, latent_b=b, vae=vae).args[3] == pytest.approx(1.0)
+
+
 H3_KEYFRAME = {"minimax_keyframes": [{"resolved_frame_index": 0, "latent": torch.zeros(1, 24, 1, 8, 16)}]}
 
 

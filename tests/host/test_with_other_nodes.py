@@ -269,7 +269,8 @@ def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply,
     original = type(flux.model).extra_conds
 
     def with_keyframes(self, **kwargs):
-        return {**original(self, **kwargs), "keyframe_idxs": comfy.conds.CONDRegular(torch.zeros(1, 3, 4))}
+        slots = comfy.conds.CONDConstant({"tokens_per_frame": 64})
+        return {**original(self, **kwargs), "generated_keyframes": slots}
 
     monkeypatch.setattr(type(flux.model), "extra_conds", with_keyframes)
     monkeypatch.setattr(
@@ -278,7 +279,7 @@ def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply,
     with caplog.at_level("WARNING"):
         tiny.sample(apply(flux.patcher, TWO_PASS), flux, steps=7)
     said = [r.message for r in caplog.records if "Fresco runs plain" in r.message]
-    assert said == ["Fresco runs plain: the conditioning 'keyframe_idxs' is bound to the full grid"]
+    assert said == ["Fresco runs plain: the conditioning 'generated_keyframes' is bound to the full grid"]
 
 
 def test_a_compiled_model_takes_mixed_steps_after_looks_of_other_sizes(flux, apply, caplog):
