@@ -100,7 +100,7 @@ def judged(name: str, document: Raw, usage: int = 0) -> Row | None:
     """A graph's row; None where no sampler of it is in use."""
     graph = flatten(document)
     reading = Reading(graph)
-    found = [(s, judge(reading, s)) for s in (read(reading, node) for node in samplers_of(graph))]
+    found = [(s, judge(s)) for s in (read(reading, node) for node in samplers_of(graph))]
     if not found:
         return None
     kinds = [verdict.kind for _, verdict in found]

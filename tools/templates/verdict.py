@@ -9,8 +9,7 @@ from types import ModuleType
 
 from fresco_core import PRESETS, Plan, Schedule, ScheduleError, make_plan, parse, preset
 
-from .models import AUDIO, PACKED, SOLID
-from .reading import Reading
+from .models import AUDIO, SOLID
 from .sampler import Sampler
 
 FASTER, PLAIN, REFUSED, UNKNOWN = "faster", "plain", "refused", "unknown"
@@ -20,7 +19,6 @@ FEW, MANY = "distilled", "balanced"
 BELOW = "draft 1/2 50%; refine 50% min x2"
 """What a user may write who wants a draft below the sizes that the model is trained for."""
 SMALL = "small picture"
-KEYFRAMES = ("LTXVAddGuide",)
 ENGINE = Path(__file__).parents[2] / "nodes" / "host" / "samplers.py"
 
 
@@ -59,7 +57,7 @@ class Verdict:
         return self.full / self.tokens if self.tokens else 1.0
 
 
-def judge(reading: Reading, sampler: Sampler) -> Verdict:
+def judge(sampler: Sampler) -> Verdict:
     """What Fresco Apply with the preset for so many steps would do."""
     name = FEW if sampler.steps <= FEW_STEPS else MANY
     known = sampler.model.known
@@ -67,7 +65,7 @@ def judge(reading: Reading, sampler: Sampler) -> Verdict:
         return Verdict(UNKNOWN, name, "unknown file", f"no class is known for '{sampler.model.file}'")
     if sampler.sigmas is None:
         return Verdict(UNKNOWN, name, "unknown sigmas", f"the sigmas of {sampler.scheduler} are not known")
-    fixed = _before_planning(reading, sampler)
+    fixed = _before_planning(sampler)
     if fixed is not None:
         cause, words = fixed
         return Verdict(PLAIN, name, cause, words)
@@ -100,32 +98,19 @@ def planned(sampler: Sampler, schedule: Schedule) -> Plan:
     )
 
 
-def _before_planning(reading: Reading, sampler: Sampler) -> tuple[str, str] | None:
+def _before_planning(sampler: Sampler) -> tuple[str, str] | None:
     """What nodes/engine/target.py and obstacles.py decide by the latent, sampler and conditioning."""
     known = sampler.model.known
     assert known is not None
-    source = sampler.node.links.get("latent_image")
     if sampler.steps == 0:
         return "no steps", "no step is left between its start and its end"
     if known.makes == AUDIO:
         return "audio alone", "the latent is neither pictures nor video"
     if known.makes == SOLID:
         return "three-dimensional", "the latent is neither pictures nor video"
-    if known.makes == PACKED and _packs(reading, sampler):
-        return "audio and video", "the model packs several streams into one latent"
     if sampler.name in HOST_SAMPLERS.KNOWS_THE_SIZE or sampler.name == "arvideo":
         return "sampler", f"the sampler {sampler.name} {HOST_SAMPLERS.KNOWS_THE_SIZE['ar_video']}"
-    if reading.behind(source, KEYFRAMES) is not None and known.name.startswith("LTX"):
-        return "keyframes", "the conditioning 'keyframe_idxs' is bound to the full grid"
     return None
-
-
-def _packs(reading: Reading, sampler: Sampler) -> bool:
-    """Whether the latent of an audio and video model holds both; H3's nodes always make both."""
-    source = sampler.node.links.get("latent_image")
-    if sampler.model.known is not None and sampler.model.known.name == "MiniMaxH3":
-        return True
-    return reading.behind(source, ("LTXVConcatAVLatent",)) is not None
 
 
 def _of_plan(sampler: Sampler, name: str, plan: Plan) -> Verdict:
