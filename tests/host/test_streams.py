@@ -232,10 +232,10 @@ def test_a_guide_has_the_places_of_the_smaller_run(apply, ltx, strength):
         frame = torch.zeros(1, 128, 1, height, width)
         cond = nodes_lt.LTXVAddGuide.add_keyframe_index([[None, {}]], 8, frame, (8, 32, 32))
         if counts:
-            area = torch.linspace(0.0, 1.0, 24).expand(1, 16, 24)  # of the picture
-            cond, _ = nodes_lt._append_guide_attention_entry(
-                cond, cond, height * width, [1, height, width], strength, area
-            )
+            tokens, shape = height * width, [1, height, width]
+            cond, _ = nodes_lt._append_guide_attention_entry(cond, cond, tokens, shape, strength)
+            entry = cond[0][1]["guide_attention_entries"][0]
+            entry["pixel_mask"] = torch.linspace(0.0, 1.0, 24).expand(1, 1, 1, 16, 24)  # of the picture
         return cond[0][1]
 
     video_mask = torch.ones(1, 1, *spec.video[2:])
