@@ -37,6 +37,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true", help="on a GPU: do without torch.compile")
     parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="on a CPU: with torch.compile; minutes to begin, then a quarter faster",
+    )
+    parser.add_argument(
         "--bf16", action="store_true", help="on a CPU: matrix products in bf16, as a GPU always has them"
     )
     parser.add_argument(
@@ -67,7 +72,7 @@ def main() -> None:
         budget,
         folder,
         args.device,
-        compile=gpu and not args.no_compile,
+        compile=args.compile or (gpu and not args.no_compile),
         bfloat16=gpu or args.bf16,
         export=args.export,
     )
