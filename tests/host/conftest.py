@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 import zlib
+import gc
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ else:
     pack = importlib.util.module_from_spec(spec)
     sys.modules["fresco_pack"] = pack
     spec.loader.exec_module(pack)
+    gc.collect()
+    gc.freeze()  # the host searches for garbage in every run behind a clone that is gone
 
 
 def pytest_collection_modifyitems(config, items):
