@@ -1,10 +1,10 @@
 """Runs under the host's Python: boots the host's modules, imports the pack as a package."""
 
+import gc
 import importlib.util
 import os
 import sys
 import zlib
-import gc
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
