@@ -1,7 +1,8 @@
 """What a plan costs: FLOPs and tokens of its steps on a real architecture, from the configuration alone.
 
 Reading order: transformer (the general description and its arithmetic), families (how each model family fills
-it in), registry (the published models), plan_cost (a plan on one of them).
+it in), sounding (those that make sound with video), registry (the published models), plan_cost (a plan on one
+of them).
 
 Counted are matrix products and attention, a multiply-add as 2, as torch.utils.flop_counter counts them.
 Norms, activations, rotary positions and the sampler's own arithmetic are not.
@@ -10,6 +11,9 @@ Norms, activations, rotary positions and the sampler's own arithmetic are not.
 from .plan_cost import PlanCost, StepCost, plan_cost
 from .registry import (
     DEMO_PIXELS,
+    LTX_2_PIXELS,
+    LTX_VIDEO_PIXELS,
+    MINIMAX_H3_PIXELS,
     MODELS,
     TRAINED_PIXELS,
     U_NET_PIXELS,
@@ -22,6 +26,9 @@ from .transformer import Architecture, Block, Projection, Sequence, Stream, Toke
 
 __all__ = [
     "DEMO_PIXELS",
+    "LTX_2_PIXELS",
+    "LTX_VIDEO_PIXELS",
+    "MINIMAX_H3_PIXELS",
     "MODELS",
     "TRAINED_PIXELS",
     "U_NET_PIXELS",

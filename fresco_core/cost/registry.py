@@ -3,10 +3,12 @@ between which sizes they are at home."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..canvas.size import Canvas
 from .families import chroma, flux, hunyuan_video, krea2, lumina, qwen_image, sd3, wan
+from .sounding import PROMPT_MODULATIONS, ltx_2, ltx_video, minimax_h3
 from .transformer import Architecture
 
 TRAINED_PIXELS = (220_000, 2_100_000)
@@ -14,6 +16,18 @@ TRAINED_PIXELS = (220_000, 2_100_000)
 (FLUX.2: help.bfl.ai, "Aspect Ratios and Output Dimensions") and video of 480p and 720p. The lower bound is
 ours: it admits half of 1024 x 1024 and of 1280 x 720 (640 x 360), and no 240p draft of 480p video."""
 
+
+LTX_VIDEO_PIXELS = (170_000, 921_600)
+"""LTX-Video: its card says that it works best below 1280 x 720; the draft of its own two-step example for 832
+x 480 is 544 x 320 (diffusers, "LTX-Video": two thirds, rounded to what its autoencoder takes)."""
+
+LTX_2_PIXELS = (225_000, 2_100_000)
+"""LTX-2: ComfyUI's templates draft 1280 x 720 at 640 x 352, half of it on the grid of 32 pixels, and its
+makers recommend up to 1920 x 1080 (docs.ltx.video)."""
+
+MINIMAX_H3_PIXELS = (250_000, 768 * 1344)
+"""MiniMax H3: ComfyUI's nodes bring every size to 768 pixels on the short edge and to this area at the most.
+Nobody has told a lower bound; ours admits half of that, 672 x 384."""
 
 U_NET_PIXELS = (250_000, 2_100_000)
 """Stable Diffusion 1 is trained at 512 x 512; SDXL at a megapixel, and draws at half of it still."""
@@ -30,13 +44,16 @@ class Model:
     """A published model.
 
     pixels: pixels of a picture per latent pixel. patch: latent pixels per token. frames: video frames per
-    latent frame behind the first, which stands for one; 0 for models of single pictures.
+    latent frame behind the first, which stands for one; 0 for models of single pictures. trained: fewest and
+    most pixels that it is at home with. latents: latent frames of so many, where they are packed otherwise.
     """
 
     architecture: Architecture
     pixels: int = 8
     patch: int = 2
     frames: int = 0
+    trained: tuple[int, int | None] = TRAINED_PIXELS
+    latents: Callable[[int], int] | None = None
 
     @property
     def name(self) -> str:
@@ -50,16 +67,21 @@ class Model:
         """
         if frames > 1 and not self.frames:
             raise ValueError(f"{self.name} makes single pictures, not {frames} frames; leave frames at 1")
-        latents = 1 if frames == 1 else 1 + (frames - 1) // self.frames
+        packed = self.latents or (lambda count: 1 + (count - 1) // self.frames)
         return Canvas(
             height // self.pixels,
             width // self.pixels,
-            latents,
+            1 if frames == 1 else packed(frames),
             self.patch,
-            trained=trained_latents(TRAINED_PIXELS, self.pixels),
+            trained=trained_latents(self.trained, self.pixels),
             scale=self.pixels,
             family=self.name,
         )
+
+
+def minimax_h3_latents(frames: int) -> int:
+    """Latent frames of MiniMax H3: five hold seventeen frames, and the last two five."""
+    return 2 + max(0, frames - 5) // 17 * 5
 
 
 MODELS: dict[str, Model] = {
@@ -171,6 +193,17 @@ MODELS: dict[str, Model] = {
         Model(krea2("krea-2")),
         Model(sd3("sd3.5-large", width=2432, layers=38)),
         Model(sd3("sd3.5-medium", width=1536, layers=24, dual_layers=13)),
+        Model(ltx_video("ltx-video-2b"), 32, 1, 8, LTX_VIDEO_PIXELS),
+        Model(ltx_video("ltx-video-13b", width=4096, layers=48), 32, 1, 8, LTX_VIDEO_PIXELS),
+        Model(ltx_2("ltx-2"), 32, 1, 8, LTX_2_PIXELS),
+        Model(
+            ltx_2("ltx-2.3", caption=None, modulations=PROMPT_MODULATIONS, gates=(32, 32)),
+            32,
+            1,
+            8,
+            LTX_2_PIXELS,
+        ),
+        Model(minimax_h3("minimax-h3"), 16, 2, 4, MINIMAX_H3_PIXELS, minimax_h3_latents),
     )
 }
 """Where the figures are from, besides the host's own detection of these models:
@@ -182,9 +215,13 @@ MODELS: dict[str, Model] = {
 - HunyuanVideo 1.5: the defaults of diffusers' HunyuanVideo15Transformer3DModel.
 - SD3.5: `transformer/config.json` of stabilityai/stable-diffusion-3.5-medium and -large.
 - Krea 2: the defaults of diffusers' Krea2Transformer2DModel.
+- LTX-Video, LTX-2 and MiniMax H3: the defaults of ComfyUI's LTXVModel, LTXAVModel and MiniMaxH3Model;
+  LTX-Video 13B: 48 layers of 32 heads with 128 channels, as its checkpoint has. LTX-2.3 (22B): modulations
+  for the attention to the text, a gate for every head, and a prompt that comes as wide as the network.
 
 Text tokens: 512 for FLUX.1-dev, FLUX.2 and Wan, 256 for FLUX.1-schnell and HunyuanVideo, and twice 77 for SD3
-are the lengths that their pipelines pad to. Chroma, HunyuanVideo 1.5, Qwen-Image, Lumina, Z-Image and Krea 2
+are the lengths that their pipelines pad to, as are LTX-Video's 256 and LTX-2's 1024. MiniMax H3's 512 stand
+for a long prompt. Sound: of five seconds. Chroma, HunyuanVideo 1.5, Qwen-Image, Lumina, Z-Image and Krea 2
 take a prompt at its own length, of 512 to 1024 at the most; 256 stands for a long one. In nodes the cost of a
 run counts the prompt's real length."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +16,11 @@ from ...fresco_core.text.told import plan_in_words
 from ..host.model import bare_canvas
 from ..host.vae import flops
 from .look import CanvasView
+from .streams import Streams
 
 TEXTS = ("c_crossattn", "txt_byt5")  # a prompt's tokens, and those of the words that HunyuanVideo 1.5 writes
+
+PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
 
 
 class Spending:
@@ -39,13 +44,21 @@ class Spending:
         return spent
 
 
-def with_text_of(architecture: Architecture, conds: dict[str, list[dict]]) -> Architecture:
-    """The architecture with as many text tokens as a run's first conditioning has, where that is known."""
+def as_run(architecture: Architecture, conds: dict[str, list[dict]], streams: Streams) -> Architecture:
+    """The architecture with a run's sound, and as many text tokens as its first conditioning has, where that
+    is known."""
+    architecture = replace(architecture, sound_tokens=sound_tokens(architecture, streams))
     for cond in (cond for group in conds.values() for cond in group):
         parts = [cond.get("model_conds", {}).get(name) for name in TEXTS]
         if parts[0] is not None:
             return replace(architecture, text_tokens=sum(p.cond.shape[1] for p in parts if p is not None))
     return architecture
+
+
+def sound_tokens(architecture: Architecture, streams: Streams, given: Sequence[Tensor] = ()) -> int:
+    """Tokens of the sound that a run holds beside its video, and of what is `given` (1, C, ...) to hear."""
+    values = sum(math.prod(shape) for shape in streams.shapes[1:]) + sum(sound.numel() for sound in given)
+    return values // architecture.sound if architecture.sound else 0
 
 
 def call_flops(
@@ -62,14 +75,18 @@ def call_flops(
     canvases = [bare_canvas(view.target.model, tuple(image.shape)) for image in images]
     glyphs, vision = (conds.get(name) for name in ("txt_byt5", "clip_fea"))
     length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
+    packed = conds.get(PACKED) or {}
+    pictures = [bare_canvas(view.target.model, tuple(z.shape)) for z in packed.get("cond_video_latents", ())]
     batch, seen = images[0].shape[0], 0 if vision is None else vision.shape[-2]
-    full = sum(c.tokens(0) for c in canvases)
+    beside = sum(picture.tokens(0) for picture in pictures)
+    full = beside + sum(c.tokens(0) for c in canvases)
     if isinstance(look, MixedLook):
         now = full - canvases[0].tokens(0) + look.layout.tokens
     else:
-        now = sum(c.tokens(look.level) for c in canvases)
-    flops = architecture.step_flops(now, batch, length, seen)
-    return flops, architecture.step_flops(full, batch, length, seen)
+        now = beside + sum(c.tokens(look.level) for c in canvases)
+    sound = sound_tokens(architecture, view.streams, packed.get("cond_audio_latents", ()))
+    rest = batch, length, seen, sound
+    return architecture.step_flops(now, *rest), architecture.step_flops(full, *rest)
 
 
 def bridge_flops(plan: Plan, vae: Any) -> int | None:

@@ -9,21 +9,24 @@ from torch import Tensor
 
 from ...fresco_core import check_finite
 from ...fresco_core.look.bridge import bicubic, bridged
+from ...fresco_core.text.told import plan_in_words
 from ...fresco_core.trace import Crossing
 from ..host.vae import HostAutoencoder, enlarged_by, reload
+from ..host.versions import show_where_executing
 from .experts import EXPERTS
 from .run import Run
 
 
-def cross(run: Run, index: int, levels: tuple[int, int], samples: Tensor, guider: Any) -> Tensor:
+def cross(
+    run: Run, index: int, levels: tuple[int, int], samples: Tensor, guider: Any, seed: int | None
+) -> Tensor:
     """The clean canvas (B, C, ..., H, W), in the model's scale, brought over pixels before a pass from the
     level that it was drawn at to a finer one; with the run's models on their device again."""
     bridge, canvas = run.settings.bridge, run.trace.canvas
     assert bridge is not None
     begin = time.perf_counter()
-    if run.settings.tell is not None:
-        run.settings.tell(f"carrying the draft over pixels, from {canvas.size(levels[0])}")
-    autoencoder = HostAutoencoder(bridge.vae, run.target.model, canvas.scale)
+    tell(run, f"carrying the draft over pixels, from {canvas.size(levels[0])}")
+    autoencoder = HostAutoencoder(bridge.vae, run.target.model, canvas.scale, seed or 0)
 
     def enlarge(pixels: Tensor, size: tuple[int, int]) -> Tensor:
         if bridge.upscale_model is not None:
@@ -38,4 +41,14 @@ def cross(run: Run, index: int, levels: tuple[int, int], samples: Tensor, guider
     else:
         experts.forget()  # the next evaluation loads the one that it asks
     run.trace.crossings.append(Crossing(index, time.perf_counter() - begin))
+    tell(run, f"the draft went over pixels in {run.trace.crossings[-1].seconds:.2g} s")
     return out
+
+
+def tell(run: Run, words: str) -> None:
+    """Say where the bridge is: below the plan where that is told, else on the sampler node that the host
+    executes."""
+    if run.settings.tell is None:
+        show_where_executing(f"Fresco: {words}")
+    else:
+        run.settings.tell(f"{plan_in_words(run.plan)}\n{words}")

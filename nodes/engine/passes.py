@@ -27,7 +27,8 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
         crossing = run.course.crossing(index) if run.course is not None and index else None
         if crossing is not None:
             video, others = run.view.streams.parted(samples)
-            samples = joined(cross(run, index, crossing, video, given["guider"]), others)
+            seed = given["extra_args"].get("seed")
+            samples = joined(cross(run, index, crossing, video, given["guider"], seed), others)
             samples = samples if mask is None else samples * mask + latent * (1.0 - mask)
             run.view.prediction = samples
         pass_sigmas = sigmas.new_tensor(planned.sigmas)

@@ -16,7 +16,7 @@ from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
 from ..host.conds import conditions_of, declared_maps
 from ..host.samplers import off_grid, restart_hooks
-from .cost import Spending, describe_plan, with_text_of
+from .cost import Spending, as_run, describe_plan
 from .look import CanvasView
 from .obstacles import unmergeable, unmixable
 from .streams import bound_together, words_of
@@ -112,7 +112,7 @@ class Run:
             watched=settings.traces is not None or settings.live,
         )
         architecture = self.target.architecture
-        known = None if architecture is None else with_text_of(architecture, conds)
+        known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
         words = describe_plan(plan, known, settings.baseline_steps, vae)
         words += "" if plan.plain else words_of(self.view.streams)

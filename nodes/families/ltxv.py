@@ -1,32 +1,37 @@
-"""LTX-Video, and what packs audio with its video."""
+"""LTX-Video."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
+from ...fresco_core.cost import LTX_VIDEO_PIXELS, Architecture, sounding
 from .family import Family, kinds
 
 
-def video_clock(
-    network: Any, args: tuple, kwargs: dict, times: Tensor, level: int
-) -> tuple[tuple, dict]:
-    """LTX-2's clocks: the video's timestep, (B,) or of each token (B, N, 1), is the network's second
-    argument, and the audio's the keyword `a_timestep`."""
-    x, timestep, *others = args
-    own: Any = timestep * times.reshape(-1, *(1,) * (timestep.ndim - 1)).to(timestep)
-    return (x, own, *others), kwargs
+def cost(network: Any) -> Architecture:
+    """What a step costs, from the network's own configuration."""
+    return sounding.ltx_video(
+        "ltx-video",
+        width=network.inner_dim,
+        layers=network.num_layers,
+        channels=network.in_channels,
+        **text_of(network),
+    )
+
+
+def text_of(network: Any) -> dict[str, Any]:
+    """How a network of the LTX kind takes its text; oldest hosts know one way only."""
+    before = getattr(network, "caption_proj_before_connector", False)
+    modulated = getattr(network, "cross_attention_adaln", False)
+    modulations = sounding.PROMPT_MODULATIONS if modulated else sounding.MODULATIONS
+    return {"caption": None if before else network.caption_channels, "modulations": modulations}
 
 
 LTXV = Family(
     "LTX-Video",
-    trained=None,
-    pixels={"LTXV": 32, "LTXAV": 32},
-    conditions=kinds(
-        UNTOUCHED="frame_rate audio_denoise_mask ref_audio latent_shapes",
-        GRID="generated_keyframes",
-        REBUILT="keyframe_idxs guide_attention_entries",
-    ),
-    clocks={"LTXAVModel": video_clock},
+    frozenset({"LTXV", "LTXVModel"}),
+    LTX_VIDEO_PIXELS,
+    pixels={"LTXV": 32},
+    readers={"LTXVModel": cost},
+    conditions=kinds(UNTOUCHED="frame_rate", REBUILT="keyframe_idxs guide_attention_entries"),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,18 +20,23 @@ class HostAutoencoder:
     """A host's VAE, as bridge.Autoencoder, for clean latents in a model's own scale.
 
     The host's own calls do the work: placement on the device, tiles where memory is short. Interrupts are
-    heeded between them.
+    heeded between them. Noise that a VAE draws for itself (LTX-Video's decodes from some) is that of `seed`.
     """
 
-    def __init__(self, vae: Any, model: Any, scale: int):
+    def __init__(self, vae: Any, model: Any, scale: int, seed: int = 0):
         self.scale = scale
         self._vae = vae
         self._model = model
+        self._seed = seed
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Pictures (B, 3, [F,] H, W) in [0, 1] of a latent (B, C, [T,] h, w)."""
+        """Pictures (B, 3, [F,] H, W) in [0, 1] of a latent (B, C, [T,] h, w). Samples of video go one by one:
+        LTX-Video's VAE takes no more at once."""
         _heed_interrupts()
-        pixels = self._vae.decode(self._model.process_latent_out(latent.float()))
+        clean = self._model.process_latent_out(latent.float())
+        samples = clean.split(1) if clean.ndim == 5 else (clean,)
+        with drawing_from(self._seed):
+            pixels = torch.cat([self._vae.decode(sample) for sample in samples])
         return pixels[..., :3].movedim(-1, 1)
 
     def encode(self, pixels: Tensor) -> Tensor:
@@ -45,6 +52,14 @@ class HostAutoencoder:
             encoded = encoded.squeeze(2)
         _heed_interrupts()
         return self._model.process_latent_in(encoded)
+
+
+@contextmanager
+def drawing_from(seed: int) -> Iterator[None]:
+    """torch's own generators at `seed`, and behind it where they were."""
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
 
 
 def _heed_interrupts() -> None:

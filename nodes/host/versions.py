@@ -47,11 +47,22 @@ def widget(kind: type, id: str, **options: Any) -> Any:
 def show_text(node: type[io.ComfyNode], text: str) -> None:
     """Write `text` on the node in the browser, as core's Get Image Size does; nothing where there is no
     server."""
+    _show(text, getattr(getattr(node, "hidden", None), "unique_id", None))
+
+
+def show_where_executing(text: str) -> None:
+    """Write `text` on the node that the host executes now, whichever that is; nothing where there is no
+    server, or nothing is executed."""
+    context = sys.modules.get("comfy_execution.utils")
+    executing = None if context is None else context.get_executing_context()
+    _show(text, getattr(executing, "node_id", None))
+
+
+def _show(text: str, node_id: str | None) -> None:
     module = sys.modules.get("server")  # the host's own; absent in scripts that borrow its modules
     server = getattr(getattr(module, "PromptServer", None), "instance", None)
-    hidden = getattr(node, "hidden", None)
-    if server is not None and hidden is not None and hidden.unique_id is not None:
-        server.send_progress_text(text, hidden.unique_id)
+    if server is not None and node_id is not None:
+        server.send_progress_text(text, node_id)
 
 
 @functools.cache

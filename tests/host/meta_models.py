@@ -6,6 +6,7 @@ Nothing is allocated, so that the largest models are built and counted in second
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -176,7 +177,9 @@ class MetaModel:
     """A published model in the host's classes.
 
     channels: of the latent; context: channels of the text; inputs: further arguments of a call, by batch and
-    text length; frames: whether its latents have a dimension of frames.
+    text length; frames: whether its latents have a dimension of frames; sound: shape of the latent of sound
+    that goes with the video; most: samples that it takes in one call; needs: options that old
+    hosts lack; time: a timestep, where the network reads its value.
     """
 
     module: str
@@ -186,6 +189,10 @@ class MetaModel:
     channels: int = 16
     inputs: Callable[[int, int], dict[str, Any]] = lambda batch, text: {}
     frames: bool = False
+    sound: tuple[int, ...] = ()
+    most: int = 2
+    needs: tuple[str, ...] = ()
+    time: Callable[[int], torch.Tensor] = lambda batch: _empty(batch)
 
     def build(self) -> torch.nn.Module | None:
         """The model on the meta device; None where this host has no such class or option."""
@@ -194,11 +201,27 @@ class MetaModel:
         except ModuleNotFoundError:
             return None
         settings = {"device": "meta", "dtype": torch.bfloat16, "operations": comfy.ops.disable_weight_init}
-        return getattr(module, self.class_name)(**self.config, **settings)
+        kind = getattr(module, self.class_name)
+        if not set(self.needs) <= set(inspect.signature(kind).parameters):
+            return None
+        return kind(**self.config, **settings)
 
 
 def _pooled(batch: int, text: int) -> dict[str, Any]:
     return {"y": _empty(batch, 768), "guidance": _empty(batch)}
+
+
+def _text_mask(batch: int, text: int) -> dict[str, Any]:
+    return {"attention_mask": None}
+
+
+LTX_13B = {"cross_attention_dim": 4096, "attention_head_dim": 128, "num_layers": 48}
+LTX_23 = {
+    "cross_attention_adaln": True,
+    "apply_gated_attention": True,
+    "caption_proj_before_connector": True,
+    "caption_projection_first_linear": False,
+}
 
 
 def _guidance(batch: int, text: int) -> dict[str, Any]:
@@ -250,6 +273,37 @@ META_MODELS = {
         4096,
         inputs=lambda batch, text: {"y": _empty(batch, 2048)},
     ),
+    "ltx-video-2b": MetaModel(
+        "lightricks.model", "LTXVModel", {}, 4096, 128, _text_mask, frames=True
+    ),
+    "ltx-video-13b": MetaModel(
+        "lightricks.model", "LTXVModel", LTX_13B, 4096, 128, _text_mask, frames=True
+    ),
+    "ltx-2": MetaModel(
+        "lightricks.av_model", "LTXAVModel", {}, 2 * 3840, 128, _text_mask, frames=True, sound=(8, 126, 16)
+    ),
+    "ltx-2.3": MetaModel(
+        "lightricks.av_model",
+        "LTXAVModel",
+        LTX_23,
+        4096 + 2048,
+        128,
+        _text_mask,
+        frames=True,
+        sound=(8, 126, 16),
+        needs=("cross_attention_adaln", "apply_gated_attention"),
+    ),
+    "minimax-h3": MetaModel(
+        "minimax.model",
+        "MiniMaxH3Model",
+        {},
+        5376,
+        24,
+        frames=True,
+        sound=(32, 2, 207),
+        most=1,
+        time=lambda batch: torch.full((batch,), 500.0),
+    ),
 }
 
 
@@ -274,6 +328,8 @@ def counted_flops(network: torch.nn.Module, *args: Any, **kwargs: Any) -> int:
 def step_flops(network: torch.nn.Module, spec: MetaModel, canvas: Any, batch: int, text: int) -> int:
     """FLOPs of an evaluation of a meta model on a canvas, `text` tokens of text a sample."""
     frames = (canvas.frames,) if spec.frames else ()
-    latent = _empty(batch, spec.channels, *frames, canvas.height, canvas.width)
-    context = _empty(batch, text, spec.context)
-    return counted_flops(network, latent, _empty(batch), context, **spec.inputs(batch, text))
+    at_once, times = min(batch, spec.most), batch // min(batch, spec.most)
+    latent = _empty(at_once, spec.channels, *frames, canvas.height, canvas.width)
+    context = _empty(at_once, text, spec.context)
+    seen = [latent, _empty(at_once, *spec.sound)] if spec.sound else latent
+    return times * counted_flops(network, seen, spec.time(at_once), context, **spec.inputs(at_once, text))

@@ -67,6 +67,9 @@ def test_published_models_are_read_as_they_are_registered(name):
         ("hunyuan-video", "HunyuanVideo"),
         ("hunyuan-video-1.5", "HunyuanVideo15"),
         ("wan-14b", "Wan21"),
+        ("ltx-video-2b", "LTXV"),
+        ("ltx-2", "LTXAV"),
+        ("minimax-h3", "MiniMaxH3AV"),
     ],
 )
 def test_published_models_are_known_with_their_trained_sizes(name, form):
@@ -76,6 +79,8 @@ def test_published_models_are_known_with_their_trained_sizes(name, form):
     from fresco_pack.fresco_core.cost.registry import MODELS
     from fresco_pack.nodes.families import canvas_of
 
+    if not hasattr(comfy.latent_formats, form):
+        pytest.skip(f"this host has no {form}")
     latent = getattr(comfy.latent_formats, form)()
     model = SimpleNamespace(diffusion_model=META_MODELS[name].build(), latent_format=latent)
     known = MODELS[name].canvas(1280, 704, 33 if MODELS[name].frames else 1)
@@ -103,7 +108,7 @@ DERIVED = {  # classes of the host's models: the family that they are derived fr
     "SDXL": "SDXL",
     "SD15": "Stable Diffusion",
     "AuraFlow": None,
-    "LTXV": None,
+    "LTXV": "LTX-Video",
     "HiDream": None,
     "Omnigen2": None,
     "CosmosT2IPredict2": None,
@@ -128,7 +133,7 @@ def test_trained_sizes_go_with_the_family_along_the_bases_of_its_classes(name):
         assert canvas.unknown and canvas.family == type(model.diffusion_model).__name__
         assert 250_000 <= fewest < 250_000 + canvas.scale**2 and canvas.trained[1] is None
     else:
-        assert not canvas.unknown and canvas.family == DERIVED[name] and fewest >= 220_000
+        assert not canvas.unknown and canvas.family == DERIVED[name] and fewest >= 170_000
 
 
 def test_one_missing_attribute_does_not_lose_the_trained_sizes(monkeypatch):

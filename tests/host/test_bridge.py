@@ -1,5 +1,8 @@
 """Drafts that cross resolutions in pixels, through the host's own VAE."""
 
+import sys
+from types import SimpleNamespace
+
 import comfy.model_management
 import comfy.model_patcher
 import comfy.sd
@@ -60,6 +63,26 @@ def test_it_is_the_cores_bridge(vae, demo):
     assert any("carrying the draft over pixels, from 96x96" in words for words in told)
     assert any("for the VAE" in words for words in told)
     assert [c.pass_index for c in traces[0].crossings] == [1] and traces[0].crossings[0].seconds > 0.0
+
+
+def test_behind_apply_the_sampler_node_that_is_executed_says_so(vae, demo, monkeypatch):
+    """The host enters a node's context around its call; in scripts there is none, and no server either."""
+    from comfy_execution.utils import CurrentNodeContext
+
+    texts = []
+    server = SimpleNamespace(send_progress_text=lambda text, node_id: texts.append((node_id, text)))
+    tiny.sample(patched(demo, TEXT, vae), demo, steps=8)  # without a server
+    monkeypatch.setitem(
+        sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=server))
+    )
+    tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
+    assert texts == []
+    with CurrentNodeContext("prompt", "5:12"):
+        tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
+        tiny.sample(patched(demo, TEXT.replace(" via pixels", ""), vae), demo, steps=8)
+    assert [node for node, _ in texts] == ["5:12"] * 2
+    assert texts[0][1] == "Fresco: carrying the draft over pixels, from 96x96"
+    assert texts[1][1].startswith("Fresco: the draft went over pixels in ")
 
 
 def test_it_repeats_and_leaves_nothing(vae, demo):
@@ -192,51 +215,6 @@ def test_its_cost_is_that_of_the_vaes_own_layers(vae):
         vae.first_stage_model.encode(torch.zeros(1, 3, 192, 192))
     counted = flops(vae, Canvas(24, 24, scale=8), 1, 0)
     assert counted and abs(counted / counter.get_total_flops() - 1.0) < 0.02
-
-
-def test_the_cost_of_a_video_vae_counts_its_frames(video_vae):
-    from fresco_pack.fresco_core import Canvas
-    from fresco_pack.nodes.host.vae import flops
-
-    counter, network = FlopCounterMode(display=False), video_vae.first_stage_model
-    with counter, torch.no_grad():
-        network.decode(torch.zeros(1, 16, 3, 8, 8))
-        network.encode(torch.zeros(1, 3, 9, 128, 128))
-    counted = flops(video_vae, Canvas(16, 16, 3, scale=8), 1, 0)
-    assert counted and abs(counted / counter.get_total_flops() - 1.0) < 0.02
-
-
-@pytest.fixture(scope="module")
-def video_vae():
-    """The host's Wan VAE, with few channels and random weights: causal, 1 + 4 (T - 1) frames for T."""
-    from comfy.ldm.wan.vae import WanVAE
-
-    network = WanVAE(
-        dim=8,
-        z_dim=16,
-        dim_mult=[1, 2, 4, 4],
-        num_res_blocks=2,
-        attn_scales=[],
-        temperal_downsample=[False, True, True],
-        dropout=0.0,
-    )
-    tiny.fill(network, 1)
-    return comfy.sd.VAE(sd=network.state_dict())
-
-
-def test_video_keeps_its_frames(video_vae):
-    """Causal packing in time, 8 times in space: a run over it has the latent's shape, frame by frame."""
-    wan = tiny.build("wan", size=(16, 16), frames=3)
-    traces = []
-    out = tiny.sample(patched(wan, "draft 1/2 x3; refine 0.6 via pixels x3", video_vae, traces), wan, steps=6)
-    assert out.shape == wan.latent["samples"].shape and torch.isfinite(out).all()
-    assert [e.level for e in traces[0].evaluations] == [1] * 3 + [0] * 3
-
-
-def test_pictures_of_a_video_vae_stay_pictures(video_vae):
-    qwen = tiny.build("qwen_image", size=(16, 16), batch=2)
-    out = tiny.sample(patched(qwen, "draft 1/2 x3; refine 0.6 via pixels x3", video_vae), qwen, steps=6)
-    assert out.shape == qwen.latent["samples"].shape and torch.isfinite(out).all()
 
 
 class Packed:

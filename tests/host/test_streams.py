@@ -118,6 +118,34 @@ def test_off_is_the_hosts_own_run(model, apply):
         assert all(torch.equal(a, b) for a, b in zip(ours, plain))
 
 
+def test_what_a_call_costs_is_what_is_counted(model, apply, monkeypatch):
+    """FLOPs of the trace against a counter around the network, coarse and full, with references."""
+    from meta_models import counted_flops
+
+    spec, network, spent, traces = SPECS[model.name], model.model.diffusion_model, [], []
+    extra = {}
+    if model.name == "MiniMaxH3":
+        picture, sound = drawn((1, 24, 1, 4, 6), 9), drawn((1, 32, 2, 3), 9)
+        kinds = {"latent_h": 4, "latent_w": 6, "latent_t": 1, "ref_audio_t": 3}
+        extra = {"minimax_refs": [{"kind": "video_audio", "latent": picture, "audio_latent": sound} | kinds]}
+    forward = network.forward
+
+    def counted(*args, **kwargs):
+        spent.append(counted_flops(forward, *args, **kwargs))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(network, "forward", counted)
+    told, positive = [], tiny_streams.text(spec, 1, **extra)
+    patcher = apply(model.patcher, "1/2 x3, full x2", traces=traces, tell=told.append)
+    tiny.sample(patcher, model, sigmas=SIGMAS, positive=positive)
+    assert len(spent) == 5 and spent[0] < spent[4]
+    rel = 0.02 if extra else 0.01  # given pictures have a noise level of their own: visible in a tiny model
+    assert [e.flops for e in traces[0].evaluations] == pytest.approx(spent, rel=rel)
+    if not extra:
+        share = sum(spent) / 1e9
+        assert f"{share:.3g}"[:3] in told[0].split("full step, ")[1]
+
+
 def test_two_passes_refine_both(model, apply):
     traces, told = [], []
     patched = apply(model.patcher, "draft 1/2 x3; refine 0.75 x2", traces=traces, tell=told.append)
