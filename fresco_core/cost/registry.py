@@ -12,10 +12,16 @@ from .sounding import PROMPT_MODULATIONS, ltx_2, ltx_video, minimax_h3
 from .transformer import Architecture
 
 TRAINED_PIXELS = (220_000, 2_100_000)
-"""Fewest and most pixels a frame that a draft may have. The makers recommend pictures of up to two megapixels
-(FLUX.2: help.bfl.ai, "Aspect Ratios and Output Dimensions") and video of 480p and 720p. The lower bound is
-ours: it admits half of 1024 x 1024 and of 1280 x 720 (640 x 360), and no 240p draft of 480p video."""
+"""Fewest and most pixels a frame that a draft may have.
 
+The makers recommend pictures of up to two megapixels (FLUX.2: help.bfl.ai, "Aspect Ratios and Output
+Dimensions") and video of 480p and 720p. The lower bound is ours: it admits half of 1024 x 1024 and of
+1280 x 720 (640 x 360), and no 240p draft of 480p video. What is published of smaller sizes does not carry
+one: Wan (arXiv 2503.20314) saw 192p video in the first of three stages of its training, and 480p and 720p in
+the others, and its code takes those two; HunyuanVideo (arXiv 2412.03603) kept 256 pixels in the mix for its
+pictures, and HunyuanVideo 1.5 names 480p and 720p; who runs Wan at changing resolutions (LightX2V) begins at
+0.75 of a side, 624 x 360 of 832 x 480, unless told otherwise. All were trained on small pictures first; none
+of their makers says that the finished model draws them well."""
 
 LTX_VIDEO_PIXELS = (170_000, 921_600)
 """LTX-Video: its card says that it works best below 1280 x 720; the draft of its own two-step example for 832

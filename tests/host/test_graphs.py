@@ -52,7 +52,8 @@ def test_the_api_twin_fits_the_hosts_nodes(info, name):
     prompt = read("api", f"{name}.json")
     for node in prompt.values():
         inputs = declared(info, node["class_type"])
-        assert set(node["inputs"]) - NEWER <= set(inputs), node["class_type"]
+        names = {name.partition(".")[0] for name in node["inputs"]}  # what a choice brings is behind a dot
+        assert names - NEWER <= set(inputs), node["class_type"]
         assert set(info[node["class_type"]]["input"].get("required", {})) <= set(node["inputs"])
         for key, value in node["inputs"].items():
             if isinstance(value, list):
@@ -63,6 +64,9 @@ def test_the_api_twin_fits_the_hosts_nodes(info, name):
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("fresco_demo", "fresco_compare")])
 def test_the_host_misses_nothing_but_the_files(server, name):
     prompt = read("api", f"{name}.json")
+    kinds = {n["inputs"]["type"] for n in prompt.values() if n["class_type"] == "CLIPLoader"}
+    if kinds - set(server.get("/object_info/CLIPLoader")["CLIPLoader"]["input"]["required"]["type"][0]):
+        pytest.skip(f"this host has no text encoder for {kinds}")
     refused = server.refusal(prompt)
     assert refused, "no model is there"
     for node, words in refused.items():

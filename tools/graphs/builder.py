@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+CHOICE = "COMFY_DYNAMICCOMBO_V3"  # a widget whose value says which others there are
 WIDTH, GAP, TOP, LEFT = 340, 70, 60, 40  # pixels of a column of nodes and around it
 APPLY = "FrescoApply"  # tells below its widgets what was done
 HEAD, LINE = 50, 27  # of a node's height: what every one has, and for each widget or socket
@@ -15,6 +16,7 @@ TALL = {
     "TextEncodeQwenImageEditPlus": 240,
     "LoadImage": 360,
     "SaveImage": 380,
+    "SaveVideo": 380,
     APPLY: 280,
 }
 NOTE = "MarkdownNote"
@@ -121,8 +123,7 @@ class Graph:
         }
 
     def _declared(self, kind: str) -> dict[str, Any]:
-        found = self.info[kind]["input"]
-        return {**found.get("required", {}), **found.get("optional", {})}
+        return _spread(self.info[kind]["input"])
 
     def _outputs(self, kind: str) -> list[Raw]:
         names = zip(self.info[kind]["output_name"], self.info[kind]["output"])
@@ -167,6 +168,16 @@ class Graph:
         )
 
 
+def _spread(declared: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Inputs by name; behind a choice those that its first option has, as the browser names them."""
+    found: dict[str, Any] = {}
+    for name, spec in {**declared.get("required", {}), **declared.get("optional", {})}.items():
+        found[prefix + name] = spec
+        if spec[0] == CHOICE:
+            found |= _spread(_options(spec)["options"][0]["inputs"], f"{prefix}{name}.")
+    return found
+
+
 def _options(spec: list[Any]) -> Mapping[str, Any]:
     return spec[1] if len(spec) > 1 else {}
 
@@ -176,10 +187,12 @@ def _type(spec: list[Any]) -> str:
 
 
 def _is_widget(spec: list[Any]) -> bool:
-    return _type(spec) in WIDGETS or bool(_options(spec).get("widgetType"))
+    return _type(spec) in (*WIDGETS, CHOICE) or bool(_options(spec).get("widgetType"))
 
 
 def _default(spec: list[Any]) -> Any:
+    if spec[0] == CHOICE:
+        return _options(spec)["options"][0]["key"]
     choices = spec[0] if isinstance(spec[0], list) else _options(spec).get("options")
     first = choices[0] if choices else ""
     return _options(spec).get("default", first if _type(spec) == "COMBO" else "")

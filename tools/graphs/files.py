@@ -46,3 +46,25 @@ FLUX_FILL = _split("flux1-fill-dev.safetensors", "flux1-dev", "diffusion_models"
 FLUX_DEPTH_LORA = _split("flux1-depth-dev-lora.safetensors", "flux1-dev", "loras")
 CLIP_L = File("clip_l.safetensors", f"{_ENCODERS}/clip_l.safetensors", "text_encoders")
 T5 = File("t5xxl_fp16.safetensors", f"{_ENCODERS}/t5xxl_fp16.safetensors", "text_encoders")
+FLUX_CANNY = File(
+    "flux-canny-controlnet-v3.safetensors",
+    f"{HUB}/XLabs-AI/flux-controlnet-canny-v3/resolve/main/flux-canny-controlnet-v3.safetensors",
+    "controlnet",
+)
+FLUX_ART_LORA = File(
+    "art_lora_comfy_converted.safetensors",
+    f"{HUB}/XLabs-AI/flux-lora-collection/resolve/main/art_lora_comfy_converted.safetensors",
+    "loras",
+)
+
+
+def _krea(name: str, directory: str) -> File:
+    return File(name, f"{HUB}/Comfy-Org/Krea-2/resolve/main/{directory}/{name}", directory)
+
+
+KREA2 = _krea("krea2_turbo_fp8_scaled.safetensors", "diffusion_models")
+QWEN_3_VL_4B = _krea("qwen3vl_4b_fp8_scaled.safetensors", "text_encoders")
+KREA2_VAE = _krea("qwen_image_vae.safetensors", "vae")
+_LTX = "ltx-2.3-22b-distilled-fp8.safetensors"
+LTX = File(_LTX, f"{HUB}/Lightricks/LTX-2.3-fp8/resolve/main/{_LTX}", "checkpoints")
+GEMMA = _split("gemma_3_12B_it_fp4_mixed.safetensors", "ltx-2", "text_encoders")

@@ -23,7 +23,8 @@ class Link:
 
 @dataclass
 class Node:
-    """A node of a flat graph. types: of its linked inputs and of those that could be."""
+    """A node of a flat graph. types: of its linked inputs and of those that could be. raw: its saved widget
+    values in order. promoted: those that a use of its subgraph sets."""
 
     id: str
     kind: str
@@ -31,6 +32,7 @@ class Node:
     values: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     raw: list[Any] = field(default_factory=list)
+    promoted: dict[str, Any] = field(default_factory=dict)
 
     def linked(self, *types: str) -> list[str]:
         """Names of linked inputs of these types."""
@@ -99,9 +101,8 @@ def _fill(scope: _Scope, definitions: dict[str, Raw], graph: Graph) -> None:
             continue
         node = Node(f"{scope.prefix}{raw['id']}", raw["type"], raw=list_of(raw.get("widgets_values")))
         node.values = widget_values(raw)
-        node.values.update(
-            {name: value for (inner, name), value in overridden.items() if inner == str(raw["id"])}
-        )
+        node.promoted = {name: v for (inner, name), v in overridden.items() if inner == str(raw["id"])}
+        node.values.update(node.promoted)
         for entry in raw.get("inputs") or []:
             node.types[entry["name"]] = str(entry.get("type"))
             link = None if entry.get("link") is None else _origin(scope, entry["link"], definitions)

@@ -10,11 +10,27 @@ import re
 from dataclasses import dataclass
 
 from fresco_core import FLOW, VE, Canvas, Flow, Parameterisation
-from fresco_core.cost import TRAINED_PIXELS, U_NET_PIXELS, UNKNOWN_PIXELS, trained_latents
+from fresco_core.cost import (
+    LTX_2_PIXELS,
+    LTX_VIDEO_PIXELS,
+    MINIMAX_H3_PIXELS,
+    TRAINED_PIXELS,
+    U_NET_PIXELS,
+    UNKNOWN_PIXELS,
+    trained_latents,
+)
 
 from .timetable import FLUX_LEVELS, LEVELS, Timetable, table_of
 
 PICTURES, AUDIO, SOLID, PACKED = "pictures or video", "audio", "three-dimensional", "audio and video in one"
+
+_PIXELS: dict[str, tuple[int, int | None]] = {
+    "SDXL": U_NET_PIXELS,
+    "Stable Diffusion": U_NET_PIXELS,
+    "LTX-Video": LTX_VIDEO_PIXELS,
+    "LTX-2": LTX_2_PIXELS,
+    "MiniMax H3": MINIMAX_H3_PIXELS,
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class ModelClass:
         """The sizes of pictures that drafts are held to."""
         if self.family is None:
             return UNKNOWN_PIXELS
-        return U_NET_PIXELS if self.family in ("SDXL", "Stable Diffusion") else TRAINED_PIXELS
+        return _PIXELS.get(self.family, TRAINED_PIXELS)
 
     @property
     def table(self) -> Timetable:
@@ -86,9 +102,9 @@ _ALL = (
     ModelClass("Lens", None, 16, 2, E1829),
     ModelClass("Chroma", "Chroma", shift=E15),
     ModelClass("ChromaRadiance", "Chroma", 1, 16, E15),
-    ModelClass("LTXV", None, 32, 1, E237, 8),
-    ModelClass("LTXAV", None, 32, 1, E237, 8, makes=PACKED),
-    ModelClass("MiniMaxH3", None, 16, 2, 12.0, 4, makes=PACKED),
+    ModelClass("LTXV", "LTX-Video", 32, 1, E237, 8),
+    ModelClass("LTXAV", "LTX-2", 32, 1, E237, 8, makes=PACKED),
+    ModelClass("MiniMaxH3", "MiniMax H3", 16, 2, 12.0, 4, makes=PACKED),
     ModelClass("HunyuanVideo", "HunyuanVideo", shift=7.0, frames=4),
     ModelClass("HunyuanVideo15", "HunyuanVideo", 16, 1, 7.0, 4),
     ModelClass("HunyuanVideo15_SR_Distilled", "HunyuanVideo", 16, 1, 2.0, 4),
