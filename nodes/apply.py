@@ -6,23 +6,29 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fresco_core import PRESETS, Schedule
+from ..fresco_core import Schedule
+from .engine.recording import Recordings
 from .engine.run import Bridge
 from .engine.wrappers import apply_fresco
 from .host import versions
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
-    bridge_inputs,
+    SEARCH_WORDS,
+    FrescoTraceType,
+    baseline_input,
     explained,
     live_input,
+    preset_input,
     schedule_input,
     to_schedule,
+    upscale_input,
+    vae_input,
 )
 
 
 class FrescoApply(io.ComfyNode):
-    """MODEL and schedule in, patched clone out."""
+    """MODEL and preset in, patched clone and the record of its runs out."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -30,17 +36,32 @@ class FrescoApply(io.ComfyNode):
             node_id="FrescoApply",
             display_name="Fresco Apply",
             category=CATEGORY,
-            description="Makes a model sample coarse to fine on a full-size canvas. Works with any "
-            "sampler node behind it. "
-            "The incoming model is not changed.",
-            search_aliases=["fresco", "accelerate", "speed up", "progressive resolution"],
+            description="Makes a model sample coarse to fine on a full-size canvas, in less time. Works with "
+            "any sampler node behind it, and says on the node what it did and how much faster that was. The "
+            "incoming model is not changed.",
+            search_aliases=SEARCH_WORDS,
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model to accelerate. The node patches a clone."),
-                schedule_input(PRESETS[DEFAULT_PRESET], f" Empty means the preset {DEFAULT_PRESET}."),
+                preset_input(
+                    "Which steps are coarse. From 'quality' to 'turbo' each is faster than the one before; "
+                    "'distilled' is for models of 4 to 8 steps, 'off' takes no coarse step.",
+                    optional=True,
+                ),
+                vae_input(),
+                schedule_input("", " Leave empty to use the preset.", optional=True),
+                upscale_input(),
                 live_input(),
-                *bridge_inputs(),
+                baseline_input(),
             ],
-            outputs=[io.Model.Output(tooltip="The model; connect it to any sampler or guider.")],
+            outputs=[
+                io.Model.Output(tooltip="The model; connect it to any sampler or guider."),
+                FrescoTraceType.Output(
+                    display_name="trace",
+                    tooltip="What each step did. Connect it to Fresco Convergence, and the sampler's latent "
+                    "or its picture too, so that it is read behind the sampler.",
+                ),
+            ],
         )
 
     @classmethod
@@ -51,11 +72,22 @@ class FrescoApply(io.ComfyNode):
     def execute(
         cls,
         model: Any,
-        schedule: Schedule | str,
-        live_heatmap: bool = False,
+        preset: str = DEFAULT_PRESET,
         vae: Any = None,
+        schedule: Schedule | str = "",
         upscale_model: Any = None,
+        live_heatmap: bool = False,
+        baseline_steps: int = 0,
     ) -> io.NodeOutput:
-        bridge = None if vae is None else Bridge(vae, upscale_model)
-        patched = apply_fresco(model, to_schedule(schedule), live=live_heatmap, bridge=bridge)
-        return io.NodeOutput(patched)
+        runs = Recordings()
+        patched = apply_fresco(
+            model,
+            to_schedule(schedule, preset),
+            runs,
+            tell=lambda words: versions.show_text(cls, words),
+            baseline_steps=baseline_steps,
+            live=live_heatmap,
+            bridge=None if vae is None else Bridge(vae, upscale_model),
+            node=versions.id_of(cls),
+        )
+        return io.NodeOutput(patched, runs)

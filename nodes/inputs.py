@@ -8,9 +8,10 @@ from typing import Any
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..fresco_core import PRESETS, Schedule, ScheduleError, parse, preset
+from ..fresco_core import PRESETS, Schedule, ScheduleError, preset
 from ..fresco_core.schedule.looks import Dense, Pass, Phase, Portion
 from ..fresco_core.schedule.planning import check_end
+from ..fresco_core.text.presets import schedule_in
 from .host import versions
 
 FrescoScheduleType = io.Custom("FRESCO_SCHEDULE")
@@ -24,22 +25,42 @@ SCHEDULE_HELP = (
     "0.95 x10' (two passes: "
     "10 steps at half resolution to the end, then 10 full steps from sigma 0.95 on the same noise), "
     "'1/2 until 0.55, full' (one pass), '1/2 40%, mixed 50% high 40%, full' (mixed steps, half of the blocks "
-    "fine; 'low' or 'high' says which first), 'full' (off)."
+    "fine; 'low' or 'high' says which first), 'full' (off), or the name of a preset."
 )
 
 
-def schedule_input(default: str, extra_help: str = "") -> Any:
+SEARCH_WORDS = [
+    *("fresco", "accelerate", "speed up", "faster", "fast", "performance", "optimize", "turbo", "low vram"),
+    *("low res", "draft", "progressive resolution", "two pass", "hires fix", "cache"),
+    *("flux", "wan", "qwen", "z-image", "sdxl", "hunyuan"),
+]
+"""What people look for who want what the pack does."""
+
+
+def schedule_input(default: str, extra_help: str = "", optional: bool = False) -> Any:
     """A text widget that also takes a FRESCO_SCHEDULE connection."""
     text = versions.widget(
-        io.String.Input, "schedule", default=default, multiline=False, tooltip=SCHEDULE_HELP + extra_help
+        io.String.Input,
+        "schedule",
+        default=default,
+        multiline=False,
+        optional=optional,
+        tooltip=SCHEDULE_HELP + extra_help,
     )
     return io.MultiType.Input(text, types=[FrescoScheduleType])
 
 
-def preset_input(tooltip: str, *more: str) -> Any:
+def preset_input(tooltip: str, *more: str, optional: bool = False) -> Any:
     """The choice of a ready schedule; `more` options follow the presets."""
     options = [*PRESETS, *more]
-    return versions.widget(io.Combo.Input, "preset", options=options, default=DEFAULT_PRESET, tooltip=tooltip)
+    return versions.widget(
+        io.Combo.Input,
+        "preset",
+        options=options,
+        default=DEFAULT_PRESET,
+        optional=optional,
+        tooltip=tooltip,
+    )
 
 
 def steps_input(tooltip: str) -> Any:
@@ -63,8 +84,8 @@ def baseline_input() -> Any:
         max=10000,
         advanced=True,
         optional=True,
-        tooltip="Steps at full resolution that you would take otherwise; the predicted speed-up over them is "
-        "told too. 0 compares with the same number of steps only. Changes nothing in the picture.",
+        tooltip="Steps at full resolution that you would take otherwise; the speed-up over them is told too. "
+        "0 compares with the same number of steps only. Changes nothing in the picture.",
     )
 
 
@@ -80,21 +101,23 @@ def live_input() -> Any:
     )
 
 
-def bridge_inputs() -> list[Any]:
+def vae_input() -> Any:
     """What carries drafts over pixels, where a schedule says 'via pixels'."""
-    return [
-        io.Vae.Input(
-            "vae",
-            optional=True,
-            tooltip="The model's VAE, for schedules with 'via pixels': the draft is decoded, enlarged and "
-            "encoded before it is refined. Without it drafts are copied, and refined from high sigmas.",
-        ),
-        io.UpscaleModel.Input(
-            "upscale_model",
-            optional=True,
-            tooltip="Enlarges the draft instead of bicubic interpolation, by any factor. Needs vae.",
-        ),
-    ]
+    return io.Vae.Input(
+        "vae",
+        optional=True,
+        tooltip="The model's VAE, for schedules with 'via pixels': the draft is decoded, enlarged and "
+        "encoded before it is refined. Without it drafts are copied, and refined from high sigmas.",
+    )
+
+
+def upscale_input() -> Any:
+    """What enlarges drafts that are carried over pixels."""
+    return io.UpscaleModel.Input(
+        "upscale_model",
+        optional=True,
+        tooltip="Enlarges the draft instead of bicubic interpolation, by any factor. Needs vae.",
+    )
 
 
 FROM_TEXT, FROM_NUMBERS = "from text", "from numbers"
@@ -104,7 +127,7 @@ LEVELS = {"1/2": 1, "1/4": 2, "1/8": 3}
 def built(source: str, text: str, draft_level: str, draft_part: float, refine_from: float) -> Schedule:
     """The schedule that FrescoSchedule's widgets mean. Raises ScheduleError."""
     if source == FROM_TEXT:
-        return parse(text)
+        return schedule_in(text)
     if source == FROM_NUMBERS:
         draft = Phase(Dense(LEVELS[draft_level]), Portion(round(draft_part, 4)))
         refine = Phase(Dense(0), Portion(round(1.0 - draft_part, 4)))
@@ -118,7 +141,7 @@ def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET)
         return value
     if value is None or (isinstance(value, str) and not value.strip()):
         return preset(preset_name)
-    return parse(value)
+    return schedule_in(value)
 
 
 def to_clean_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:

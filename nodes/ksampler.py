@@ -7,17 +7,19 @@ from typing import Any
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..fresco_core import Canvas, Schedule, ScheduleError, Trace
+from ..fresco_core import Canvas, Schedule, ScheduleError
+from .engine.recording import RunTrace
 from .engine.run import Bridge
+from .engine.signature import sign
 from .engine.wrappers import apply_fresco
 from .host import versions
 from .host.core_nodes import sampled
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
+    SEARCH_WORDS,
     FrescoTraceType,
     baseline_input,
-    bridge_inputs,
     explained,
     live_input,
     preset_input,
@@ -25,8 +27,9 @@ from .inputs import (
     scheduler_input,
     steps_input,
     to_clean_schedule,
+    upscale_input,
+    vae_input,
 )
-from .view.signature import sign
 
 
 class FrescoKSampler(io.ComfyNode):
@@ -42,7 +45,7 @@ class FrescoKSampler(io.ComfyNode):
             description="KSampler through Fresco: the same seed, sampler and scheduler, with cheap "
             "coarse steps where they "
             "suffice. Also returns a trace of the run.",
-            search_aliases=["fresco", "ksampler", "accelerate", "speed up"],
+            search_aliases=["ksampler", *SEARCH_WORDS],
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model used for denoising the latent."),
@@ -97,7 +100,8 @@ class FrescoKSampler(io.ComfyNode):
                 ),
                 baseline_input(),
                 live_input(),
-                *bridge_inputs(),
+                vae_input(),
+                upscale_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The denoised latent."),
@@ -131,7 +135,7 @@ class FrescoKSampler(io.ComfyNode):
         vae: Any = None,
         upscale_model: Any = None,
     ) -> io.NodeOutput:
-        traces: list[Trace] = []
+        traces: list[RunTrace] = []
         patched = apply_fresco(
             model,
             to_clean_schedule(schedule, preset),
@@ -140,6 +144,7 @@ class FrescoKSampler(io.ComfyNode):
             baseline_steps=baseline_steps,
             live=live_heatmap,
             bridge=None if vae is None else Bridge(vae, upscale_model),
+            node=versions.id_of(cls),
         )
         inputs = (seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image)
         try:
@@ -147,6 +152,6 @@ class FrescoKSampler(io.ComfyNode):
         except ScheduleError as error:
             versions.show_text(cls, str(error))
             raise
-        trace = traces[-1] if traces else Trace(0, Canvas(1, 1), 0)
+        trace = traces[-1] if traces else RunTrace(0, Canvas(1, 1), 0)
         sign(trace, latent["samples"])
         return io.NodeOutput(latent, trace)

@@ -105,9 +105,7 @@ def _pass(text: str, index: int) -> Pass:
                 raise ScheduleError(f"{quote}: 'via' needs 'pixels', as in 'refine 0.6 via pixels 30%'")
             via_pixels, given = True, given[2:]
     elif index:
-        raise ScheduleError(
-            f"{quote}: a later pass begins with 'refine', for example 'refine x8' or 'refine 0.95 x8'"
-        )
+        raise ScheduleError(_no_later_pass(text, given, quote))
     later = next((token.value for token in given if token in (DRAFT, REFINE)), None)
     if later is not None:
         raise ScheduleError(
@@ -126,6 +124,18 @@ def _pass(text: str, index: int) -> Pass:
     if not any(groups):
         raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.95'")
     return Pass(tuple(_phase(group, quote) for group in groups), start, end, via_pixels)
+
+
+def _no_later_pass(text: str, given: list[Token], quote: str) -> str:
+    """What to say of the text between two ';' that is no later pass."""
+    if not text:
+        return "there is nothing between ';' and ';'; leave one of them out"
+    begins = "a later pass begins with 'refine', for example 'refine x8' or 'refine 0.95 x8'"
+    if given[0] == COMMA:
+        return f"{quote}: found ',' after ';'; leave one of them out"
+    if given[0].kind in ("level", "about") or given[0] in (FULL, MIXED):
+        return f"{quote}: {begins}; looks of one pass are separated by ',', as in '1/2 x6, full x14'"
+    return f"{quote}: {begins}"
 
 
 def _between_commas(given: list[Token]) -> list[list[Token]]:
@@ -161,8 +171,8 @@ def _phase(given: list[Token], quote: str) -> Phase:
             amounts, rest = [*amounts, Portion(part_of(token.value))], after
         else:
             raise ScheduleError(
-                f"{quote}: did not expect {quoted_word(token)} after {quoted_word(given[0])}; a "
-                "look is a level, then 'until SIGMA', 'xCOUNT' or 'PART%', then 'min xCOUNT'"
+                f"{quote}: did not expect {quoted_word(token)} after {quoted_word(given[0])}; "
+                f"{_expected(token)}"
             )
     if len(amounts) > 1:
         raise ScheduleError(
@@ -171,6 +181,15 @@ def _phase(given: list[Token], quote: str) -> Phase:
             "the whole pass)"
         )
     return Phase(look, amounts[0] if amounts else None, least)
+
+
+def _expected(token: Token) -> str:
+    """What to write instead of a token that stands where none of a look belongs."""
+    if token.kind == "level" or token in (FULL, MIXED, SPECTRAL):
+        return "looks are separated by ',', as in '1/2 x6, full x14'"
+    if token.kind == "number" and "." not in token.value:
+        return f"write 'x{token.value}' for {token.value} steps, '{token.value}%' for a part of them"
+    return "a look is a level, then 'until SIGMA', 'xCOUNT' or 'PART%', then 'min xCOUNT'"
 
 
 _NO_LEVEL = "found {found} where a level belongs; expected 'full', 'mixed 50%', 'spectral', '1/2' or '1/4'"
@@ -196,7 +215,8 @@ def _look(given: list[Token], quote: str, about: bool) -> tuple[Look, list[Token
         return Dense(0, about), rest
     if token.kind == "level":
         return Dense(_level_of(token.value, quote), about), rest
-    raise ScheduleError(f"{quote}: {_NO_LEVEL.format(found=quoted_word(token))}")
+    hint = "; half resolution is written '1/2'" if token.kind in ("number", "part") else ""
+    raise ScheduleError(f"{quote}: {_NO_LEVEL.format(found=quoted_word(token))}{hint}")
 
 
 def _fine(given: list[Token], quote: str) -> tuple[float, float]:

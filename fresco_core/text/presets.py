@@ -1,30 +1,13 @@
-"""Ready schedules, each a rule that fits any number of steps, any size, pictures and video.
-
-Percentages of the steps instead of counts; `min` keeps the full steps that a picture needs where there are
-few; `~` keeps the draft within the sizes that the model is trained for. Where a rule does not fit, the run is
-plain and says why.
-"""
+"""Ready schedules: by name, or by a line of text that may be a name."""
 
 from __future__ import annotations
 
 from ..schedule.schedule import Schedule
 from ..schedule.wording import ScheduleError, quoted_word
 from .grammar import parse
+from .preset_lines import PRESETS, RESEARCH
 
-PRESETS: dict[str, str] = {
-    "off": "full",
-    "quality": "draft ~1/4 25%; refine 75% min x3",
-    "balanced": "draft ~1/4 50%; refine 50% min x3",
-    "fast": "draft ~1/4 60%; refine 40% min x3",
-    "turbo": "draft ~1/4 70%; refine 30% min x3",
-    "distilled": "draft ~1/4 50%; refine 50% min x2",
-    "spectral": "spectral 80%, full 20% min x3",
-    "progressive": "~1/2 40%, ~mixed 25%..75% low 40%, full 20%",
-}
-
-RESEARCH = ("progressive",)
-"""Presets that are the paper's own procedure or a study of it, and that dense steps of equal cost beat
-(`python -m benchmarks.quality --suite progressive`)."""
+__all__ = ["PRESETS", "RESEARCH", "preset", "schedule_in"]
 
 
 def preset(name: str) -> Schedule:
@@ -32,3 +15,9 @@ def preset(name: str) -> Schedule:
     if name not in PRESETS:
         raise ScheduleError(f"unknown preset {quoted_word(name)}; expected one of {', '.join(PRESETS)}")
     return parse(PRESETS[name])
+
+
+def schedule_in(text: str) -> Schedule:
+    """What a line of text means: the preset of that name, else a schedule. Raises ScheduleError."""
+    name = text.strip().lower() if isinstance(text, str) else ""
+    return preset(name) if name in PRESETS else parse(text)

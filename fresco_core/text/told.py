@@ -9,6 +9,19 @@ from ..schedule.plan import Plan, PlannedPass
 from ..trace import Trace
 
 
+def plan_sentence(plan: Plan) -> str:
+    """What a plan will do, in one sentence without an end: its steps by level, or why they are all full."""
+    if plan.plain:
+        return f"runs plain: {plan.reason}" if plan.reason else f"{plan.steps} full steps, as without Fresco"
+    looks = [(step.level, step.fine is not None) for p in plan.passes for step in p.looks]
+    parts = []
+    for level, mixed in dict.fromkeys(looks):
+        where = "of fine and coarse tokens" if mixed else f"at {level_name(level)}" if level else "in full"
+        parts.append(f"{looks.count((level, mixed))} {where}")
+    bound = ", or finer" if plan.open else ""
+    return f"{plan.steps} steps: {', then '.join(parts)}{bound}"
+
+
 def plan_in_words(plan: Plan) -> str:
     """The plan in a few lines: a line for each pass, then its tokens."""
     if plan.plain:

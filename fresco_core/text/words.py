@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..look.promotion import ORDERS
 from ..schedule.looks import MAX_LEVEL, level_name
 from ..schedule.wording import QUOTED, ScheduleError, quoted, quoted_word
+from .preset_lines import PRESETS
 
 LEVELS = tuple(level_name(level) for level in range(MAX_LEVEL + 1))
 _MAIN_WORDS = ("draft", "refine", *LEVELS, "mixed", "spectral", "until", "to", "min", "via")
@@ -77,6 +78,8 @@ def _advice(sign: str) -> str:
         return "no number of a schedule is negative, and a growing part is written '25%..75%'"
     if sign == "×":
         return "write 'x8' for eight steps"
+    if sign == "\\":
+        return "write a level with '/', as in '1/2'"
     return "expected looks separated by ',' and passes separated by ';'"
 
 
@@ -87,6 +90,11 @@ def _unknown(found: str, text: str, end: int) -> str:
     plain = unicodedata.normalize("NFKC", found[: QUOTED // 3]).lower()
     if plain in _GONE:
         return f"found {quoted_word(found)} in {quoted(text)}, which schedules no longer have; {_GONE[plain]}"
+    if plain in PRESETS:
+        return (
+            f"found {quoted_word(found)} in {quoted(text)}, which is the name of a preset and stands alone; "
+            f"write nothing else, or change the preset's own line: '{PRESETS[plain]}'"
+        )
     near = difflib.get_close_matches(plain, _WORDS, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return (

@@ -7,7 +7,6 @@ bright once it is done.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,8 +22,6 @@ from ...fresco_core.view.heatmap import brightness
 from ..host.samplers import previewer_of
 from .run import Run
 
-log = logging.getLogger(__name__)
-
 SMALLEST_SIDE = 128  # previews may be as small as the latent; the host enlarges what is sent
 METHOD = "decode_latent_to_preview_image"
 STRIP = 10  # pixels along the bottom
@@ -37,7 +34,9 @@ def live_view(run: Run, callback: Any) -> Iterator[None]:
     """Draw over the previews that the run's step callback sends, while this lasts."""
     previewer = previewer_of(callback)
     if previewer is None:
-        log.info("Fresco: no preview to draw the live heatmap on; choose a preview method in the settings")
+        run.note(
+            "draws no live heatmap: previews are off; choose a preview method in the settings (Execution)"
+        )
         yield
         return
     palette = (colour(torch.linspace(0.0, 1.0, 256)).numpy() * 255.0).round().astype(np.uint8)

@@ -66,12 +66,11 @@ def _refuse(run: Run, failure: LookFailed) -> None:
     assert run.course is not None
     look = run.view.look
     mixed = isinstance(look, MixedLook)
-    log.warning(
-        "Fresco takes %s of this run at full resolution: %s could not be called %s (%s)",
-        "the mixed steps" if mixed else "the rest",
-        type(run.target.model).__name__,
-        "with fine and coarse tokens" if mixed else f"on {run.trace.canvas.size(look.level)}",
-        failure,
+    what = "the mixed steps" if mixed else "the rest"
+    how = "with fine and coarse tokens" if mixed else f"on {run.trace.canvas.size(look.level)}"
+    run.note(
+        f"takes {what} of this run at full resolution: {type(run.target.model).__name__} could not be called "
+        f"{how} ({failure})"
     )
     log.debug("the look that failed:", exc_info=failure)
     run.course.refuse()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
-from ...fresco_core import Course, Margin, Plan, Schedule, Trace, plain_plan
+from ...fresco_core import Course, Margin, Plan, Schedule, plain_plan
 from ...fresco_core.look.promotion import Order
+from ...fresco_core.text.told import plan_sentence
 from ..families import adapter_of
 from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
@@ -19,6 +20,7 @@ from ..host.samplers import off_grid, restart_hooks
 from .cost import Spending, as_run, describe_plan
 from .look import CanvasView
 from .obstacles import unmergeable, unmixable
+from .recording import RunTrace
 from .streams import bound_together, words_of
 from .target import Target
 
@@ -36,23 +38,35 @@ class Bridge:
     upscale_model: Any = None
 
 
+class Recorder(Protocol):
+    """Whatever takes the traces of runs: a list, or what nodes behind the sampler read."""
+
+    def append(self, trace: RunTrace, /) -> None:
+        """Take the trace of a run that has ended."""
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What FrescoApply was asked for.
+    """What FrescoApply was asked for. Clones of a model share it; old hosts would copy it, and its VAE.
 
-    traces: receives the trace of each run, if anybody wants it. tell: receives the plan in words before the
-    first step. baseline_steps: full steps to compare the cost with, 0 for as many as the run has. order: of
-    promotion, for mixed steps whose schedule names no other. live: draw the convergence over the host's
-    previews. bridge: for passes that begin over pixels.
+    traces: receives the trace of each run, if anybody wants it. tell: receives words for the user, the plan
+    before the first step and what came of it behind the last. baseline_steps: full steps to compare with, 0
+    for as many as the run has. order: of promotion, for mixed steps whose schedule names no other. live: draw
+    the convergence over the host's previews. bridge: for passes that begin over pixels. node: the id of the
+    node that asked.
     """
 
     schedule: Schedule
-    traces: list[Trace] | None = None
+    traces: Recorder | None = None
     tell: Callable[[str], None] | None = None
     baseline_steps: int = 0
     order: Order | None = None
     live: bool = False
     bridge: Bridge | None = None
+    node: str | None = None
+
+    def __deepcopy__(self, memo: dict) -> Settings:
+        return self
 
     @property
     def idle(self) -> bool:
@@ -72,7 +86,7 @@ class Run:
 
     settings: Settings
     target: Target
-    trace: Trace
+    trace: RunTrace
     view: CanvasView
     grid: list[float] = field(default_factory=list)
     course: Course | None = None
@@ -87,6 +101,11 @@ class Run:
         assert self.trace.plan is not None
         return self.trace.plan
 
+    def note(self, words: str) -> None:
+        """Say something of this run that was not planned: in the log now, on the node behind the run."""
+        log.warning("Fresco %s", words)
+        self.trace.notes.append(words)
+
     def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
         """Hold the plan against this run's conditioning, and tell it, before the first step."""
         plan, settings, model = self.plan, self.settings, self.target.model
@@ -98,7 +117,7 @@ class Run:
         if plan.mixed:
             self.mixing, reason = self._mixing(conds, model_options)
             if reason is not None:
-                log.warning("Fresco takes mixed steps at full resolution: %s", reason)
+                self.note(f"takes mixed steps at full resolution: {reason}")
                 plan = plan.dense()
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
@@ -116,8 +135,9 @@ class Run:
         vae = settings.bridge.vae if settings.bridge is not None else None
         words = describe_plan(plan, known, settings.baseline_steps, vae)
         words += "" if plan.plain else words_of(self.view.streams)
+        self.trace.words = words
         if settings.tell is not None:
-            settings.tell(words)
+            settings.tell(f"{plan_sentence(plan)}\n{words}")
         if not plan.plain:
             log.info("Fresco will do:\n%s", words)
         return plan
@@ -138,7 +158,7 @@ class Run:
         picture = None if picture is None else self.view.streams.first(picture)
         held = self.course.begin_pass(index, picture, full_below)
         if held is not None:
-            log.warning("Fresco looks at full resolution: %s", held)
+            self.note(f"looks at full resolution: {held}")
         self.controls.clear()
         if index:
             restart_step_cache(transformer_options)
@@ -155,11 +175,10 @@ class Run:
         if tuple(x.shape[2:]) == (*frames, canvas.height, canvas.width):
             return True
         if not self.view.foreign:
-            log.warning(
-                "Fresco looks at full resolution where the sampler evaluates %s, as the latent is %dx%d",
-                "x".join(map(str, x.shape[2:])),
-                canvas.height,
-                canvas.width,
+            found = "x".join(map(str, x.shape[2:]))
+            self.note(
+                f"looks at full resolution where the sampler evaluates {found}, as the latent is "
+                f"{canvas.height}x{canvas.width}"
             )
         self.view.foreign, self.view.look = True, self.course.look_full()
         return False

@@ -18,42 +18,50 @@ import comfy.model_patcher
 import comfy.patcher_extension
 from torch import Tensor
 
-from ...fresco_core import Canvas, Margin, MixedLook, Schedule, Trace
+from ...fresco_core import Canvas, Margin, MixedLook, Schedule
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.told import trace_in_words
 from ..families import canvas_of
+from ..host.clock import Clock
 from ..host.conds import evaluated_conds
-from ..host.executors import bound
+from ..host.executors import bound, with_argument
+from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas, shows_kept_clean
 from .conditioning import at_level, with_level_controls
 from .cost import call_flops
 from .experts import EXPERTS
+from .gain import result_in_words, summary
 from .live_view import live_view
 from .look import CanvasView, Kept
 from .mixed import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .planning import plan_run
+from .recording import RunTrace
 from .refusals import evaluate, watched
-from .run import KEY, RUN, Bridge, Run, Settings
+from .run import KEY, RUN, Bridge, Recorder, Run, Settings
+from .signature import sign
 from .streams import ALONE, Streams, joined, level_clock, with_level_clock
 from .target import Target, unsupported
 
 log = logging.getLogger(__name__)
 
+ARGUMENTS = "noise latent_image sampler sigmas denoise_mask callback disable_pbar seed"
+
 
 def apply_fresco(
     patcher: Any,
     schedule: Schedule,
-    traces: list[Trace] | None = None,
+    traces: Recorder | None = None,
     tell: Callable[[str], None] | None = None,
     baseline_steps: int = 0,
     order: Order | None = None,
     live: bool = False,
     bridge: Bridge | None = None,
+    node: str | None = None,
 ) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
     patcher = patcher.clone()
-    settings = Settings(schedule, traces, tell, baseline_steps, order, live, bridge)
+    settings = Settings(schedule, traces, tell, baseline_steps, order, live, bridge, node)
     patcher.model_options["transformer_options"][KEY] = settings
     kinds = comfy.patcher_extension.WrappersMP
     wrappers = (
@@ -74,7 +82,7 @@ def apply_fresco(
 
 def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """Open the run, check what goes in, and drop everything at the end, however it ends."""
-    given = bound("noise latent_image sampler sigmas denoise_mask callback disable_pbar seed", args, kwargs)
+    given = bound(ARGUMENTS, args, kwargs)
     guider = executor.class_obj
     options = guider.model_options
     settings: Settings | None = options["transformer_options"].get(KEY)
@@ -87,7 +95,9 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         if settings.tell is not None:
-            settings.tell(f"plain: {reason}")
+            settings.tell(f"runs plain: {reason}")
+        if settings.traces is not None:
+            settings.traces.append(RunTrace(0, Canvas(1, 1), 0))
         return executor(*args, **kwargs)
     run = open_run(settings, patcher, noise, given.get("seed"), streams)
     latent = given["latent_image"]
@@ -96,8 +106,10 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     plan_run(run, given["sampler"], given["sigmas"], noise, latent, given.get("denoise_mask"))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     guider.model_options["transformer_options"][RUN] = run
+    callback = given.get("callback")
+    args, kwargs = with_argument(ARGUMENTS, "callback", run.trace.stepping(callback), args, kwargs)
     try:
-        with live_view(run, given.get("callback")) if settings.live else nullcontext():
+        with live_view(run, callback) if settings.live else nullcontext():
             samples = executor(*args, **kwargs)
     except BaseException:
         with suppress(Exception):  # a device that has failed would hide why
@@ -108,9 +120,21 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         if settings.traces is not None:
             settings.traces.append(run.trace)
     run.close()
-    if not run.plan.plain and run.trace.evaluations:
-        log.info("Fresco: %s", trace_in_words(run.trace, settings.baseline_steps))
+    conclude(run, samples)
     return samples
+
+
+def conclude(run: Run, samples: Tensor) -> None:
+    """Sign the trace of a run that has succeeded, and say what came of it."""
+    trace, settings = run.trace, run.settings
+    sign(trace, samples)
+    result = result_in_words(trace, settings.baseline_steps)
+    if settings.tell is not None:
+        planned = "" if run.plan.plain else trace.words
+        settings.tell("\n".join(filter(None, (result, *trace.notes, planned))))
+    note_run(settings.node, summary(trace))
+    if not run.plan.plain and trace.evaluations:
+        log.info("Fresco: %s; %s", result, trace_in_words(trace, settings.baseline_steps))
 
 
 def open_run(
@@ -118,7 +142,8 @@ def open_run(
 ) -> Run:
     """The state of a run over `noise`, the first of whose streams (B, C, ..., H, W) is the canvas."""
     canvas, target = canvas_of(patcher.model, tuple(streams.first(noise).shape)), Target.of(patcher)
-    trace = Trace(noise.shape[0], canvas, block_level_of(canvas), scale=canvas.scale)
+    trace = RunTrace(noise.shape[0], canvas, block_level_of(canvas), scale=canvas.scale)
+    trace.clock = Clock(noise.device if patcher.load_device is None else patcher.load_device)
     return Run(settings, target, trace, CanvasView(target, canvas, Margin(seed or 0), streams=streams))
 
 
@@ -146,10 +171,11 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     experts = options.get(EXPERTS)
     whole = model_options if experts is None else experts.whole_options(model_options)
     plan = run.prepare(evaluated_conds(given["guider"], model_options), whole)
-    if len(plan.passes) == 1:
+    with run.trace.sampling():
+        if len(plan.passes) > 1:
+            return run_passes(executor, run, given)
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)
-    return run_passes(executor, run, given)
 
 
 def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -159,8 +185,9 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = transformer_options.get(RUN)
     if run is None or run.course is None or not run.shows(given["x"]):
         return executor(*args, **kwargs)
-    prediction = evaluate(run, executor, args, kwargs, given["timestep"], transformer_options)
-    run.record(prediction, given["timestep"])
+    with run.trace.evaluation():
+        prediction = evaluate(run, executor, args, kwargs, given["timestep"], transformer_options)
+        run.record(prediction, given["timestep"])
     return prediction
 
 

@@ -11,6 +11,14 @@ def bound(names: str, args: tuple, kwargs: dict) -> dict[str, Any]:
     return {**dict(zip(names.split(), args)), **kwargs}
 
 
+def with_argument(names: str, name: str, value: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """A wrapper's arguments with another value for the one of that name; `names` as for `bound`."""
+    place = names.split().index(name)
+    if place < len(args):
+        return (*args[:place], value, *args[place + 1 :]), kwargs
+    return args, {**kwargs, name: value}
+
+
 def with_sampler(executor: Any, sampler: Any) -> Any:
     """The same chain of wrappers around another sampler's `sample`."""
     return type(executor)(sampler.sample, sampler, executor.wrappers, executor.idx)

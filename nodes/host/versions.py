@@ -47,7 +47,7 @@ def widget(kind: type, id: str, **options: Any) -> Any:
 def show_text(node: type[io.ComfyNode], text: str) -> None:
     """Write `text` on the node in the browser, as core's Get Image Size does; nothing where there is no
     server."""
-    _show(text, getattr(getattr(node, "hidden", None), "unique_id", None))
+    _show(text, id_of(node))
 
 
 def show_where_executing(text: str) -> None:
@@ -63,6 +63,12 @@ def _show(text: str, node_id: str | None) -> None:
     server = getattr(getattr(module, "PromptServer", None), "instance", None)
     if server is not None and node_id is not None:
         server.send_progress_text(text, node_id)
+
+
+def id_of(node: type[io.ComfyNode]) -> str | None:
+    """The id in the prompt of a node that declares the hidden input; None where nobody has told it."""
+    found = getattr(getattr(node, "hidden", None), "unique_id", None)
+    return None if found is None else str(found)
 
 
 @functools.cache

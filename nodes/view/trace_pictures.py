@@ -19,10 +19,10 @@ from ...fresco_core.view.heatmap import (
     promotion_map,
     refined_mask,
 )
+from ..engine.signature import made
 from .chosen_steps import with_value, within
 from .legend import with_legends
 from .readout import valued_steps
-from .signature import signature
 
 LONGEST_SIDE = 512
 SMALLEST_SIDE = 64  # of the picture that stands for an empty trace
@@ -133,6 +133,6 @@ def foreign(trace: Trace, samples: dict | None) -> str | None:
             f"the trace is from another run: it recorded {trace.batch} latents of {trace.canvas.height}x"
             f"{trace.canvas.width}, and the latent is {found}; connect the latent of the same Fresco KSampler"
         )
-    if trace.result is not None and trace.result != signature(samples["samples"]):
+    if trace.result is not None and not made(trace, samples["samples"]):
         return "the trace is from another run than the latent; connect both from the same Fresco KSampler"
     return None

@@ -1,0 +1,23 @@
+"""The lines of the ready schedules, by name.
+
+Each is a rule that fits any number of steps, any size, pictures and video: percentages of the steps instead
+of counts; `min` keeps the full steps that a picture needs where there are few; `~` keeps the draft within the
+sizes that the model is trained for. Where a rule does not fit, the run is plain and says why.
+"""
+
+from __future__ import annotations
+
+PRESETS: dict[str, str] = {
+    "off": "full",
+    "quality": "draft ~1/4 25%; refine 75% min x3",
+    "balanced": "draft ~1/4 50%; refine 50% min x3",
+    "fast": "draft ~1/4 60%; refine 40% min x3",
+    "turbo": "draft ~1/4 70%; refine 30% min x3",
+    "distilled": "draft ~1/4 50%; refine 50% min x2",
+    "spectral": "spectral 80%, full 20% min x3",
+    "progressive": "~1/2 40%, ~mixed 25%..75% low 40%, full 20%",
+}
+
+RESEARCH = ("progressive",)
+"""Presets that are the paper's own procedure or a study of it, and that dense steps of equal cost beat
+(`python -m benchmarks.quality --suite progressive`)."""

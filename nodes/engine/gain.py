@@ -1,0 +1,117 @@
+"""How much faster a run was than as many full steps would have been, by the seconds that its own took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median_low
+
+from ...fresco_core.schedule.looks import level_name
+from .recording import RunTrace
+
+EQUAL = 0.05  # a gain or loss within which two times are called the same
+
+
+@dataclass(frozen=True)
+class Gain:
+    """seconds: of the run, `bridge` of them over pixels. full_step: of one full evaluation. plain: what the
+    run's evaluations would have taken in full. warm_up: what its first took longer than others of its kind,
+    counted in both. measured: full evaluations that this is read from. steps: of the run."""
+
+    seconds: float
+    plain: float
+    full_step: float
+    warm_up: float
+    bridge: float
+    measured: int
+    steps: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster."""
+        return self.plain / self.seconds
+
+    def over(self, steps: int) -> float:
+        """How many times faster than another number of full steps."""
+        per_step = (self.plain - self.warm_up) / self.steps
+        return (per_step * steps + self.warm_up) / self.seconds
+
+
+def gain_of(trace: RunTrace) -> Gain | None:
+    """The gain of a finished run that took coarse looks; None where there was none, or no full step to
+    measure.
+
+    A full evaluation takes the (lower) middle of those that the run made, without its very first, in which a
+    device warms up. All else, the sampler's own work and previews, is counted in both; bridges and whatever
+    the change of size costs only in the run.
+    """
+    kinds = [(e.level, e.fine is not None) for e in trace.evaluations]
+    if not trace.seconds or len(trace.spans) != len(kinds) or all(kind == (0, False) for kind in kinds):
+        return None
+    full = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == (0, False)]
+    if not full or trace.plan is None:
+        return None
+    alike = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == kinds[0]]
+    warm_up = max(trace.spans[0] - median_low(alike), 0.0) if alike else 0.0
+    bridge = sum(crossing.seconds for crossing in trace.crossings)
+    rest = max(trace.seconds - sum(trace.spans) - bridge, 0.0)
+    step = median_low(full)
+    plain = step * len(kinds) + warm_up + rest
+    return Gain(trace.seconds, plain, step, warm_up, bridge, len(full), trace.plan.steps)
+
+
+def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
+    """One line: the run's seconds, and the gain where it can be told."""
+    if not trace.evaluations or not trace.seconds or trace.plan is None:
+        return "nothing was sampled"
+    took = f"{seconds_in_words(trace.seconds)} for {trace.plan.steps} steps"
+    if trace.plan.plain:
+        reason = trace.plan.reason
+        return f"{took}; ran plain: {reason}" if reason else f"{took} at full resolution"
+    gain = gain_of(trace)
+    if gain is None:
+        coarse = any(e.level or e.fine is not None for e in trace.evaluations)
+        return f"{took}; no full step was taken to compare with" if coarse else took
+    words = f"{took}: {compared(gain.ratio)} {gain.steps} full steps would have been"
+    if baseline_steps and baseline_steps != gain.steps:
+        words += f", {compared(gain.over(baseline_steps))} {baseline_steps}"
+    words += f" ({seconds_in_words(gain.plain)}; a full step took {seconds_in_words(gain.full_step)}"
+    words += ", of which one was measured)" if gain.measured == 1 else " here)"
+    if gain.bridge:
+        words += f", {seconds_in_words(gain.bridge)} of it over pixels"
+    if gain.warm_up > EQUAL * gain.seconds:
+        words += f"; the first step's {seconds_in_words(gain.warm_up)} of warming up is counted in both"
+    return words
+
+
+def compared(ratio: float) -> str:
+    """'1.9x faster than', with as many digits as a measurement of one run is good for."""
+    if abs(ratio - 1.0) <= EQUAL:
+        return "as fast as"
+    times, word = (ratio, "faster") if ratio > 1.0 else (1.0 / ratio, "slower")
+    return f"{times:.1f}x {word} than" if times < 9.95 else f"{times:.0f}x {word} than"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """Seconds with two or three digits."""
+    if seconds >= 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds:.1f} s" if seconds >= 9.95 else f"{seconds:.2g} s"
+
+
+def summary(trace: RunTrace) -> dict[str, object]:
+    """A run in a few fields, for the metadata of what is saved behind it."""
+    plan, gain = trace.plan, gain_of(trace)
+    if plan is None:
+        return {}
+    levels = [level_name(e.level) if e.fine is None else "mixed" for e in trace.evaluations]
+    found: dict[str, object] = {
+        "schedule": str(plan.schedule),
+        "steps": plan.steps,
+        "evaluations": {level: levels.count(level) for level in dict.fromkeys(levels)},
+        "seconds": round(trace.seconds, 3),
+    }
+    if gain is not None:
+        found["faster"] = round(gain.ratio, 2)
+    if plan.reason:
+        found["plain"] = plan.reason
+    return found
