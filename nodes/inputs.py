@@ -8,11 +8,11 @@ from typing import Any
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..fresco_core import PRESETS, Schedule, ScheduleError, preset
+from ..fresco_core import Schedule, ScheduleError
 from ..fresco_core.schedule.looks import Dense, Pass, Phase, Portion
 from ..fresco_core.schedule.planning import check_end
-from ..fresco_core.text.presets import schedule_in
 from .host import versions
+from .host.kept_presets import named_schedule, preset_names, schedule_in
 
 FrescoScheduleType = io.Custom("FRESCO_SCHEDULE")
 FrescoTraceType = io.Custom("FRESCO_TRACE")
@@ -52,7 +52,7 @@ def schedule_input(default: str, extra_help: str = "", optional: bool = False) -
 
 def preset_input(tooltip: str, *more: str, optional: bool = False) -> Any:
     """The choice of a ready schedule; `more` options follow the presets."""
-    options = [*PRESETS, *more]
+    options = [*preset_names(), *more]
     return versions.widget(
         io.Combo.Input,
         "preset",
@@ -132,7 +132,7 @@ def built(source: str, text: str, draft_level: str, draft_part: float, refine_fr
         draft = Phase(Dense(LEVELS[draft_level]), Portion(round(draft_part, 4)))
         refine = Phase(Dense(0), Portion(round(1.0 - draft_part, 4)))
         return Schedule((Pass((draft,)), Pass((refine,), start=round(refine_from, 4))))
-    return preset(source)
+    return named_schedule(source)
 
 
 def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET) -> Schedule:
@@ -140,7 +140,7 @@ def to_schedule(value: Schedule | str | None, preset_name: str = DEFAULT_PRESET)
     if isinstance(value, Schedule):
         return value
     if value is None or (isinstance(value, str) and not value.strip()):
-        return preset(preset_name)
+        return named_schedule(preset_name)
     return schedule_in(value)
 
 

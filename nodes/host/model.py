@@ -147,3 +147,8 @@ def clean_latent(model: Any, samples: Tensor) -> Tensor:
     """A sampler's result as the next sampler node would receive it: out of the model's scale and back,
     rounding included."""
     return model.process_latent_in(model.process_latent_out(samples.to(torch.float32)))
+
+
+def first_stream(samples: Any) -> Tensor:
+    """A latent's values, or of several streams those of the picture or video."""
+    return samples.unbind()[0] if getattr(samples, "is_nested", False) else samples

@@ -14,7 +14,6 @@ from typing import Any
 
 from ...fresco_core import (
     FLOW,
-    PRESETS,
     VE,
     Canvas,
     Parameterisation,
@@ -28,6 +27,7 @@ from ...fresco_core.cost.registry import MODELS
 from ...fresco_core.cost.transformer import Architecture
 from ...fresco_core.schedule.looks import MAX_LEVEL, level_name
 from ...fresco_core.view.editing import move_boundary, set_level, set_start, stages
+from ..host.kept_presets import preset_names
 from ..inputs import LEVELS, built
 from .request_fields import RequestError, choice, number, numbers, text
 
@@ -111,7 +111,7 @@ def answer(request: Any) -> dict:
     baseline = number(request, "baseline_steps", 0, MOST_STEPS, whole=True, default=0)
     setting = _setting(request, int(steps))
     base = {
-        "presets": list(PRESETS),
+        "presets": preset_names(),
         "levels": [level_name(k) for k in range(MAX_LEVEL + 1)],
         "assumed": list(setting.assumed),
     }

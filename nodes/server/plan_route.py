@@ -88,9 +88,8 @@ def in_pieces(fields: dict) -> str:
     return "{" + ",".join(f"{dumps(name)}:{value}" for name, value in zip(fields, values)) + "}"
 
 
-async def handle(request: web.Request) -> web.Response:
-    """POST ROUTE: the answer as JSON. Status 400 and {error} for what is not a request, 413 for what is too
-    large."""
+async def answered(request: web.Request, reply: Callable[[bytes], tuple[int, str]]) -> web.Response:
+    """What `reply` makes of a request's whole body, in the thread; 413 for a body that is too large."""
     body = bytearray()
     too_large = (request.content_length or 0) > LARGEST_BODY
     while not too_large and (piece := await request.content.readany()):
@@ -102,8 +101,20 @@ async def handle(request: web.Request) -> web.Response:
     return web.Response(text=text, status=status, content_type="application/json")
 
 
-def add_route() -> None:
-    """Serve ROUTE on the host's own server; nothing where there is none, as in scripts."""
+async def handle(request: web.Request) -> web.Response:
+    """POST ROUTE: the answer as JSON. Status 400 and {error} for what is not a request, 413 for what is too
+    large."""
+    return await answered(request, reply)
+
+
+def host_routes() -> web.RouteTableDef | None:
+    """The routes of the host's own server; None where there is no server, as in scripts."""
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    if server is not None:
-        server.routes.post(ROUTE)(handle)
+    return None if server is None else server.routes
+
+
+def add_route() -> None:
+    """Serve ROUTE on the host's own server, if there is one."""
+    routes = host_routes()
+    if routes is not None:
+        routes.post(ROUTE)(handle)

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 METHOD = ("canvas", "look", "schedule", "course", "trace", "sampling")
 """Rooms of the core, each importing only itself and those before it."""
-APART = ("text", "view", "cost", "demo")
-NODES = ("host", "mixed", "families", "engine", "inputs", "view", "server")
+APART = ("text", "view", "cost", "demo", "bench")
+NODES = ("host", "mixed", "families", "engine", "inputs", "view", "server", "trials")
 MOST_LINES, MOST_FIELDS, MOST_METHODS = 300, 10, 12
 MOST_CODE = 1700  # of the method: lines that hold code, without docstrings, comments and blank lines
 MOST_DENSE, MOST_MIXED = 40, 150  # lines of a family's file
