@@ -1,14 +1,14 @@
-// Draws the pictures of the documentation and of the template browser, on a booted host with the pack:
-//   FRESCO_URL=http://127.0.0.1:8188 FRESCO_CHROMIUM=/usr/bin/chromium node pictures.mjs
+// Draws the pictures of the documentation and of the template browser, on a booted host with the pack; see
+// tests/host/pictures.py, which boots one. Names of drawings may be given; without any all are drawn.
 
 import { readdirSync } from 'node:fs'
 import { scheduled } from './editor_in_browser.mjs'
-import { frames, load, newPage, open, PACK, read, run } from './frontend.mjs'
+import { demo, frames, load, newPage, open, PACK, read, run } from './frontend.mjs'
 
-const HEIGHT = 800
 const STEP = '2'
 const WIDTH = 640 // of thumbnails, at most
 const JPEG = { type: 'jpeg', quality: 82 }
+const SAMPLED = { seed: 5, steps: 20, cfg: 2.5, sampler_name: 'euler', scheduler: 'simple', denoise: 1 }
 
 /** Have the viewer show STEP. */
 async function showStep(page) {
@@ -19,25 +19,85 @@ async function showStep(page) {
   await frames(page)
 }
 
-/** The editor and the viewer on their nodes. */
-async function nodes(page) {
-  const prompt = scheduled()
-  prompt[90].inputs.preset = 'balanced'
+/** The demo model behind Fresco Apply and a stock sampler, in API format. */
+function applied() {
+  const model = ['2', 0]
+  return {
+    1: { class_type: 'FrescoDemoLoader', inputs: { prompt: 'a frog top left, a robot right, on blue dots' } },
+    2: { class_type: 'FrescoApply', inputs: { model: ['1', 0] } },
+    3: { class_type: 'EmptySD3LatentImage', inputs: { width: 192, height: 192, batch_size: 1 } },
+    4: { class_type: 'KSampler', inputs: { ...SAMPLED, model, positive: ['1', 2], negative: ['1', 3], latent_image: ['3', 0] } },
+    5: { class_type: 'VAEDecode', inputs: { samples: ['4', 0], vae: ['1', 1] } },
+    6: { class_type: 'PreviewImage', inputs: { images: ['5', 0] } }
+  }
+}
+
+/** A graph, run, in which each of the pack's nodes is; those of no graph stand alone. */
+const RUNS = {
+  FrescoApply: applied,
+  FrescoCompare: () => read('workflows/fresco_compare.json'),
+  FrescoConvergence: demo,
+  FrescoDemoLoader: demo,
+  FrescoKSampler: () => demo({ seed: 6 }), // a run of its own: the host answers the same prompt without one
+  FrescoSchedule: () => {
+    const prompt = scheduled()
+    prompt[90].inputs.preset = 'balanced'
+    return prompt
+  }
+}
+
+/** Every node of the pack by itself, for its help page. */
+async function help(page) {
+  const types = await page.evaluate(() => Object.keys(LiteGraph.registered_node_types).filter((t) => t.startsWith('Fresco')))
+  for (const type of types.sort()) {
+    const graph = RUNS[type]
+    await load(page, graph ? graph() : { nodes: [], links: [], version: 0.4 })
+    if (graph) await run(page)
+    if (type === 'FrescoConvergence') await showStep(page)
+    const id = await page.evaluate((t) => {
+      const node = app.graph.nodes.find((n) => n.type === t) ?? LiteGraph.createNode(t)
+      if (node.graph !== app.graph) app.graph.add(node)
+      app.canvas.deselectAll()
+      for (const other of app.graph.nodes) if (other !== node) other.pos = [-5000, 0]
+      node.pos = [0, 0]
+      node.title = node.constructor.title
+      app.canvas.ds.scale = 1
+      app.canvas.ds.offset = [240, 170]
+      app.canvas.setDirty(true, true)
+      return node.id
+    }, type)
+    await page.waitForTimeout(2500)
+    await frames(page, 6)
+    const box = await page.locator(`[data-node-id="${id}"]`).boundingBox()
+    const clip = { x: box.x - 10, y: box.y - 10, width: box.width + 20, height: box.height + 20 }
+    await page.screenshot({ ...JPEG, path: `${PACK}web/docs/${type}.jpg`, clip })
+  }
+}
+
+/** Where Fresco Apply belongs: between a stock loader and a stock sampler. */
+async function oneNode(page) {
+  const prompt = applied()
+  prompt[1] = { class_type: 'UNETLoader', inputs: { unet_name: 'flux1-dev.safetensors', weight_dtype: 'default' } }
+  Object.assign(prompt[4].inputs, { positive: undefined, negative: undefined, cfg: 1 })
+  for (const id of [3, 5, 6]) delete prompt[id]
+  delete prompt[4].inputs.latent_image
   await load(page, prompt)
-  await page.evaluate((height) => {
-    for (const node of app.graph.nodes) node.pos = [-5000, 0]
-    const shown = ['FrescoSchedule', 'FrescoConvergence'].map((type) => app.graph.nodes.find((node) => node.type === type))
-    shown.forEach((node, i) => {
-      node.pos = [420 * i, 0]
-      node.setSize([396, height])
-    })
+  const box = await page.evaluate(async () => {
+    let x = 0
+    for (const type of ['UNETLoader', 'FrescoApply', 'KSampler']) {
+      const node = app.graph.nodes.find((n) => n.type === type)
+      node.pos = [x, 0]
+      x += node.size[0] + 70
+    }
     app.canvas.ds.scale = 1
-    app.canvas.ds.offset = [120, 120]
+    app.canvas.ds.offset = [130, 170]
     app.canvas.setDirty(true, true)
-  }, HEIGHT)
-  await run(page)
-  await showStep(page)
-  await page.screenshot({ ...JPEG, path: `${PACK}web/docs/on_the_nodes.jpg`, clip: { x: 108, y: 84, width: 840, height: HEIGHT + 56 } })
+    return { width: x - 70, height: Math.max(...app.graph.nodes.map((n) => n.size[1])) }
+  })
+  await page.waitForTimeout(2500)
+  await frames(page, 6)
+  const clip = { x: 110, y: 118, width: box.width + 40, height: box.height + 70 }
+  await page.screenshot({ ...JPEG, path: `${PACK}docs/one_node.jpg`, clip })
 }
 
 /** The demo's graph as the viewer on its node. */
@@ -105,7 +165,9 @@ async function exampleThumbnails(page) {
     await graphThumbnail(page, name, '^(?!.*(Load|Note|Save|VAEDecode))')
 }
 
+const DRAWINGS = { help, oneNode, demoThumbnail, fluxThumbnail, exampleThumbnails, compareThumbnail }
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(DRAWINGS)
 const page = await newPage({ deviceScaleFactor: 1.5 })
 await open(page, { 'Comfy.VueNodes.Enabled': true, 'Comfy.LinkRenderMode': 3, 'Comfy.ColorPalette': 'dark', 'Comfy.Locale': 'en' })
-for (const draw of [nodes, demoThumbnail, fluxThumbnail, exampleThumbnails, compareThumbnail]) await draw(page)
+for (const name of names) await DRAWINGS[name](page)
 await page.context().browser().close()
