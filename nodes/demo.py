@@ -32,9 +32,8 @@ class FrescoDemoLoader(io.ComfyNode):
                     "prompt",
                     default="a frog top left, a robot right, on blue dots",
                     multiline=True,
-                    tooltip="One to three objects with places, and a ground. Words that the model does "
-                    "not know are "
-                    "answered with the nearest that it does.",
+                    tooltip="One to three objects with places, and a ground. A word that the model does "
+                    "not know stops the run, which names the nearest that it knows.",
                 ),
             ],
             outputs=[

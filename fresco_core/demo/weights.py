@@ -55,9 +55,10 @@ def load_demo(folder: Path = FOLDER) -> DemoWeights:
     Raises:
         FileNotFoundError: a file is missing.
     """
+    transformer, autoencoder = (load_file(_find(folder, name)) for name in (TRANSFORMER, VAE))
     return DemoWeights(
-        DemoTransformer.from_weights(load_file(_find(folder, TRANSFORMER))).eval().requires_grad_(False),
-        TinyAutoencoder.from_layout(load_file(_find(folder, VAE))).eval().requires_grad_(False),
+        DemoTransformer.from_weights(transformer).train(False).requires_grad_(False),
+        TinyAutoencoder.from_layout(autoencoder).train(False).requires_grad_(False),
         load_prompt_encoder(folder),
     )
 
@@ -68,7 +69,7 @@ def load_prompt_encoder(folder: Path = FOLDER) -> PromptEncoder:
     context_size = weights["tables.0.weight"].shape[1]
     model = PromptEncoder(vocabulary, context_size, weights["pool.2.weight"].shape[0])
     model.load_state_dict(weights)
-    return model.eval().requires_grad_(False)
+    return model.train(False).requires_grad_(False)
 
 
 def load_classifier(folder: Path = FOLDER) -> SceneClassifier:
@@ -76,7 +77,7 @@ def load_classifier(folder: Path = FOLDER) -> SceneClassifier:
     vocabulary, weights = _with_vocabulary(_find(folder, CLASSIFIER))
     model = SceneClassifier(vocabulary)
     model.load_state_dict(weights)
-    return model.eval().requires_grad_(False)
+    return model.train(False).requires_grad_(False)
 
 
 def _with_vocabulary(path: Path) -> tuple[Vocabulary, dict[str, Tensor]]:

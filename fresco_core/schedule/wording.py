@@ -30,7 +30,7 @@ def part_of(percentage: str) -> float:
 def quoted(text: object, most: int = QUOTED) -> str:
     """The beginning of `text` in quotes, at most `most` characters of it, each one that can be seen."""
     given = str(text)
-    short = given if len(given) <= most else given[: most - 1] + "…"
+    short = given if len(given) <= most else given[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return "'" + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short) + "'"
 
 

@@ -74,9 +74,9 @@ def _advice(sign: str) -> str:
     plain = unicodedata.normalize("NFKC", sign).replace("\N{FRACTION SLASH}", "/")
     if plain != sign and plain.isascii() and plain.isprintable():
         return f"write '{plain.strip()}'"
-    if sign in "-–−":
+    if sign in "-\N{EN DASH}\N{MINUS SIGN}":
         return "no number of a schedule is negative, and a growing part is written '25%..75%'"
-    if sign == "×":
+    if sign == "\N{MULTIPLICATION SIGN}":
         return "write 'x8' for eight steps"
     if sign == "\\":
         return "write a level with '/', as in '1/2'"

@@ -296,9 +296,9 @@ def test_a_start_at_sigma_1_is_not_the_start_after_a_first_step():
     assert FIRST_STEP != 1.0 and not isinstance(FIRST_STEP, float)
 
 
-def test_the_schedules_of_the_readme_read_as_they_are_written():
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    cells = re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE)
+def test_the_schedules_of_the_page_read_as_they_are_written():
+    page = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text("utf-8")
+    cells = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
     lines = [cell for cell in cells if re.match(r"(draft |~?1/[248] |mixed |spectral )", cell)]
     assert len(lines) >= 5
     for line in lines:

@@ -1,8 +1,8 @@
 """Draws the pictures of the help pages, of the README and of the template browser: boots the host with the
 pack and photographs it in a real browser.
 
-With the host's Python, in tests/host: `COMFYUI_PATH=~/ComfyUI python pictures.py [NAME ...]`, where a name is a
-drawing of tests/web/pictures.mjs; all of them without one. Needs what test_browser.py needs.
+With the host's Python, in tests/host: `COMFYUI_PATH=~/ComfyUI python pictures.py [NAME ...]`, where a name is
+a drawing of tests/web/pictures.mjs; all of them without one. Needs what test_browser.py needs.
 """
 
 from __future__ import annotations
