@@ -1,4 +1,4 @@
-"""The pages: complete where they promise it, and every link, picture, command and preset of theirs is there."""
+"""The pages: complete where they promise it; their links, pictures, commands and presets are there."""
 
 import ast
 import json

@@ -15,8 +15,8 @@ WORDS = ("Fresco", "Draft small, refine what matters")
 
 def icon() -> Image.Image:
     """A square with round corners."""
-    size = 1600
-    picture = coarse_to_fine(scene(size, size, sun=(0.5, 0.4, 0.29)), ((0.5, 160),))
+    size = 2 * ICON
+    picture = coarse_to_fine(scene(size, size, sun=(0.5, 0.4, 0.29)), ((0.5, 80),))
     image = Image.fromarray(picture.round().astype(np.uint8)).convert("RGBA")
     mask = Image.new("L", image.size)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, size - 1, size - 1), CORNER * size, fill=255)

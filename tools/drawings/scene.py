@@ -10,7 +10,7 @@ Picture = np.ndarray
 SKY = ((27, 58, 92), (74, 118, 150))
 SUN, GLOW = (247, 206, 121), (232, 150, 88)
 HILLS = ((196, 92, 72), (142, 58, 62), (84, 38, 54))
-SAMPLES = 4  # a side, for every pixel
+SAMPLES = 2  # a side, for every pixel
 
 
 def scene(height: int, width: int, sun: tuple[float, float, float] = (0.5, 0.44, 0.25)) -> Picture:

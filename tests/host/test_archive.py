@@ -1,0 +1,59 @@
+"""The registry's archive on a real host: unpacked into custom_nodes, its nodes are there and the model in
+the box draws."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from booted import Server
+
+PACK = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    base = tmp_path_factory.mktemp("archived")
+    packed = base / "node.zip"
+    made = subprocess.run(
+        [sys.executable, "-m", "tools.archive", "--out", packed], cwd=PACK, capture_output=True, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"NO GIT REPOSITORY: the archive is made of tracked files ({made.stderr[-200:]})")
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(base / "custom_nodes" / "comfyui-fresco")
+    running = Server(base)
+    yield running
+    running.process.terminate()
+    running.process.wait(30)
+
+
+def test_all_nodes_are_registered_and_the_pack_was_imported_without_an_error(server):
+    found = server.get("/object_info")
+    pages = {path.stem for path in (PACK / "web" / "docs").glob("*.md")}
+    assert {name for name in found if name.startswith("Fresco")} >= pages and len(pages) >= 7
+    assert "IMPORT FAILED" not in server.output()
+
+
+def test_what_the_browser_asks_for_is_served(server):
+    for path in (
+        "docs/FrescoApply.md",
+        "docs/FrescoSchedule/zh.md",
+        "docs/FrescoSchedule.jpg",
+        "schedule_editor.js",
+    ):
+        assert len(server.get(f"/extensions/comfyui-fresco/{path}", raw=True)) > 100
+    assert "fresco_demo" in server.get("/workflow_templates")["comfyui-fresco"]
+    assert server.get("/i18n")["zh"]["nodeDefs"]["FrescoApply"]["display_name"]
+
+
+def test_the_model_in_the_box_draws(server):
+    prompt = json.loads((PACK / "workflows" / "api" / "fresco_demo.json").read_text("utf-8"))
+    for node in prompt.values():
+        if "batch_size" in node["inputs"]:
+            node["inputs"]["batch_size"] = 1
+    history = server.run(prompt)
+    assert history["status"]["status_str"] == "success", history["status"]
+    assert any("images" in output for output in history["outputs"].values())
