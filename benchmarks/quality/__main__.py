@@ -1,8 +1,14 @@
-"""Measure sampler settings on the trained demo model: `python -m benchmarks.quality --suite baselines`.
+"""Measure sampler settings on the trained demo model, against what they cost.
 
-Stops and goes on at any moment: every shard of pictures is measured once per weights, in
-OUT/WEIGHTS/SETTING/. Writes SUITE.md, SUITE.json and SUITE.png beside them; the baselines are the first rows
-of every suite. Several processes may share the work: each with `--part I/N`.
+    python -m benchmarks.quality --suite bar --prompts open --weights FOLDER    is the model a ruler?
+    python -m benchmarks.quality --suite search rivals --prompts open           which rules may be presets?
+    python -m benchmarks.quality --suite rivals --count 64                      a quick look
+
+Stops and goes on at any moment: every shard of pictures is measured once per weights and kind of prompts, in
+OUT/WEIGHTS/PROMPTS/SETTING/, real pictures once in OUT/real-JUDGE/. Writes SUITE.md, SUITE.json and SUITE.png
+beside them; the plain sampler's rows are the first of every suite. Several processes may share the work, but
+for the race of `search`: each with `--part I/N`, then one without. A larger `--count` than before measures
+only what is new.
 """
 
 from __future__ import annotations
@@ -12,59 +18,76 @@ import logging
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
-from fresco_core.schedule.looks import level_name
-from fresco_core.schedule.steps import Step
+from fresco_core.demo.weights import FOLDER
 
+from . import bar
 from .ablations import ABLATIONS
-from .measure import Judge
-from .pictures import Studio, fingerprint
-from .report import as_json, compare, make_row, markdown, plot
+from .candidates import candidates
+from .frontier import plot
+from .prompts import PROMPTS
+from .report import as_json, markdown
+from .rows import Row
+from .search import as_markdown, race, rounds
 from .settings import REFERENCE, SUITES, Setting, baselines, between
-from .store import Store
+from .workshop import Workshop
 
 log = logging.getLogger(__name__)
+SEARCH = "search"
 
 
 def main() -> None:
     """Measure, then report."""
+    args = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(args.threads)
+    workshop = Workshop.of(args)
+    extra = [Setting(line, steps) for line in args.setting for steps in args.steps]
+    names = [name for name in args.suite if name != SEARCH]
+    asked = [setting for name in names for setting in suite(name)] + extra
+    plain = plain_beside(args.suite, bool(extra))
+    name, passed, found = "-".join(args.suite), [], []
+    if SEARCH in args.suite and not workshop.shared:
+        found, passed = search(workshop, plain, name)
+    workshop.measure(list(dict.fromkeys([*plain, *asked])))
+    if workshop.shared:
+        return
+    rows = workshop.rows(list(dict.fromkeys([*plain, *found, *asked])))
+    write(workshop, rows, name, passed)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.quality",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--suite", nargs="+", choices=(*SUITES, *ABLATIONS), default=["baselines"])
-    parser.add_argument("--setting", nargs="+", default=[], help="schedules to measure besides, as text")
+    parser.add_argument("--suite", nargs="+", choices=(*SUITES, *ABLATIONS, SEARCH), default=["baselines"])
+    parser.add_argument("--setting", nargs="+", default=[], help="schedules or rivals to measure besides")
     parser.add_argument("--steps", type=int, nargs="+", default=[20], help="totals for --setting")
+    parser.add_argument("--prompts", choices=PROMPTS, default="full")
+    parser.add_argument(
+        "--weights", type=Path, default=FOLDER, help="folder of safetensors (default shipped)"
+    )
     parser.add_argument("--count", type=int, default=1024, help="pictures per setting (default %(default)s)")
-    parser.add_argument("--inception", action="store_true", help="Inception features too (slow on a CPU)")
+    parser.add_argument(
+        "--inception",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Inception's features too (default yes)",
+    )
+    parser.add_argument("--exact", action="store_true", help="float32 throughout, not bfloat16 products")
     parser.add_argument("--out", type=Path, default=Path("out/quality"))
     parser.add_argument("--part", default="0/1", help="I/N: measure only every N-th shard from the I-th on")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(args.threads)
-    folder = args.out / fingerprint()
-    studio = Studio(args.count)
-    store = Store(folder, studio, Judge())
-    extra = [Setting(line, steps) for line in args.setting for steps in args.steps]
-    asked = [setting for name in args.suite for setting in suite(name)] + extra
-    beside = [] if set(asked) <= set(baselines()) else between()
-    settings = list(dict.fromkeys([*baselines(), *beside, *asked]))
-    part, parts = (int(n) for n in args.part.split("/"))
-    for setting in settings:
-        studio.plan(setting)
-    shards = studio.shards[part::parts]
-    with tqdm(total=(len(settings) + 1) * len(shards), unit="shard") as bar:
-        for shard in shards:
-            store.measure_real(shard, args.inception)
-            bar.update()
-            for setting in settings:
-                bar.set_description(setting.name)
-                store.measure(setting, shard, args.inception)
-                bar.update()
-            store.measure_jpeg(shard)
-    if parts == 1:
-        report(store, settings, folder, "-".join(args.suite), args.count)
+    return parser.parse_args()
+
+
+def plain_beside(suites: list[str], more: bool) -> list[Setting]:
+    """The plain sampler's settings that suites need beside theirs: for comparisons at equal cost all."""
+    if not more and set(suites) <= {"bar", "precision"}:
+        return [REFERENCE]
+    return baselines() if not more and suites == ["baselines"] else [*baselines(), *between()]
 
 
 def suite(name: str) -> list[Setting]:
@@ -74,19 +97,39 @@ def suite(name: str) -> list[Setting]:
     return [setting for comparison in ABLATIONS[name]() for setting in comparison]
 
 
-def report(store: Store, settings: list[Setting], folder: Path, name: str, count: int) -> None:
-    """Write and print the table, the JSON and the plot."""
-    studio, real = store.studio, store.read("real")
-    step = studio.flops(REFERENCE) // REFERENCE.steps
-    rows = [make_row(s, store.read(s.key), real, studio.tokens(s), studio.flops(s), step) for s in settings]
-    invisible = float(store.read("jpeg")["lpips"].mean())
-    compare(rows, invisible)
-    text = markdown(rows, count, invisible)
+def search(workshop: Workshop, plain: list[Setting], name: str) -> tuple[list[Setting], list[str]]:
+    """Race the candidates and write who passed: the settings of those that came through, and the lines of
+    those that passed."""
+
+    def measured(lines: list[str], step) -> list[Row]:  # noqa: ANN001
+        some = [setting for line in lines for setting in workshop.settings_of(line, step.totals)]
+        workshop.measure([*plain, *some], step.shards)
+        return workshop.rows([*plain, *some], step.shards)
+
+    verdicts, left = race(candidates(), rounds(len(workshop.shards)), measured)
+    text = as_markdown(verdicts, left, len(workshop.studio.ids))
+    (workshop.folder / f"{name}-rules.md").write_text(text + "\n", "utf-8")
+    log.info("%s\n", text)
+    return [row.setting for v in verdicts for row in v.rows], [v.line for v in verdicts if v.passed]
+
+
+def write(workshop: Workshop, rows: list[Row], name: str, passed: list[str]) -> None:
+    """Write and print the table, the JSON and the plot; of the bar its verdict and sheet."""
+    count, folder, prompts = len(workshop.studio.ids), workshop.folder, workshop.prompts
+    text = markdown(rows, count, workshop.invisible, prompts)
+    if "bar" in name.split("-"):
+        columns = [column for column in ("fd", "fd_inception") if column in rows[0].figures]
+        checks = {column: bar.judged(rows, column) for column in columns}
+        (folder / f"{name}-checks.json").write_text(bar.as_json(checks, count, prompts), "utf-8")
+        bar.draw_sheet(workshop.store, folder / "sheet.png")
+        text = bar.as_markdown(checks, count, prompts) + "\n\n" + text
+    text += f"\n\n{workshop.about_real()}"
     (folder / f"{name}.md").write_text(text + "\n", "utf-8")
-    (folder / f"{name}.json").write_text(as_json(rows, count, fingerprint(), invisible), "utf-8")
-    plot(rows, folder / f"{name}.png", invisible)
-    per_level = ", ".join(f"{level_name(k)} {studio.step_flops(Step(k)) / 1e9:.3f}" for k in range(3))
-    log.info("%s\n\nGFLOPs of a step: %s; files: %s/%s.{md,json,png}", text, per_level, folder, name)
+    (folder / f"{name}.json").write_text(
+        as_json(rows, count, workshop.weights, workshop.invisible, prompts), "utf-8"
+    )
+    plot(rows, folder / f"{name}.png", passed)
+    log.info("%s\n\nFiles: %s/%s.{md,json,png}", text, folder, name)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from fresco_core.canvas.haar import split
-from fresco_core.demo.classifier import fidelity_marks
-from fresco_core.demo.weights import load_classifier
+from fresco_core.canvas.haar import merge, split
+from fresco_core.demo.classifier import Reading, fidelity_marks
+from fresco_core.demo.scene import slots_of
+from fresco_core.demo.weights import FOLDER, load_classifier
 
+from .ground import residuals, visible_ground
 from .networks import Inception, Lpips
 from .pictures import Drawn
 
@@ -24,22 +27,26 @@ Measures = dict[str, np.ndarray]
 
 
 class Judge:
-    """The networks that look at pictures."""
+    """The networks that look at pictures; `folder` holds the classifier that belongs to the model."""
 
-    def __init__(self) -> None:
-        self._classifier = load_classifier()
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._classifier = load_classifier(folder)
         self._lpips = Lpips()
         self._inception: Inception | None = None
 
     @torch.no_grad()
     def marks(self, drawn: Drawn, ids: Tensor) -> Measures:
-        """Fidelity to the prompts (ids: (B, ID_COLUMNS)), features, energy of the latent's finest band."""
-        reading = self._classifier(drawn.pictures)
-        marks = fidelity_marks(reading, ids)
-        detail = split(drawn.latents)[1]
+        """Fidelity to what prompts say (ids: (B, columns)), features, energy of the latent's two finest
+        bands, residual of the ground."""
+        parts = [self._classifier(some) for some in drawn.pictures.split(64)]
+        reading = Reading(*(torch.cat(list(same)) for same in zip(*(_values(part) for part in parts))))
+        marks = fidelity_marks(reading, ids, self._classifier.vocabulary)
         out = {name: value.numpy().astype(np.float32) for name, value in marks.items()}
+        out |= {f"{name}_asked": said.numpy().astype(np.float32) for name, said in _said(ids).items()}
         out["features"] = reading.features.numpy().astype(np.float32)
-        out["finest_band"] = detail.square().mean(dim=(0, 2, 3, 4)).numpy()
+        for name, picture in (("finest_band", drawn.latents), ("second_band", merge(drawn.latents, 1))):
+            out[name] = split(picture)[1].square().mean(dim=(0, 2, 3, 4)).numpy()
+        out["ground"] = residuals(drawn.pictures, visible_ground(reading))
         return out
 
     @torch.no_grad()
@@ -57,6 +64,16 @@ class Judge:
         if self._inception is None:
             self._inception = Inception()
         return torch.cat([self._inception(some) for some in pictures.split(16)]).numpy()
+
+
+def _values(reading: Reading) -> list[Tensor]:
+    return [getattr(reading, name) for name in Reading.__dataclass_fields__]
+
+
+def _said(ids: Tensor) -> dict[str, Tensor]:
+    """How many places and sizes of objects prompts (B, columns) say, (B,) each."""
+    name, place, size = slots_of(ids).unbind(-1)
+    return {"places": ((name > 0) & (place > 0)).sum(1), "sizes": ((name > 0) & (size > 0)).sum(1)}
 
 
 def as_jpeg(pictures: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 
-from fresco_core.demo.subjects import GUIDANCE
+from fresco_core.demo.subjects import GUIDANCE, SHIFT
 from fresco_core.look.promotion import DEFAULT_ORDER
 from fresco_core.text.presets import PRESETS
 
@@ -15,10 +15,12 @@ from fresco_core.text.presets import PRESETS
 class Setting:
     """One way to sample.
 
-    schedule: as `fresco_core.parse` reads it. steps: over all passes. rewind: a name in
-    `benchmarks.quality.rewinds.REWINDS`. order: of mixed looks whose schedule names none, a name in
-    `benchmarks.quality.orders.ORDERS`. guidance: of the prompt; 1 does without. enlarge: of drafts that go
-    via pixels, a name in `benchmarks.quality.enlargements.ENLARGE`.
+    schedule: as `fresco_core.parse` reads it, or a rival and its numbers, as `benchmarks.quality.rivals` has
+    them. steps: over all passes. rewind: a name in `benchmarks.quality.rewinds.REWINDS`. order: of mixed
+    looks whose schedule names none, a name in `benchmarks.quality.orders.ORDERS`. guidance: of the prompt; 1
+    does without. enlarge: of drafts that go via pixels, a name in `benchmarks.quality.enlargements.ENLARGE`.
+    size: of the picture, 0 full, 1 half the side. exact: whether all products are in float32, however the
+    studio works.
     """
 
     schedule: str
@@ -27,6 +29,8 @@ class Setting:
     order: str = DEFAULT_ORDER
     guidance: float = GUIDANCE
     enlarge: str = "bicubic"
+    size: int = 0
+    exact: bool = False
 
     @property
     def options(self) -> list[str]:
@@ -36,6 +40,8 @@ class Setting:
             "order": f"{self.order} first",
             "guidance": f"guidance {self.guidance:g}",
             "enlarge": f"{self.enlarge} enlargement",
+            "size": f"pictures of 1/{1 << self.size} side",
+            "exact": "float32",
         }
         return [words[f.name] for f in fields(self) if f.name in words and getattr(self, f.name) != f.default]
 
@@ -48,11 +54,11 @@ class Setting:
     def key(self) -> str:
         """A short name for files, the same for equal settings only.
 
-        It stays as settings come and go, so that what is stored is found: an order and an enlargement that
-        are the default are left out, and `prior`, of which one value is left, is not.
+        It stays as settings come and go, so that what is stored is found: what has its default value and
+        came later is left out, and `prior`, of which one value is left, is not.
         """
         own = {f.name: getattr(self, f.name) for f in fields(self)} | {"prior": "zero"}
-        for name in ("order", "enlarge"):
+        for name in ("order", "enlarge", "size", "exact"):
             if own[name] == getattr(Setting, name):
                 del own[name]
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
@@ -60,7 +66,8 @@ class Setting:
     @property
     def plain(self) -> bool:
         """Whether this is the model's own sampler: one pass of full steps, guided as usual."""
-        return self.schedule == "full" and self.guidance == GUIDANCE
+        usual = self.guidance == GUIDANCE and not self.size and not self.exact
+        return self.schedule == "full" and usual
 
 
 REFERENCE = Setting("full", 50)
@@ -76,7 +83,30 @@ def baselines() -> list[Setting]:
 
 def between() -> list[Setting]:
     """The plain sampler at more costs, so that others can be compared with it at theirs."""
-    return [Setting("full", steps) for steps in (12, 6, 3, 2)]
+    return [Setting("full", steps) for steps in (12, 6, 3, 2, 1)]
+
+
+def bar() -> list[Setting]:
+    """What tells whether the model is a ruler: few plain steps, and half-size pictures."""
+    return [*(Setting("full", steps) for steps in (9, 6, 4)), Setting("full", REFERENCE.steps, size=1)]
+
+
+def precision() -> list[Setting]:
+    """What bfloat16 changes: the same steps in float32."""
+    return [Setting("full", steps, exact=exact) for steps in (20, 4) for exact in (False, True)]
+
+
+def rivals() -> list[Setting]:
+    """Other methods, each with its paper's numbers and some about them."""
+    lines = ("two-stage 0.5 0.9", "two-stage 0.5 0.75", "hires-fix 0.5 0.5", "hires-fix 0.75 0.5")
+    lines += ("speed 0.01", "speed 0.05", "speed 0.2", "selflift 0.3 0.75", "selflift 0.4 0.5")
+    lines += ("dvg 7", f"dvg {SHIFT:g}", "easycache 0.025", "easycache 0.1", "easycache 0.3")
+    return [Setting(line, n) for line in lines for n in (4, 8, 12, 20, 30) if not _too_short(line, n)]
+
+
+def _too_short(line: str, steps: int) -> bool:
+    """Whether a rule has nothing to do: EasyCache begins behind three evaluations."""
+    return line.startswith("easycache") and steps < 6
 
 
 def presets() -> list[Setting]:
@@ -184,5 +214,8 @@ SUITES = {
         rewinds,
         bridge,
         guidance,
+        bar,
+        precision,
+        rivals,
     )
 }

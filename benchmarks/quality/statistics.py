@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ class Estimate:
     high: float
 
 
+@lru_cache(maxsize=8)
 def resamples(count: int, seed: int = 0) -> np.ndarray:
     """Bootstrap weights (RESAMPLES, count), each row summing to 1; the same for every setting of a count, so
     that differences between settings are paired."""
@@ -33,14 +35,18 @@ def estimate(value: float, drawn: np.ndarray) -> Estimate:
     return Estimate(float(value), float(2 * value - high), float(2 * value - low))
 
 
-def mean_over(values: np.ndarray) -> Callable[[np.ndarray], float]:
-    """The weighted mean of values (N,) as a function of weights (N,)."""
-    return lambda weights: float(weights @ values)
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""Of samples with weights (..., N) that sum to 1: (...)."""
 
 
-def ratio_over(top: np.ndarray, bottom: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Sum of top over sum of bottom, (N,) each, as a function of weights (N,)."""
-    return lambda weights: float(weights @ top / max(weights @ bottom, 1e-12))
+def mean_over(values: np.ndarray) -> Statistic:
+    """The weighted mean of values (N,)."""
+    return lambda weights: weights @ values
+
+
+def ratio_over(top: np.ndarray, bottom: np.ndarray) -> Statistic:
+    """Sum of top over sum of bottom, (N,) each."""
+    return lambda weights: weights @ top / np.maximum(weights @ bottom, 1e-12)
 
 
 @dataclass(frozen=True)
@@ -63,34 +69,47 @@ class FeatureSpace:
         return ((features - self.mean) @ self.basis).astype(np.float64)
 
 
-def frechet_over(drawn: np.ndarray, real: np.ndarray) -> Callable[[np.ndarray], float]:
+@dataclass(frozen=True)
+class Moments:
+    """Weighted means (..., C) and covariances (..., C, C) of features."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray, weights: np.ndarray) -> Moments:
+        """Of features (N, C) under weights (..., N)."""
+        mean = weights @ features
+        square = np.einsum("...n,nc,nd->...cd", weights, features, features, optimize=True)
+        return cls(mean, square - mean[..., :, None] * mean[..., None, :])
+
+    def root(self) -> np.ndarray:
+        """The symmetric square roots of the covariances."""
+        values, vectors = np.linalg.eigh(self.spread)
+        return (vectors * np.sqrt(values.clip(0))[..., None, :]) @ vectors.swapaxes(-1, -2)
+
+
+def frechet_over(drawn: np.ndarray, real: np.ndarray) -> Statistic:
     """Frechet distance of projected features (N, C) to real ones (N, C) of the same prompts, both weighted:
     |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2) (arXiv 1706.08500).
 
     A resample takes a prompt's drawn and real picture together; else it would measure how far two draws of
     prompts are from each other.
     """
+    centre = real.mean(0)
+    drawn, real = drawn - centre, real - centre
 
-    def distance(weights: np.ndarray) -> float:
-        mean, spread = _moments(drawn, weights)
-        real_mean, real_spread = _moments(real, weights)
-        values, vectors = np.linalg.eigh(real_spread)
-        root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-        cross = np.sqrt(np.linalg.eigvalsh(root @ spread @ root).clip(0)).sum()
-        gap = np.square(mean - real_mean).sum()
-        return float(gap + np.trace(spread) + np.trace(real_spread) - 2 * cross)
+    def distance(weights: np.ndarray) -> np.ndarray:
+        ours, theirs = Moments.of(drawn, weights), Moments.of(real, weights)
+        root = theirs.root()
+        cross = np.sqrt(np.linalg.eigvalsh(root @ ours.spread @ root).clip(0)).sum(-1)
+        spread = np.trace(ours.spread + theirs.spread, axis1=-2, axis2=-1)
+        return np.square(ours.mean - theirs.mean).sum(-1) + spread - 2 * cross
 
     return distance
 
 
-def _moments(features: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean (C,) and covariance (C, C)."""
-    mean = weights @ features
-    away = features - mean
-    return mean, (away * weights[:, None]).T @ away
-
-
-def bootstrap(statistic: Callable[[np.ndarray], float], count: int) -> tuple[float, np.ndarray]:
+def bootstrap(statistic: Statistic, count: int) -> tuple[float, np.ndarray]:
     """The statistic of all samples alike, and of every resample (RESAMPLES,)."""
-    whole = statistic(np.full(count, 1 / count))
-    return whole, np.array([statistic(weights) for weights in resamples(count)])
+    whole = float(statistic(np.full(count, 1 / count)))
+    return whole, np.asarray(statistic(resamples(count)))

@@ -9,16 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tools.demo.work import downscale
+
 from .measure import Judge, Measures, as_jpeg
 from .pictures import Drawn, Studio
 from .settings import REFERENCE, Setting
 
+REAL = "real"
+
 
 class Store:
-    """Measures of one studio's pictures in a folder."""
+    """Measures of one studio's pictures in a folder; those of real pictures, which hold for all weights of
+    one judge and autoencoder, in another."""
 
-    def __init__(self, folder: Path, studio: Studio, judge: Judge):
+    def __init__(self, folder: Path, studio: Studio, judge: Judge, real: Path | None = None):
         self.folder, self.studio, self.judge = folder, studio, judge
+        self._real = real or folder
 
     def measure(self, setting: Setting, shard: slice, inception: bool) -> None:
         """Draw and measure a shard of a setting, unless that is done."""
@@ -29,20 +35,23 @@ class Store:
         drawn = self.studio.draw(setting, shard)
         found = self.judge.marks(drawn, self.studio.ids[shard])
         reference = self._reference(shard, drawn if setting == REFERENCE else None)
+        if setting.size:
+            reference = downscale(reference, setting.size)
         found |= self.judge.likeness(drawn.pictures, reference)
         found |= {"seconds": np.array([drawn.seconds]), "full_step": np.array([drawn.full_step_seconds])}
+        found |= {"flops": np.full(len(drawn.pictures), drawn.flops)}
         if inception:
             found["inception"] = self.judge.inception(drawn.pictures)
         _save(file, found)
 
-    def measure_real(self, shard: slice, inception: bool) -> None:
-        """The same for real pictures, as far as it applies."""
-        file = self._file("real", shard)
+    def measure_real(self, shard: slice, inception: bool, size: int = 0) -> None:
+        """The same for real pictures of a size, as far as it applies; fidelity is to the whole scenes."""
+        file = self._file(real_key(size), shard)
         known = _load(file)
         if known and (not inception or "inception" in known):
             return
-        drawn = self.studio.real(shard)
-        found = self.judge.marks(drawn, self.studio.ids[shard])
+        drawn = self.studio.real(shard, size)
+        found = self.judge.marks(drawn, self.studio.scenes[shard])
         if inception:
             found["inception"] = self.judge.inception(drawn.pictures)
         _save(file, found)
@@ -54,11 +63,20 @@ class Store:
             pictures = self._reference(shard)
             _save(file, self.judge.likeness(as_jpeg(pictures), pictures))
 
-    def read(self, key: str) -> Measures:
-        """All shards of a setting (or "real") joined; names that not every shard has are left out."""
-        parts = [_load(self._file(key, shard)) for shard in self.studio.shards]
+    def read(self, key: str, shards: int | None = None) -> Measures:
+        """The first shards, or all, of a setting (or a `real_key`) joined; names that not every shard has are
+        left out."""
+        parts = [_load(self._file(key, shard)) for shard in self.studio.shards[:shards]]
         names = set.intersection(*(set(part) for part in parts))
         return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
+
+    def pictures(self, setting: Setting, count: int) -> Tensor:
+        """The setting's first pictures (count, 3, H, W), drawn again unless it is the reference; at most one
+        shard."""
+        first = self.studio.shards[0]
+        if setting == REFERENCE:
+            return self._reference(first)[:count]
+        return self.studio.draw(setting, slice(0, min(count, first.stop))).pictures
 
     def _reference(self, shard: slice, drawn: Drawn | None = None) -> Tensor:
         """The reference's pictures of a shard, drawn once."""
@@ -69,7 +87,13 @@ class Store:
         return torch.from_numpy(_load(file)["pictures"]).float() / 255.0
 
     def _file(self, key: str, shard: slice) -> Path:
-        return self.folder / key / f"{shard.start:05d}-{shard.stop:05d}.npz"
+        folder = self._real if key.startswith(REAL) else self.folder
+        return folder / key / f"{shard.start:05d}-{shard.stop:05d}.npz"
+
+
+def real_key(size: int) -> str:
+    """Where measures of real pictures of a size are kept."""
+    return f"{REAL}-{size}" if size else REAL
 
 
 def _load(file: Path) -> Measures:

@@ -1,0 +1,77 @@
+"""Rules that might become presets: one line each, for every number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fresco_core.canvas.size import Canvas
+from fresco_core.demo.subjects import SHIFT
+from fresco_core.sampling import flow_sigmas
+from fresco_core.schedule.planning import make_plan
+from fresco_core.schedule.wording import ScheduleError
+from fresco_core.text.grammar import parse
+from fresco_core.text.presets import PRESETS
+
+from .settings import Setting
+
+TOTALS = (4, 6, 8, 12, 20, 30)
+FEW_TOTALS = (6, 12)
+"""Where candidates are tried first."""
+
+BRIDGED_STARTS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+COPIED_STARTS = (0.85, 0.9, 0.95, 0.98)
+FULL_STEPS = (1, 2, 3, 4, 6)
+PARTS = (25, 50, 75)
+
+
+def candidates() -> list[str]:
+    """Lines of schedules, without doubles."""
+    own = [line for line in PRESETS.values() if line != "full" and "mixed" not in line]
+    return list(dict.fromkeys([*own, *_counted(), *_divided(), *_three_levels(), *_one_pass()]))
+
+
+def _ways() -> Iterator[tuple[str, float]]:
+    """How the draft crosses, and where the refine pass starts."""
+    yield from (("via pixels ", start) for start in BRIDGED_STARTS)
+    yield from (("", start) for start in COPIED_STARTS)
+
+
+def _counted() -> Iterator[str]:
+    """A draft and a fixed number of full steps behind it."""
+    for level in ("1/2", "1/4"):
+        for via, start in _ways():
+            yield from (f"draft {level}; refine {start:g} {via}x{n}" for n in FULL_STEPS)
+
+
+def _divided() -> Iterator[str]:
+    """A draft and a part of the steps behind it, two at least."""
+    for via, start in _ways():
+        for part in PARTS:
+            yield f"draft 1/2 {100 - part}%; refine {start:g} {via}{part}% min x2"
+
+
+def _three_levels() -> Iterator[str]:
+    """A quarter, a half, and full steps."""
+    for middle, start in ((0.8, 0.6), (0.9, 0.7), (0.95, 0.85)):
+        for n in (2, 3):
+            yield f"draft 1/4 40%; refine {middle:g} via pixels 1/2; refine {start:g} via pixels x{n}"
+
+
+def _one_pass() -> Iterator[str]:
+    """A switch in mid-run."""
+    yield from (f"1/2 until {sigma:g}, full" for sigma in (0.95, 0.9, 0.8, 0.7, 0.6))
+    yield from (f"1/2 {part}%, full {100 - part}%" for part in PARTS)
+    yield from (f"spectral {tolerance:g} 80%, full 20%" for tolerance in (0.01, 0.05))
+
+
+def settings_of(line: str, totals: Sequence[int], canvas: Canvas) -> list[Setting]:
+    """A rule at some numbers of steps, where it does not run plain."""
+    found = []
+    for steps in totals:
+        try:
+            plan = make_plan(parse(line), flow_sigmas(steps, SHIFT), canvas, autoencoder=True)
+        except ScheduleError:
+            continue
+        if not plan.plain:
+            found.append(Setting(line, steps))
+    return found

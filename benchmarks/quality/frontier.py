@@ -1,0 +1,95 @@
+"""The plot of quality against cost: the plain sampler as a line, every other method as marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from .report import COLUMNS
+from .rivals import WORDS
+from .rows import Row
+from .statistics import Estimate
+
+PLOTTED = ("fd", "fd_inception")
+COST_TICKS = (1, 2, 3, 4, 6, 9, 12, 20, 30, 50)
+MARKS = {
+    "draft over pixels": ("o", "tab:blue"),
+    "draft copied": ("s", "tab:cyan"),
+    "one pass": ("^", "tab:olive"),
+    "two stages, fresh noise": ("v", "tab:gray"),
+    "hires fix": ("D", "tab:brown"),
+    "SPEED": ("P", "tab:purple"),
+    "SelfLift": ("X", "tab:pink"),
+    "DVG's shifts": ("<", "tab:green"),
+    "EasyCache": ("*", "tab:orange"),
+    "variant": (".", "silver"),
+}
+
+
+def method_of(row: Row) -> str:
+    """What a row's mark stands for: "plain", or a name in MARKS."""
+    setting = row.setting
+    rival = WORDS.get(setting.schedule.split()[0])
+    if rival:
+        return rival
+    if setting.plain:
+        return "plain"
+    if setting.options:
+        return "variant"
+    if "via pixels" in setting.schedule:
+        return "draft over pixels"
+    return "draft copied" if "draft" in setting.schedule else "one pass"
+
+
+def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
+    """Distances to real pictures against cost in full steps, with 95 % intervals, axes logarithmic. Schedules
+    in `passed` are ringed."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    names = [name for name in PLOTTED if any(name in row.figures for row in rows)]
+    figure, panels = plt.subplots(1, len(names), figsize=(7.5 * len(names), 6), squeeze=False)
+    shown = [row for row in rows if not row.setting.size]
+    for panel, name in zip(panels[0], names, strict=True):
+        plain = sorted((row for row in shown if row.setting.plain), key=lambda row: row.cost)
+        cost, figures = [row.cost for row in plain], [row.figures[name] for row in plain]
+        panel.fill_between(
+            cost, [f.low for f in figures], [f.high for f in figures], color="black", alpha=0.1
+        )
+        panel.plot(cost, [f.value for f in figures], "k.-", label="plain", zorder=3)
+        for method, (mark, colour) in MARKS.items():
+            some = [row for row in shown if method_of(row) == method]
+            if some:
+                panel.errorbar(
+                    [row.cost for row in some],
+                    [row.figures[name].value for row in some],
+                    _spread([row.figures[name] for row in some]),
+                    fmt=mark,
+                    color=colour,
+                    ms=6,
+                    elinewidth=0.5,
+                    alpha=0.8,
+                    label=method,
+                )
+        ringed = [row for row in shown if row.setting.schedule in set(passed) and not row.setting.options]
+        if ringed:
+            costs, values = zip(*((row.cost, row.figures[name].value) for row in ringed), strict=True)
+            panel.plot(costs, values, "o", mfc="none", mec="red", ms=12, label="passed")
+        panel.set(xscale="log", yscale="log", xlabel="cost in full steps (FLOPs, autoencoder counted)")
+        panel.set_ylabel(f"{COLUMNS[name]} to rendered scenes (lower is better)")
+        panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
+        panel.tick_params(axis="x", which="minor", labelbottom=False)
+        panel.grid(alpha=0.3)
+    panels[0][0].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _spread(figures: list[Estimate]) -> np.ndarray:
+    """Lengths of error bars, (2, N)."""
+    return np.array([[f.value - f.low for f in figures], [f.high - f.value for f in figures]]).clip(0)

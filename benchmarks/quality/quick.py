@@ -1,0 +1,38 @@
+"""The demo transformer as it is fastest on a CPU: matrix products in bfloat16, attention written out."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from fresco_core.demo.transformer import DemoTransformer
+from fresco_core.demo.weights import DemoWeights
+from tools.demo.quick_attention import attend_quick
+
+
+class QuickTransformer:
+    """A DemoTransformer with bfloat16 products; velocities are float32, so that guidance and the sampler's
+    sums lose nothing more. What it changes is measured by `--suite precision`."""
+
+    def __init__(self, model: DemoTransformer):
+        self._model = copy(model)
+        self._model.attend_dense = attend_quick
+
+    def __call__(self, *args: Tensor) -> Tensor:
+        """As DemoTransformer.forward."""
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._model(*args).float()
+
+    def mixed(self, *args: Tensor) -> tuple[Tensor, Tensor]:
+        """As DemoTransformer.mixed."""
+        with torch.autocast("cpu", torch.bfloat16):
+            fine, coarse = self._model.mixed(*args)
+        return fine.float(), coarse.float()
+
+
+def quick(demo: DemoWeights) -> DemoWeights:
+    """The same models with the quick transformer."""
+    return replace(demo, transformer=QuickTransformer(demo.transformer))  # type: ignore[arg-type]

@@ -1,0 +1,111 @@
+"""Where settings are measured and made into rows: studio, judge and store under one roof."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fresco_core.schedule.looks import level_name
+from fresco_core.schedule.steps import Step
+
+from .candidates import settings_of
+from .measure import Judge
+from .pictures import Studio, fingerprint, fingerprint_of_real
+from .rows import Row, Yardstick, compare, make_row
+from .settings import REFERENCE, Setting
+from .store import Store, real_key
+
+Shards = list[slice]
+
+
+@dataclass
+class Workshop:
+    """folder: where results go. weights: their short name. prompts: a kind of prompts. shards: those that
+    this process measures. shared: whether others measure the rest."""
+
+    folder: Path
+    weights: str
+    prompts: str
+    studio: Studio
+    store: Store
+    shards: Shards
+    inception: bool = True
+    shared: bool = False
+    _rows: dict[tuple[Setting, int], Row] = field(default_factory=dict)
+    _yardsticks: dict[tuple[int, int], Yardstick] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Workshop:
+        """By the command line's words. float32 and bfloat16 have results of their own."""
+        weights = fingerprint(args.weights)
+        folder = args.out / (weights + ("-exact" if args.exact else "")) / args.prompts
+        studio = Studio(args.count, args.weights, args.prompts, fast=not args.exact)
+        real = args.out / f"real-{fingerprint_of_real(args.weights)}"
+        store = Store(folder, studio, Judge(args.weights), real)
+        part, parts = (int(n) for n in args.part.split("/"))
+        mine = studio.shards[part::parts]
+        return cls(folder, weights, args.prompts, studio, store, mine, args.inception, parts > 1)
+
+    def measure(self, settings: Sequence[Setting], shards: int | None = None) -> None:
+        """Measure what is not measured yet, of the first shards or of all of this process."""
+        for setting in settings:
+            if not self.studio.is_rival(setting):
+                self.studio.plan(setting)  # whatever is wrong with one shows before hours of work
+        sizes = sorted({setting.size for setting in settings})
+        some = self.shards[:shards]
+        with tqdm(total=(len(settings) + 1) * len(some), unit="shard") as progress:
+            for shard in some:
+                for size in sizes:
+                    self.store.measure_real(shard, self.inception, size)
+                progress.update()
+                for setting in settings:
+                    progress.set_description(setting.name)
+                    self.store.measure(setting, shard, self.inception)
+                    progress.update()
+                self.store.measure_jpeg(shard)
+
+    def settings_of(self, line: str, totals: Sequence[int]) -> list[Setting]:
+        """A rule at some numbers of steps, where it does not run plain."""
+        return settings_of(line, totals, self.studio.canvas)
+
+    def rows(self, settings: Sequence[Setting], shards: int | None = None) -> list[Row]:
+        """Compared rows of settings, over the first shards or all."""
+        count = len(self.studio.shards) if shards is None else shards
+        step = self.studio.flops(REFERENCE) / REFERENCE.steps
+        for setting in settings:
+            if (setting, count) not in self._rows:
+                measures = self.store.read(setting.key, count)
+                yardstick, tokens = self._yardstick(setting.size, count), self.studio.tokens(setting)
+                self._rows[setting, count] = make_row(setting, measures, yardstick, tokens, step)
+        rows = [self._rows[setting, count] for setting in settings]
+        compare(rows, self.invisible)
+        return rows
+
+    def _yardstick(self, size: int, shards: int) -> Yardstick:
+        if (size, shards) not in self._yardsticks:
+            self._yardsticks[size, shards] = Yardstick(self.store.read(real_key(size), shards))
+        return self._yardsticks[size, shards]
+
+    @property
+    def invisible(self) -> float:
+        """The LPIPS that nobody sees, of saving the reference's pictures as JPEG; of the first shard."""
+        return float(self.store.read("jpeg", 1)["lpips"].mean())
+
+    def about_real(self) -> str:
+        """What rendered scenes themselves score, and what steps cost."""
+        real = self.store.read(real_key(0))
+        per_level = ", ".join(
+            f"{level_name(k)} {self.studio.step_flops(Step(k)) / 1e9:.3f}" for k in range(3)
+        )
+        bridge = self.studio.bridge_flops(1, 0) / 1e9
+        objects = real["found"].sum() / real["asked"].sum()
+        return (
+            f"Rendered scenes: {objects:.4f} of the objects read, ground's residual "
+            f"{np.nanmean(real['ground']):.4f}. GFLOPs of a step: {per_level}; of a bridge from 1/2: "
+            f"{bridge:.3f}."
+        )
