@@ -26,19 +26,19 @@ sys.path.append(str(PACK))  # last: the pack's own nodes/ must not stand before 
 NEWEST = (0, 33)
 PACKAGE = "comfyui_workflow_templates_json"
 READ = "0.1.50"  # the version of it that the counts below are of
-GRAPHS, FASTER, GOOD = 206, 112, 136
+GRAPHS, FASTER, GOOD, FAIR = 206, 114, 138, 141
 NOT_FASTER = {
-    "small picture": 60,
+    "small picture": 46,
     "audio alone": 14,
+    "small picture and starts low": 12,
     "three-dimensional": 5,
     "one step": 5,
+    "starts low": 3,
     "too few steps": 2,
-    "unknown sigmas": 2,
     "too few steps and small picture": 1,
+    "starts low and small picture": 1,
+    "small picture and starts low and one step": 1,
     "small picture and too few steps": 1,
-    "small picture and one step": 1,
-    "small picture and starts low": 1,
-    "starts low": 1,
     "sampler": 1,
 }
 """By cause. Audio alone, one step and three dimensions are good ones, and so is a start with little noise;
@@ -77,6 +77,7 @@ def test_the_counts_are_what_is_told(report):
     assert report["graphs"] == GRAPHS and report["counts"]["faster"] == FASTER
     assert dict(causes) == NOT_FASTER and sum(NOT_FASTER.values()) == GRAPHS - FASTER
     assert report["good"] == GOOD, "faster, or plain for audio alone, one step, three dimensions"
+    assert report["fair"] == FAIR, "and for a start with little noise"
 
 
 def test_the_engine_still_refuses_what_the_survey_takes_for_refused(flux):
@@ -185,6 +186,32 @@ def test_the_grids_are_the_hosts_own(name, scheduler):
         ours = grid(CLASSES[name].table, scheduler, steps)
         assert len(ours) == len(theirs)
         torch.testing.assert_close(torch.tensor(ours), theirs, rtol=0.01, atol=4e-3)
+
+
+@pytest.mark.parametrize("name", ["ZImage", "QwenImage"])
+def test_the_grid_of_beta57_is_the_hosts_beta_with_its_shape(name):
+    from tools.templates.models import CLASSES
+    from tools.templates.timetable import grid
+
+    sampling = built(name).get_model_object("model_sampling")
+    theirs = comfy.samplers.beta_scheduler(sampling, 8, alpha=0.5, beta=0.7)
+    ours = torch.tensor(grid(CLASSES[name].table, "beta57", 8))
+    torch.testing.assert_close(ours, theirs.to(ours.dtype), rtol=0.01, atol=4e-3)
+
+
+def test_two_samplers_of_wans_experts_are_one_run_for_fresco_experts(report):
+    """The official graph: twenty steps in all, of which neither sampler alone has room for a draft."""
+    row = next(r for r in report["rows"] if r["name"] == "video_wan2_2_14B_t2v")
+    (one,) = row["experts"]
+    first, second = (s["sigmas"] for s in row["samplers"])
+    assert one["sigmas"] == first + second[1:] and len(one["sigmas"]) == 21
+    paired = [r for r in report["rows"] if r["experts"]]
+    assert len(paired) >= 8
+    for row in paired:
+        files = {s["file"] for s in row["samplers"]}
+        assert len(files) > 1 and all(e["sigmas"][-1] == 0.0 for e in row["experts"])
+    refiner = next(r for r in report["rows"] if r["name"] == "sdxl_simple_example")
+    assert refiner["experts"] == [], "SDXL's refiner is another class: two runs"
 
 
 def test_the_grids_of_scheduler_nodes_are_the_hosts_own():

@@ -37,7 +37,8 @@ def widgets(declared: Inputs, values: list[Any], prefix: str = "") -> Iterator[t
     for name, spec in {**declared.get("required", {}), **declared.get("optional", {})}.items():
         kind, options = spec[0], spec[1] if len(spec) > 1 else {}
         choice = kind == CHOICE
-        if not (choice or isinstance(kind, list) or kind in PLAIN) or options.get("forceInput"):
+        widget = choice or isinstance(kind, list) or kind in PLAIN or bool(options.get("widgetType"))
+        if not widget or options.get("forceInput"):
             continue
         value = values.pop(0) if values else default(spec)
         yield prefix + name, value

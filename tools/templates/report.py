@@ -37,6 +37,13 @@ def summary(rows: list[Row], without: int) -> str:
     lines += [f"  {count} not faster: {cause}" for cause, count in causes.most_common()]
     below = sum(row.kind != FASTER and any(v.below > 1.0 for _, v in row.samplers) for row in rows)
     lines.append(f"'{BELOW}', written by the user, would speed up {below} of them")
+    paired = [row for row in rows if row.experts]
+    one = [row for row in paired if any(v.kind == FASTER for _, v in row.experts)]
+    apart = sum(row.kind == FASTER for row in paired)
+    lines.append(
+        f"{len(paired)} graphs of two experts: {apart} faster with Fresco Apply behind each, {len(one)} with "
+        "Fresco Experts in front of it"
+    )
     return "\n".join(lines)
 
 
@@ -100,6 +107,7 @@ def as_json(rows: list[Row], without: int) -> dict[str, Any]:
                 "fronted": row.fronted,
                 "assumed": [*row.assumed],
                 "samplers": [_entry(*found) for found in row.samplers],
+                "experts": [_entry(*found) for found in row.experts],
             }
             for row in rows
         ],

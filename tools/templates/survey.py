@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .experts import together
 from .fronted import fronted
 from .graph import Raw, flatten
 from .reading import Reading
@@ -25,7 +26,8 @@ _ASK = f"import importlib.util as u; print(u.find_spec('{PACKAGE}').submodule_se
 
 @dataclass(frozen=True)
 class Row:
-    """A graph: what its samplers do. usage: how often it was opened, as the package counts."""
+    """A graph: what its samplers do. usage: how often it was opened, as the package counts. experts: what
+    pairs of its samplers do as one, behind Fresco Experts."""
 
     name: str
     kind: str
@@ -34,6 +36,7 @@ class Row:
     assumed: tuple[str, ...]
     usage: int
     fronted: int
+    experts: tuple[tuple[Sampler, Verdict], ...] = ()
 
     @property
     def gain(self) -> float:
@@ -107,7 +110,8 @@ def judged(name: str, document: Raw, usage: int = 0) -> Row | None:
     kind = next(k for k in (REFUSED, FASTER, UNKNOWN, PLAIN) if k in kinds)
     causes = tuple(dict.fromkeys(v.cause for _, v in found if v.cause))
     put = fronted(document, "")[1]
-    return Row(name, kind, causes, tuple(found), tuple(reading.assumed), usage, put)
+    experts = tuple((s, judge(s)) for s in together([s for s, _ in found]))
+    return Row(name, kind, causes, tuple(found), tuple(reading.assumed), usage, put, experts)
 
 
 def good(row: Row) -> bool:

@@ -11,6 +11,8 @@ import torch
 LINEAR_START, LINEAR_END, LEVELS = 0.00085, 0.012, 1000  # Stable Diffusion's discrete noise levels
 FLUX_LEVELS = 10000
 EDM_LOWEST = 0.002
+BETAS = {"beta": (0.6, 0.6), "beta57": (0.5, 0.7)}
+"""Shapes of the beta distributions that schedulers have; beta57 is of the pack RES4LYF."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def grid(table: Timetable, scheduler: str, steps: int) -> list[float] | None:
         found = [table.at(float(t)) for t in np.linspace(1.0, table.end, ends)[:n]]
     elif scheduler == "ddim_uniform":
         found = [float(s) for s in table.sigmas[1 :: max(last // n, 1)]][::-1]
-    elif scheduler == "beta":
-        found = _beta(table, n, 0.6, 0.6)
+    elif scheduler in BETAS:
+        found = _beta(table, n, *BETAS[scheduler])
     elif scheduler == "karras":
         ramp = np.linspace(0.0, 1.0, n)
         high, low = table.highest ** (1 / 7), table.lowest ** (1 / 7)
