@@ -116,6 +116,13 @@ def official(name):
     return row, as_prompt(flatten(front), declared)
 
 
+def test_fresco_apply_is_saved_as_it_declares_its_widgets():
+    from tools.templates.prompt import widgets
+    from tools.templates.widgets import WIDGETS
+
+    assert [name for name, _ in widgets(declared("FrescoApply"), [])] == WIDGETS["FrescoApply"]
+
+
 @pytest.mark.parametrize("name", MOST_USED)
 def test_an_official_graph_runs_as_the_survey_tells(name, caplog):
     row, prompt = official(name)

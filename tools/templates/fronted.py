@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .graph import Raw
+from .widgets import WIDGETS
 
 CONSUMERS = {
     "KSampler": ("model",),
@@ -20,6 +21,7 @@ CONSUMERS = {
 }
 """Nodes whose model is sampled, and by which inputs; SIGMAS are made of a model without sampling it."""
 APPLY = "FrescoApply"
+SETTINGS = {"preset": "balanced", "live_heatmap": False, "baseline_steps": 0}
 ABOVE = 160  # pixels above its sampler
 
 
@@ -83,7 +85,7 @@ def _insert(graph: Raw, consumer: Raw, entry: Raw, schedule: str) -> None:
             "inputs": [{"name": "model", "type": "MODEL", "link": link}],
             "outputs": [{"name": "MODEL", "type": "MODEL", "links": [after]}],
             "properties": {"Node name for S&R": APPLY},
-            "widgets_values": [schedule, False],
+            "widgets_values": [({**SETTINGS, "schedule": schedule})[name] for name in WIDGETS[APPLY]],
         }
     )
 

@@ -24,13 +24,15 @@ from .timetable import FLUX_LEVELS, LEVELS, Timetable, table_of
 
 PICTURES, AUDIO, SOLID, PACKED = "pictures or video", "audio", "three-dimensional", "audio and video in one"
 
-_PIXELS: dict[str, tuple[int, int | None]] = {
+
+TRAINED: dict[str, tuple[int, int | None]] = {
     "SDXL": U_NET_PIXELS,
     "Stable Diffusion": U_NET_PIXELS,
     "LTX-Video": LTX_VIDEO_PIXELS,
     "LTX-2": LTX_2_PIXELS,
     "MiniMax H3": MINIMAX_H3_PIXELS,
 }
+"""Of families that have sizes of their own."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,7 @@ class ModelClass:
     @property
     def trained(self) -> tuple[int, int | None]:
         """The sizes of pictures that drafts are held to."""
-        if self.family is None:
-            return UNKNOWN_PIXELS
-        return _PIXELS.get(self.family, TRAINED_PIXELS)
+        return UNKNOWN_PIXELS if self.family is None else TRAINED.get(self.family, TRAINED_PIXELS)
 
     @property
     def table(self) -> Timetable:

@@ -1,4 +1,4 @@
-"""The widgets of the host's nodes that graphs are read from, in the order in which workflows save them.
+"""The widgets of the nodes that graphs are read from, the host's and ours, in the order in which they are saved.
 
 An unnamed one is what the browser adds behind a seed. tests/host/test_templates.py holds them against the
 host's own declarations.
@@ -23,6 +23,7 @@ _LINES = {
     "EmptyLatentImage": "width height batch_size",
     "EmptyQwenImageLayeredLatentImage": "width height layers batch_size",
     "EmptySD3LatentImage": "width height batch_size",
+    "FrescoApply": "schedule live_heatmap",
     "Flux2Scheduler": "steps width height",
     "GenerateTracks": (
         "width height start_x start_y end_x end_y num_frames num_tracks track_spread bezier "
