@@ -169,16 +169,29 @@ class RunningExperts:
         """All model options that evaluations may have, of both experts and behind."""
         return pair.merged(pair.merged(self.high.options, self.low.options), behind)
 
-    def predict_noise(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
-        """The evaluation by the expert for the sigma that its network is asked with."""
+    def notice(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
+        """Outermost of all that acts on a prediction: a cache that answers for whole evaluations begins anew
+        where the next one is another expert's, before it can answer with this one's."""
         given = bound("x timestep model_options seed", args, kwargs)
-        x, timestep, behind = (given.pop(name) for name in ("x", "timestep", "model_options"))
-        run: Run | None = behind["transformer_options"].get(RUN)
+        transformer_options = given["model_options"]["transformer_options"]
+        if self._due(given["timestep"], transformer_options)[0] is not self.loaded:
+            restart_step_cache(transformer_options)
+        return executor(*args, **kwargs)
+
+    def _due(self, timestep: Tensor, transformer_options: dict) -> tuple[Expert, int]:
+        """The expert for the sigma that its network is asked with, and the level of the look."""
+        run: Run | None = transformer_options.get(RUN)
         level, sigma = 0, timestep
         if run is not None and run.course is not None and not isinstance(run.view.look, MixedLook):
             level = run.view.look.level
             sigma = run.target.parameterisation.level_sigma(timestep, level)
-        expert = self.asked_at(float(sigma.max()))
+        return self.asked_at(float(sigma.max())), level
+
+    def predict_noise(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
+        """The evaluation by the expert for the sigma that its network is asked with."""
+        given = bound("x timestep model_options seed", args, kwargs)
+        x, timestep, behind = (given.pop(name) for name in ("x", "timestep", "model_options"))
+        expert, level = self._due(timestep, behind["transformer_options"])
         self._switch_to(expert, behind["transformer_options"])
         options = pair.merged(expert.options, behind)
         clones = options.get("multigpu_clones")
@@ -232,7 +245,9 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     transformer_options = guider.model_options["transformer_options"]
     transformer_options[EXPERTS] = running
     kind = comfy.patcher_extension.WrappersMP.PREDICT_NOISE
-    transformer_options.setdefault("wrappers", {}).setdefault(kind, {})[EXPERTS] = [running.predict_noise]
+    wrappers = transformer_options.setdefault("wrappers", {})
+    outermost = {f"{EXPERTS}_notice": [running.notice]}
+    wrappers[kind] = outermost | wrappers.get(kind, {}) | {EXPERTS: [running.predict_noise]}
     running.loaded = running.asked_at(float(sigmas[0]))  # the host loads the guider's patcher
     guider.model_patcher = running.loaded.patcher
     try:

@@ -277,11 +277,13 @@ def test_a_bridge_loads_the_expert_that_is_asked_next(apply):
     assert len(sampled) == 3, "high and low for the draft, low alone behind the VAE"
 
 
-def test_a_step_cache_behind_begins_anew_with_the_low_expert(wans, pair):
-    """It would answer for every step from the second on, if it may; one network's rate is not the other's."""
+@pytest.mark.parametrize("kind", ["EasyCacheNode", "LazyCacheNode"])
+def test_a_step_cache_behind_begins_anew_with_the_low_expert(wans, pair, kind):
+    """It would answer for every step from the second on, if it may; one network's rate is not the other's.
+    LazyCache answers in front of the guider, so that neither expert is asked where it does."""
     import comfy_extras.nodes_easycache as easycache
 
-    cached = easycache.EasyCacheNode.execute(join(*pair), 1e6, 0.0, 1.0, False).args[0]
+    cached = getattr(easycache, kind).execute(join(*pair), 1e6, 0.0, 1.0, False).args[0]
     with tiny.count_image_tokens(wans[0]) as high, tiny.count_image_tokens(wans[1]) as low:
         found = run(cached, wans[0], cfg=1.0)
     assert torch.isfinite(found).all()

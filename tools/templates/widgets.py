@@ -1,4 +1,4 @@
-"""The widgets of the nodes that graphs are read from, the host's and ours, in the order in which they are saved.
+"""The widgets of the nodes that graphs are read from, the host's and ours, in the order of saved workflows.
 
 An unnamed one is what the browser adds behind a seed. tests/host/test_templates.py holds them against the
 host's own declarations.
