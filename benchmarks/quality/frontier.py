@@ -79,6 +79,8 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
         if ringed:
             costs, values = zip(*((row.cost, row.figures[name].value) for row in ringed), strict=True)
             panel.plot(costs, values, "o", mfc="none", mec="red", ms=12, label="passed")
+        values = [row.figures[name].value for row in shown]
+        panel.set_ylim(0.9 * min(values), 1.1 * max(values))  # intervals of few pictures would hide them
         panel.set(xscale="log", yscale="log", xlabel="cost in full steps (FLOPs, autoencoder counted)")
         panel.set_ylabel(f"{COLUMNS[name]} to rendered scenes (lower is better)")
         panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)

@@ -22,8 +22,8 @@ EVERYWHERE = torch.ones(1, SIDE, SIDE, dtype=torch.bool)
 
 
 def test_precision_and_recall_of_lines():
-    """Points of a line at distance 1 reach 3 at its ends, 2 within; drawn is its left half, and that again far
-    away."""
+    """Points of a line at distance 1 reach 3 at its ends, 2 within; drawn is its left half, and that again
+    far away."""
     real = np.arange(40.0)[:, None] * [1.0, 0.0]
     drawn = np.concatenate((real[:20], real[:20] + [0.0, 100.0]))
     precise, recalled = precision_and_recall(drawn, real)

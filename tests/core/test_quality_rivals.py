@@ -150,8 +150,8 @@ def test_dvg_rewinds_to_its_papers_sigmas():
     rival_of("dvg 7")(brush, flow_sigmas(100, SHIFT))
     sigmas = [s for _, s, _ in asked]
     assert [round(sigmas[i], 2) for i in (28, 50, 72)] == [0.96, 0.92, 0.81]
-    assert all(sigmas[i] > sigmas[i - 1] for i in (28, 50)) and sigmas[72] < sigmas[71]  # one shift: no rewind
-    assert SHIFTS[2] == SHIFTS[3]
+    assert all(sigmas[i] > sigmas[i - 1] for i in (28, 50)) and sigmas[72] < sigmas[71]
+    assert SHIFTS[2] == SHIFTS[3], "so that the last stage is no rewind"
     fields = [asked[i][0] - (1 - sigmas[i]) * 0.5 for i in (28, 50, 72)]
     assert all(torch.allclose(field[0], field[1], atol=1e-6) for field in fields), "one field for all"
     torch.testing.assert_close(merge(brush.noise, 1).shape, asked[0][0].shape)

@@ -8,6 +8,7 @@ import torch
 
 pytest.importorskip("PIL")
 
+from benchmarks.quality.__main__ import plain_beside, search
 from benchmarks.quality.candidates import TOTALS, candidates, settings_of
 from benchmarks.quality.frontier import MARKS, method_of, plot
 from benchmarks.quality.prompts import PROMPTS, held_out_scenes, said_of
@@ -21,7 +22,9 @@ from fresco_core.canvas.size import Canvas
 from fresco_core.demo.scene import slots_of
 from fresco_core.demo.vocabulary import SHIPPED_WORDS, open_vocabulary
 
-GOOD, LOSER, EVEN = "draft 1/2; refine 0.7 via pixels x2", "draft 1/2; refine 0.5 via pixels x1", "1/2 50%, full 50%"
+GOOD = "draft 1/2; refine 0.7 via pixels x2"
+LOSER = "draft 1/2; refine 0.5 via pixels x1"
+EVEN = "1/2 50%, full 50%"
 
 
 @dataclass
@@ -123,12 +126,53 @@ def test_open_prompts_say_a_part_of_their_scene():
     assert 0.4 < share < 0.7
 
 
+class _Workshop:
+    """Measures nothing: rules that refine from 0.8 over pixels win by one at 12 steps, all others lose."""
+
+    def __init__(self, folder):
+        self.folder, self.shards, self.asked = folder, [slice(0, 64)], []
+        self.studio = type("Studio", (), {"ids": torch.zeros(64, 11)})
+
+    def settings_of(self, line, totals):
+        return settings_of(line, totals, Canvas(32, 32, patch=2))
+
+    def measure(self, settings, shards):
+        self.asked += settings
+
+    def rows(self, settings, shards):
+        return [self._row(setting) for setting in settings]
+
+    def _row(self, setting):
+        if "refine 0.8 via pixels" not in setting.schedule:
+            return Effect(1, 2).row(setting)
+        return (Effect(-2, -1) if setting.steps == 12 else Effect(-1, 1)).row(setting)
+
+
+def test_the_search_measures_what_it_judges_and_writes_what_passed(tmp_path):
+    workshop = _Workshop(tmp_path)
+    settings, passed = search(workshop, [REFERENCE], "search")
+    assert passed and all("refine 0.8 via pixels" in line for line in passed)
+    assert {setting.schedule for setting in settings} == set(passed) and REFERENCE in workshop.asked
+    assert set(settings) <= set(workshop.asked)
+    text = (tmp_path / "search-rules.md").read_text("utf-8")
+    assert f"Of {len(candidates())} rules {len(passed)} beat" in text
+
+
+def test_comparisons_have_plain_runs_beside_them():
+    assert plain_beside(["bar"], False) == [REFERENCE]
+    steps = {setting.steps for setting in plain_beside(["search", "rivals"], False)}
+    assert {1, 2, 3, 4, 6, 9, 12, 20, 30, 50} <= steps
+    assert plain_beside(["bar"], True) == plain_beside(["presets"], False)
+
+
 def test_every_method_has_its_mark(tmp_path):
-    rows = [Effect(-1, 1).row(setting) for name in ("rivals", "bridge", "presets") for setting in SUITES[name]()]
+    names = ("rivals", "bridge", "presets")
+    rows = [Effect(-1, 1).row(setting) for name in names for setting in SUITES[name]()]
     plain = [Effect(-1, 1).row(Setting("full", n)) for n in (50, 9, 4)]
     methods = {method_of(row) for row in (*rows, *plain)}
     assert methods <= {*MARKS, "plain"} and set(WORDS.values()) <= methods
-    assert method_of(plain[0]) == "plain" and method_of(Effect(0, 1).row(Setting(GOOD, 8))) == "draft over pixels"
+    assert method_of(plain[0]) == "plain"
+    assert method_of(Effect(0, 1).row(Setting(GOOD, 8))) == "draft over pixels"
     plot([*plain, *rows[:30]], tmp_path / "plot.png", [GOOD])
     assert (tmp_path / "plot.png").stat().st_size > 10_000
 

@@ -1,0 +1,102 @@
+"""The studio on the shipped weights: prompts, costs, sizes, quick products; what stored results survive."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("PIL")
+
+from benchmarks.quality.measure import Measures
+from benchmarks.quality.pictures import Drawn, Studio
+from benchmarks.quality.settings import Setting
+from benchmarks.quality.store import Store, real_key
+from fresco_core.schedule.steps import Step
+
+SHARD = slice(0, 1)
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return Studio(1, prompts="open")
+
+
+def test_rivals_cost_what_they_evaluate_and_carry_over_pixels(studio):
+    full, half, bridge = studio.step_flops(Step(0)), studio.step_flops(Step(1)), studio.bridge_flops(1, 0)
+    assert half < full < 5 * half and bridge > 0
+    for line, cost in (
+        ("hires-fix 0.5 0.5", 2 * half + 2 * full + bridge),
+        ("draft 1/2 x2; refine 0.7 via pixels x2", 2 * half + 2 * full + bridge),
+        ("two-stage 0.75 0.9", 3 * half + full),
+    ):
+        drawn = studio.draw(Setting(line, 4), SHARD)
+        assert drawn.flops == cost, line
+        assert torch.isfinite(drawn.pictures).all() and len(drawn.pictures) == 1
+
+
+def test_half_size_pictures_have_half_the_side_and_a_half_steps_cost(studio):
+    setting = Setting("full", 2, size=1)
+    drawn, side = studio.draw(setting, SHARD), studio.budget.looks.side
+    assert drawn.pictures.shape == (1, 3, side // 2, side // 2)
+    assert drawn.flops == 2 * studio.step_flops(Step(1)) and not setting.plain
+    assert setting.key != Setting("full", 2).key and "pictures of 1/2 side" in setting.name
+
+
+def test_quick_products_change_little(studio):
+    quick = Studio(1, prompts="open", fast=True)
+    ours, exact = (s.draw(Setting("full", 3), SHARD) for s in (quick, studio))
+    error = (ours.pictures - exact.pictures).square().mean()
+    assert 0 < float(error) < 1e-3, "30 dB"
+    again = quick.draw(Setting("full", 3, exact=True), SHARD)
+    torch.testing.assert_close(again.latents, exact.latents)
+
+
+class _Judge:
+    """Sees nothing."""
+
+    def marks(self, drawn, ids) -> Measures:
+        return {"asked": np.ones(len(ids)), "picture": drawn.pictures.flatten(1).mean(1).numpy()}
+
+    def likeness(self, pictures, reference) -> Measures:
+        assert pictures.shape == reference.shape
+        return {"lpips": np.zeros(len(pictures))}
+
+    def inception(self, pictures):
+        return np.ones((len(pictures), 2))
+
+
+class _Canned(Studio):
+    def __init__(self):
+        self.ids = self.scenes = torch.zeros(2, 11, dtype=torch.int64)
+        self.drawn: list[str] = []
+
+    def draw(self, setting, shard, trace=None):
+        self.drawn.append(setting.name)
+        side = 8 >> setting.size
+        return Drawn(torch.ones(2, 1, 2, 2), torch.full((2, 3, side, side), 0.5), flops=7.0)
+
+    def real(self, shard, size=0):
+        self.drawn.append(f"real {size}")
+        return Drawn(torch.ones(2, 1, 2, 2), torch.full((2, 3, 8 >> size, 8 >> size), 0.25))
+
+
+def test_real_pictures_are_measured_once_for_all_weights_and_half_sizes_against_their_own(tmp_path):
+    studio, shard = _Canned(), slice(0, 2)
+    for weights in ("one", "two"):
+        store = Store(tmp_path / weights, studio, _Judge(), tmp_path / "real")
+        for size in (0, 1, 0):
+            store.measure_real(shard, inception=True, size=size)
+        store.measure(Setting("full", 3, size=1), shard, inception=False)
+        assert store.read(Setting("full", 3, size=1).key)["flops"].tolist() == [7.0, 7.0]
+        np.testing.assert_allclose(store.read(real_key(1))["picture"], 0.25)
+    assert [name for name in studio.drawn if name.startswith("real")] == ["real 0", "real 1"]
+    assert studio.drawn.count("50 steps | full") == 2, "the reference, once for each of the weights"
+
+
+def test_pictures_of_the_reference_are_kept_and_others_drawn_again(tmp_path):
+    studio = _Canned()
+    store = Store(tmp_path, studio, _Judge())
+    for _ in range(2):
+        assert store.pictures(Setting("full", 50), 1).shape == (1, 3, 8, 8)
+    assert studio.drawn == ["50 steps | full"]
+    store.pictures(Setting("full", 4), 2)
+    assert studio.drawn[1:] == ["4 steps | full"]
