@@ -5,10 +5,10 @@
     python -m benchmarks.quality --suite rivals --count 64                      a quick look
 
 Stops and goes on at any moment: every shard of pictures is measured once per weights and kind of prompts, in
-OUT/WEIGHTS/PROMPTS/SETTING/, real pictures once in OUT/real-JUDGE/. Writes SUITE.md, SUITE.json and SUITE.png
-beside them; the plain sampler's rows are the first of every suite. Several processes may share the work, but
-for the race of `search`: each with `--part I/N`, then one without. A larger `--count` than before measures
-only what is new.
+OUT/WEIGHTS/PROMPTS/SETTING/, real pictures once in OUT/real-JUDGE/. Writes SUITE.md, SUITE-brief.md (narrow,
+for documents), SUITE.json and SUITE.png beside them, and does only that where all is measured. The plain
+sampler's rows are the first of every suite. Several processes may share the work, but for the race of
+`search`: each with `--part I/N`, then one without. A larger `--count` measures only what is new.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .ablations import ABLATIONS
 from .candidates import candidates
 from .frontier import plot
 from .prompts import PROMPTS
-from .report import as_json, markdown
+from .report import as_json, brief, markdown
 from .rows import Row
 from .search import as_markdown, race, rounds
 from .settings import REFERENCE, SUITES, Setting, baselines, between
@@ -125,6 +125,7 @@ def write(workshop: Workshop, rows: list[Row], name: str, passed: list[str]) -> 
         text = bar.as_markdown(checks, count, prompts) + "\n\n" + text
     text += f"\n\n{workshop.about_real()}"
     (folder / f"{name}.md").write_text(text + "\n", "utf-8")
+    (folder / f"{name}-brief.md").write_text(brief(rows, count, prompts) + "\n", "utf-8")
     (folder / f"{name}.json").write_text(
         as_json(rows, count, workshop.weights, workshop.invisible, prompts), "utf-8"
     )

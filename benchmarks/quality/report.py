@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from .measure import JPEG_QUALITY
-from .rows import HIGHER_IS_BETTER, Row
+from .rows import HIGHER_IS_BETTER, JUDGES, Row
 from .settings import REFERENCE
 from .statistics import Estimate
 
@@ -28,6 +28,8 @@ COLUMNS = {
     "lpips": "LPIPS",
     "psnr": "PSNR dB",
 }
+BRIEF = ("fd", "fd_inception", "precision", "recall", "fidelity", "ground", "band")
+"""Columns of the narrow table."""
 GAINS = ("fd", "fd_inception", "fidelity", "ground", "lpips")
 
 
@@ -54,6 +56,51 @@ def markdown(rows: list[Row], count: int, invisible: float, prompts: str = "full
         cells += [", ".join(COLUMNS[name] for name in names) or "-" for names in (row.better, row.beaten)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def brief(rows: list[Row], count: int, prompts: str) -> str:
+    """A narrow table for documents: what tells methods apart, and where a judged difference to the plain
+    sampler of equal cost is beyond chance."""
+    shown = [name for name in BRIEF if any(name in row.figures for row in rows)]
+    heads = ["steps", "sampling", "cost", *(COLUMNS[name] for name in shown)]
+    heads += ["FD less plain", "beside plain"]
+    lines = [
+        f"{count} held-out {prompts} prompts. Cost in full steps; `FD less plain` is against the plain sampler "
+        "at that cost, with its 95 % interval.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|" + "---|" * len(heads),
+    ]
+    for row in rows:
+        setting = row.setting
+        name = ", ".join(["plain" if setting.plain else f"`{setting.schedule}`", *setting.options])
+        cells = [str(setting.steps), name, f"{row.cost:.2f}"]
+        cells += [_plain_figure(row.figures.get(name)) for name in shown]
+        cells += [_interval(row.gain.get("fd")), verdict(row)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def verdict(row: Row) -> str:
+    """Whether the row beats the plain sampler of equal cost in what judges, in a word."""
+    better, worse = (any(name in JUDGES for name in names) for names in (row.better, row.beaten))
+    if not any(row.gain.values()):
+        return ""
+    words = {(True, False): "better", (False, True): "worse", (True, True): "both"}
+    return words.get((better, worse), "even")
+
+
+def _plain_figure(found: Estimate | None) -> str:
+    if found is None:
+        return ""
+    return f"{found.value:.0f}" if abs(found.value) >= 100 else f"{found.value:.3g}"
+
+
+def _interval(found: Estimate | None) -> str:
+    if found is None:
+        return ""
+    digits = 1 if found.high - found.low < 20 else 0
+    return f"{found.value:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
 
 
 def cell(found: Estimate | None, sign: bool = False) -> str:

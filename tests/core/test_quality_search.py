@@ -12,7 +12,7 @@ from benchmarks.quality.__main__ import plain_beside, search
 from benchmarks.quality.candidates import TOTALS, candidates, settings_of
 from benchmarks.quality.frontier import MARKS, method_of, plot
 from benchmarks.quality.prompts import PROMPTS, held_out_scenes, said_of
-from benchmarks.quality.report import as_json, markdown
+from benchmarks.quality.report import as_json, brief, markdown, verdict
 from benchmarks.quality.rivals import WORDS
 from benchmarks.quality.rows import Row
 from benchmarks.quality.search import Verdict, as_markdown, race, rounds
@@ -182,6 +182,10 @@ def test_tables_hold_what_rows_do():
     text = markdown(rows, 64, 0.001, "open")
     assert text.startswith("64 held-out open prompts") and "8 steps / draft 1/2" in text
     assert "| FD | - |" in text
+    narrow = brief(rows, 64, "open")
+    assert "| 8 | `draft 1/2; refine 0.7 via pixels x2` | 8.00 |" in narrow
+    assert "-2.0 [-3.0, -1.0] | better |" in narrow
+    assert verdict(Effect(1, 2).row(REFERENCE)) == "worse" and verdict(Effect(-1, 2).row(REFERENCE)) == "even"
     listed = json.loads(as_json(rows, 64, "abc", 0.001, "open"))
     assert listed["prompts"] == "open" and listed["rows"][0]["plain"]
     assert listed["rows"][1]["gain"]["fd"] == {"value": -2.0, "low": -3, "high": -1}
