@@ -48,7 +48,7 @@ function showOn(viewer) {
 }
 
 app.registerExtension({
-  name: 'Fresco.Convergence',
+  name: 'fresco.Convergence',
   init: loadLanguage,
 
   nodeCreated(node) {

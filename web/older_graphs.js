@@ -3,4 +3,4 @@
 import { app } from '../../scripts/app.js'
 import { update } from './fresco/older_graphs.js'
 
-app.registerExtension({ name: 'Fresco.OlderGraphs', beforeConfigureGraph: update })
+app.registerExtension({ name: 'fresco.OlderGraphs', beforeConfigureGraph: update })

@@ -7,7 +7,7 @@ import { addWords } from './fresco/words_panel.js'
 const NODES = ['FrescoApply', 'FrescoKSampler', 'FrescoCompare']
 
 app.registerExtension({
-  name: 'Fresco.Results',
+  name: 'fresco.Results',
   init: loadLanguage,
   nodeCreated(node) {
     if (NODES.includes(node.constructor.comfyClass)) addWords(node)

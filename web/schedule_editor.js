@@ -106,7 +106,7 @@ function addEditor(node) {
 }
 
 app.registerExtension({
-  name: 'Fresco.ScheduleEditor',
+  name: 'fresco.ScheduleEditor',
   init: loadLanguage,
   setup: addStyle,
   nodeCreated(node) {

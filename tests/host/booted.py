@@ -100,13 +100,14 @@ class Server:
             stdout=self.log,
             stderr=subprocess.STDOUT,
         )
-        deadline = time.time() + 180
+        deadline = time.time() + 600  # on a machine that does much else
         while True:
             try:
                 self.get("/system_stats")
                 return
             except (urllib.error.URLError, ConnectionError):
                 if self.process.poll() is not None or time.time() > deadline:
+                    self.process.terminate()
                     raise RuntimeError("the host did not come up:\n" + self.output()) from None
                 time.sleep(0.5)
 

@@ -263,6 +263,23 @@ def test_half_precision_weights_with_the_hosts_casts(apply, family, dtype):
     assert 0.5 < float(ours.std() / plain.std()) < 2.0
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("family", ["flux", "wan"])
+def test_fp8_weights_that_the_host_casts_draw_what_rounded_ones_draw(apply, family, schedule):
+    """fp8 as the host runs it without products of its own: stored in 8 bits, cast at each call."""
+    model, traces = tiny.fresh(family), []
+    layers = [m for m in model.model.diffusion_model.modules() if isinstance(m, torch.nn.Linear)]
+    for layer in layers:
+        layer.weight.data = layer.weight.data.to(torch.float8_e4m3fn).float()
+    rounded = tiny.sample(apply(model.patcher, schedule), model, steps=7)
+    for layer in layers:
+        layer.weight.data = layer.weight.data.to(torch.float8_e4m3fn)
+        layer.comfy_cast_weights = True
+    ours = tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=7)
+    assert len(layers) > 10 and {e.level for e in traces[0].evaluations} == {0, 1}
+    torch.testing.assert_close(ours, rounded, rtol=1e-4, atol=1e-5)
+
+
 def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply, caplog, monkeypatch):
     import comfy.conds
 

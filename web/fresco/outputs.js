@@ -28,7 +28,7 @@ export function followOutput(node, keep, show) {
 }
 
 app.registerExtension({
-  name: 'Fresco.Outputs',
+  name: 'fresco.Outputs',
   onNodeOutputsUpdated() {
     for (const update of updates) update()
   }
