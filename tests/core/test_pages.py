@@ -185,6 +185,13 @@ def test_the_newest_version_of_the_changelog_is_the_projects():
     assert versions == sorted(versions, key=lambda v: tuple(map(int, v.split("."))), reverse=True)
 
 
+def test_no_other_file_has_the_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    code = [p for room in ("fresco_core", "nodes", "web") for p in (ROOT / room).rglob("*.[pj][ys]")]
+    assert len(code) > 100
+    assert [str(p) for p in code if version in p.read_text("utf-8")] == []
+
+
 def test_nothing_speaks_of_a_machine():
     """Paths, addresses and names that belong to whoever works on the pack."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
