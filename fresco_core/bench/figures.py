@@ -80,11 +80,6 @@ class Bench:
         return (self.reference, *self.presets, *sorted(self.fewer, key=lambda t: -t.setting.steps))
 
     @property
-    def slowest_fewer(self) -> float:
-        """Seconds of the slowest plain run with fewer steps; 0 where none was measured."""
-        return max((t.mean_seconds for t in self.fewer if t.complete), default=0.0)
-
-    @property
     def rulers(self) -> tuple[str, ...]:
         """What nearness is judged by."""
         lpips = all(len(t.lpips) == len(t.psnr) for t in (*self.fewer, *self.presets) if t.complete)
@@ -94,18 +89,31 @@ class Bench:
         """How many times faster than the reference, round by round."""
         return [plain / own for plain, own in zip(self.reference.seconds, trial.seconds)]
 
+    def plain_seconds(self, steps: int) -> float:
+        """Seconds of that many plain steps, by the straight line through all plain runs: single ones are at
+        the mercy of what else the machine did."""
+        found = [(t.setting.steps, t.mean_seconds) for t in (self.reference, *self.fewer) if t.seconds]
+        count = len(found)
+        mean_steps, mean_seconds = (sum(values) / count for values in zip(*found))
+        spread = sum((n - mean_steps) ** 2 for n, _ in found)
+        slope = sum((n - mean_steps) * (s - mean_seconds) for n, s in found) / spread if spread else 0.0
+        line = mean_seconds + slope * (steps - mean_steps)
+        return line if slope > 0.0 and line > 0.0 else mean_seconds * steps / mean_steps
+
     def plain_nearness(self, seconds: float, ruler: str) -> tuple[float, ...] | None:
         """How near plain at fewer steps comes in `seconds`, seed by seed: between its two measured neighbours
         in proportion to the logarithm of the seconds, as errors fall by a power of the steps; beyond the ends
         as near as the last. None where no plain run with fewer steps was measured."""
-        line = sorted((t.mean_seconds, t.nearness(ruler)) for t in self.fewer if t.complete)
+        line = sorted(
+            (self.plain_seconds(t.setting.steps), t.nearness(ruler)) for t in self.fewer if t.complete
+        )
         if not line:
             return None
         above = next((i for i, (t, _) in enumerate(line) if t >= seconds), len(line))
         if above == 0 or above == len(line):
             return line[min(above, len(line) - 1)][1]
         (t0, near), (t1, nearer) = line[above - 1], line[above]
-        part = math.log(seconds / t0) / math.log(t1 / t0) if t1 > t0 else 1.0
+        part = math.log(seconds / t0) / math.log(t1 / t0)
         return tuple(a + part * (b - a) for a, b in zip(near, nearer))
 
 

@@ -49,14 +49,14 @@ def worth_seeing(bench: Bench, found: Recommendation) -> list[Trial]:
     """The reference, the presets, and plain with as many steps as take the seconds of what is recommended, or
     of the fastest preset."""
     done = [t for t in bench.presets if t.complete]
-    fewer = sorted((t for t in bench.fewer if t.complete), key=lambda t: t.mean_seconds)
+    fewer = sorted((t for t in bench.fewer if t.complete), key=lambda t: t.setting.steps)
     if found.chosen in fewer:
         return [bench.reference, *done, found.chosen]
     against = found.chosen if found.chosen in done else min(done, key=lambda t: t.mean_seconds, default=None)
     if against is None:
         return [bench.reference, *fewer]
-    as_long = [t for t in fewer if t.mean_seconds <= against.mean_seconds] or fewer
-    return [bench.reference, *done, *as_long[-1:]]
+    as_long = [t for t in fewer if bench.plain_seconds(t.setting.steps) <= against.mean_seconds * (1 + 1e-9)]
+    return [bench.reference, *done, *(as_long[-1:] or fewer[:1])]
 
 
 def _words(

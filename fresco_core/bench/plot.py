@@ -37,8 +37,9 @@ class Scale:
 
 
 def plot(bench: Bench, found: Recommendation) -> Image.Image:
-    """PSNR over seconds: grey the plain sampler with its numbers of steps, in colour each preset with the
-    95 % interval of its seeds, ringed what is recommended; dashed the seconds of the reference."""
+    """PSNR over seconds: grey the plain sampler with its numbers of steps and a line by what a step takes on
+    the whole, in colour each preset with the 95 % interval of its seeds, ringed what is recommended; dashed
+    the seconds of the reference."""
     image = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(image)
     shown = [t for t in (*bench.fewer, *bench.presets) if t.complete]
@@ -46,10 +47,11 @@ def plot(bench: Bench, found: Recommendation) -> Image.Image:
     _axes(draw, scale, bench)
     _reference(draw, scale, bench)
     taken: list[tuple[float, float, float, float]] = []
-    line = sorted((t for t in bench.fewer if t.complete), key=lambda t: t.mean_seconds)
-    points = [scale.place(_at(t)) for t in line]
-    draw.line(points, PLAIN, 3, joint="curve")
-    for trial, (x, y) in zip(line, points):
+    line = sorted((t for t in bench.fewer if t.complete), key=lambda t: t.setting.steps)
+    fitted = [(bench.plain_seconds(t.setting.steps), _at(t)[1]) for t in line]
+    draw.line([scale.place(at) for at in fitted], PLAIN, 3, joint="curve")
+    for trial in line:
+        x, y = scale.place(_at(trial))
         draw.ellipse((x - 5, y - 5, x + 5, y + 5), PLAIN)
         _label(draw, taken, (x, y), str(trial.setting.steps), PLAIN, above=False)
     for colour, trial in zip(_cycled(len(bench.presets)), bench.presets):

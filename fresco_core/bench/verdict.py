@@ -21,7 +21,7 @@ class Verdict:
 
     gain: over the reference. advantage: how much nearer in dB than plain at its seconds, by ruler. kind: one
     of NEARER, FURTHER (the interval of every ruler says so, and LEAST), ALIKE (it does not), UNKNOWN (one
-    seed), SLOW (plain with one step less takes no longer), IDLE.
+    seed, or no plain steps to compare with), SLOW (plain with one step less takes no longer), IDLE.
     """
 
     trial: Trial
@@ -36,7 +36,8 @@ class Verdict:
             return self.trial.note or "not run"
         if self.kind == SLOW:
             return "no faster than plain with one step less"
-        assert self.advantage is not None
+        if not self.advantage:
+            return "plain with fewer steps was not run, so that nothing can be said against it"
         found = "; ".join(_told(name, value) for name, value in self.advantage.items())
         words = {
             NEARER: "nearer than plain steps of the same seconds",
@@ -76,15 +77,16 @@ def judged(bench: Bench, trial: Trial) -> Verdict:
     if not trial.complete:
         return Verdict(trial, IDLE)
     gain = interval(bench.gains(trial))
-    if gain.mean <= 1.0 or trial.mean_seconds >= bench.slowest_fewer:
+    steps = bench.reference.setting.steps
+    if gain.mean <= steps / max(steps - 1, 1):
         return Verdict(trial, SLOW, gain)
     advantage = {}
     for ruler in bench.rulers:
         plain = bench.plain_nearness(trial.mean_seconds, ruler)
-        assert plain is not None
-        advantage[ruler] = interval([own - other for own, other in zip(trial.nearness(ruler), plain)])
+        if plain is not None:
+            advantage[ruler] = interval([own - other for own, other in zip(trial.nearness(ruler), plain)])
     found = advantage.values()
-    if not all(value.known for value in found):
+    if not found or not all(value.known for value in found):
         return Verdict(trial, UNKNOWN, gain, advantage)
     if all(value.low > 0 and value.mean >= LEAST for value in found):
         return Verdict(trial, NEARER, gain, advantage)
@@ -106,7 +108,7 @@ def recommend(bench: Bench, near_enough: float = NEAR_ENOUGH) -> Recommendation:
             reason += f" None of these has the {near_enough:g} dB that count as near enough; it is nearest."
         return Recommendation(chosen.trial, sentence, reason, _uncertainty(bench), verdicts)
     enough = [t for t in bench.fewer if t.complete and _psnr(t) >= near_enough]
-    plain = min(enough, key=lambda t: t.mean_seconds, default=bench.reference)
+    plain = min(enough, key=lambda t: t.setting.steps, default=bench.reference)
     if plain is bench.reference or plain.mean_seconds >= bench.reference.mean_seconds:
         plain = bench.reference
         sentence = f"Use plain with {plain.setting.steps} steps: {_seconds_of(plain)}."
@@ -116,7 +118,9 @@ def recommend(bench: Bench, near_enough: float = NEAR_ENOUGH) -> Recommendation:
 
 
 def _why_plain(verdicts: tuple[Verdict, ...]) -> str:
-    judged_ones = [v for v in verdicts if v.advantage is not None]
+    judged_ones = [v for v in verdicts if v.advantage]
+    if any(v.kind == UNKNOWN for v in verdicts) and not judged_ones:
+        return "Plain with fewer steps was not run, so that no preset can be said to be worth its distance."
     if not judged_ones:
         found = "; ".join(f"{v.trial.setting.name}: {v.words}" for v in verdicts)
         return f"No preset was faster. {found}." if found else "No preset was chosen."
@@ -154,7 +158,7 @@ def _measured(bench: Bench, trial: Trial) -> str:
 
 
 def _least_advantage(verdict: Verdict) -> float:
-    assert verdict.advantage is not None
+    assert verdict.advantage
     return min(value.mean for value in verdict.advantage.values())
 
 

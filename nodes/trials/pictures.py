@@ -9,10 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...fresco_core.bench import LEAST_SIDE, Bench, Setting, Trial, peak_ratio, similarity
+from ...fresco_core.bench import LEAST_SIDE, Bench, Setting, Trial, peak_ratio, perceptual, similarity
 from ..host.core_nodes import decoded
 from ..host.model import first_stream
-from . import perceptual
 from .runs import Runs
 
 

@@ -87,8 +87,20 @@ def test_the_line_of_plain_steps_is_exact_for_a_power_law():
     assert Bench(found.reference, (), (), (5,)).plain_nearness(3.0, "psnr") is None
 
 
+def test_one_disturbed_run_of_plain_does_not_bend_its_line():
+    own = bench(fewer=[(n, 2.0 * n) for n in (16, 12, 10, 8)])
+    slow = Trial(own.fewer[1].setting, (13.0,) * 3, own.fewer[1].psnr, own.fewer[1].ssim)
+    bent = Bench(own.reference, (own.fewer[0], slow, *own.fewer[2:]), (), own.seeds)
+    steps, seconds = [20, 16, 12, 10, 8], [20, 16, 13, 10, 8]
+    slope, start = np.polyfit(steps, seconds, 1)
+    assert [bent.plain_seconds(n) for n in (20, 11)] == pytest.approx([start + slope * n for n in (20, 11)])
+    assert own.plain_seconds(11) == pytest.approx(11.0)
+    alone = Bench(own.reference, (), (), own.seeds)
+    assert alone.plain_seconds(10) == pytest.approx(10.0), "in proportion, where there is one point"
+
+
 def test_the_fastest_preset_that_is_near_enough_and_better_than_plain_is_recommended():
-    presets = [("slow", 16.5, 40.0), ("good", 12.0, 36.0), ("quick", 8.0, 31.0), ("poor", 6.0, 25.0)]
+    presets = [("slow", 19.5, 40.0), ("good", 12.0, 36.0), ("quick", 8.0, 31.0), ("poor", 6.0, 25.0)]
     found = recommend(bench(*presets))
     assert found.chosen.setting.name == "quick" and found.schedule == "full"
     assert "2.50x faster than plain with 20 steps (8.00 s for 20.0 s), PSNR 31.0 dB" in found.sentence
@@ -122,6 +134,18 @@ def test_one_seed_decides_nothing_and_says_so():
     assert found.schedule is None and found.verdicts[0].kind == "not known"
     assert "One seed says nothing about how other pictures would differ" in found.uncertainty
     assert "1 run of each" in found.uncertainty
+
+
+def test_without_plain_steps_nothing_is_recommended_against_them():
+    found = recommend(bench(("good", 12.0, 50.0), fewer=()))
+    assert found.schedule is None and found.verdicts[0].kind == "not known"
+    assert "Plain with fewer steps was not run" in found.reason
+    assert "nothing can be said against it" in found.verdicts[0].words
+
+
+def test_a_preset_slower_than_all_measured_plain_steps_is_held_against_the_nearest_of_them():
+    found = recommend(bench(("good", 17.0, 33.0)))
+    assert found.verdicts[0].kind == "further" and found.verdicts[0].advantage["psnr"].mean == -1.0
 
 
 def test_lpips_has_a_say_where_it_is():
@@ -180,7 +204,7 @@ def test_the_grid_shows_the_reference_the_presets_and_plain_of_the_same_seconds(
     ]
     red, blue = (Image.new("RGB", (64, 48), colour) for colour in ("red", "blue"))
     pictures = {t.setting.label: [red if t is made.reference else blue] * 4 for t in made.trials}
-    colours = dict((c, n) for n, c in grid(made, found, pictures).getcolors(1 << 20))
+    colours = {c: n for n, c in grid(made, found, pictures).getcolors(1 << 20)}
     assert colours[(0, 0, 255)] == 2 * colours[(255, 0, 0)] > 0
     plain = recommend(bench(("alike", 12.0, 30.0)))
     assert worth_seeing(bench(), plain)[0].setting.steps == 20

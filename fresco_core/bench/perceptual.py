@@ -27,7 +27,7 @@ def lpips() -> Callable[[Tensor, Tensor], float] | None:
 
         network = package.LPIPS(net="alex", verbose=False).train(False).requires_grad_(False)
     except Exception as error:  # a package of another version, weights that are broken
-        log.warning("Fresco Bench does without LPIPS: %s", error)
+        log.warning("Fresco does without LPIPS: %s", error)
         return None
 
     def distance(a: Tensor, b: Tensor) -> float:
