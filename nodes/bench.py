@@ -107,7 +107,7 @@ class FrescoBench(io.ComfyNode):
         negative: Any,
         latent_image: dict,
         vae: Any,
-        seed: int,
+        first_seed: int,
         steps: int,
         cfg: float,
         sampler_name: str,
@@ -122,7 +122,7 @@ class FrescoBench(io.ComfyNode):
         reason = unsupported(model, shapes[0], shapes, comfy.samplers.sampler_object(sampler_name))
         if reason is not None:
             raise ValueError(f"there is nothing to compare, as Fresco would run plain: {reason}")
-        drawn = [(seed + i) % (1 << 64) for i in range(seeds)]
+        drawn = [(first_seed + i) % (1 << 64) for i in range(seeds)]
         progress = Progress(
             round(steps * seeds * (1 + GUESS * len(settings))), lambda words: versions.show_text(cls, words)
         )
@@ -157,12 +157,13 @@ class FrescoBench(io.ComfyNode):
 
 
 def sampling_inputs() -> list[Any]:
-    """KSampler's widgets. The seed stays: a change of it would measure everything anew."""
+    """KSampler's widgets. The browser lets a `seed` change with every job, which would measure all anew: this
+    one is called otherwise."""
     number = versions.widget
     return [
         number(
             io.Int.Input,
-            "seed",
+            "first_seed",
             default=0,
             min=0,
             max=0xFFFFFFFFFFFFFFFF,

@@ -31,7 +31,7 @@ def bench(demo, **inputs):
         "negative": negative,
         "latent_image": {"samples": torch.zeros(1, 16, 24, 24)},
         "vae": vae,
-        "seed": 5,
+        "first_seed": 5,
         "steps": 4,
         "cfg": 2.5,
         "sampler_name": "euler",

@@ -25,6 +25,7 @@ NODES = {
     "FrescoCompare",
     "FrescoDemoLoader",
     "FrescoExperts",
+    "FrescoBench",
 }
 
 

@@ -1,6 +1,7 @@
 // The pack in a real browser on a booted host. Started by tests/host/test_browser.py, which says where the host, the
 // browser and the folder for screenshots are.
 
+import { testBench } from './bench_in_browser.mjs'
 import { testEditor } from './editor_in_browser.mjs'
 import { testErrors } from './errors_in_browser.mjs'
 import { inBothRenderers } from './frontend.mjs'
@@ -15,5 +16,6 @@ inBothRenderers((on, renderer) => {
   testSurvival(on, renderer)
   testNothingToShow(on, renderer)
   testErrors(on, renderer)
+  testBench(on, renderer)
   testLanguage(on, renderer)
 })
