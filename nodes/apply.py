@@ -25,6 +25,7 @@ from .inputs import (
     upscale_input,
     vae_input,
 )
+from .server.known import telling
 
 
 class FrescoApply(io.ComfyNode):
@@ -89,5 +90,6 @@ class FrescoApply(io.ComfyNode):
             live=live_heatmap,
             bridge=None if vae is None else Bridge(vae, upscale_model),
             node=versions.id_of(cls),
+            seen=telling(versions.id_of(cls)),
         )
         return io.NodeOutput(patched, runs)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
+from ..fresco_core import Trace
 from ..fresco_core.view.colours import colour
+from .engine.gain import compared, seconds_in_words, warm_up_of
+from .engine.recording import Recordings, RunTrace
 from .host import versions
 from .host.core_nodes import decoded
-from .inputs import CATEGORY
+from .inputs import CATEGORY, FrescoTraceType
+from .server.run_file import save_pictures
 from .view.legend import beside, with_legends
+from .view.read_trace import resolved
 
 PALETTE = "inferno"
+MOST_PAIRS = 8  # that the slider on the node shows
 WINDOW = 11  # pixels a side that structural similarity looks at, as in Wang et al. 2004
 
 
 class FrescoCompare(io.ComfyNode):
-    """Two IMAGEs, or two LATENTs and a VAE, in; pictures and numbers of their difference out."""
+    """Two IMAGEs, or two LATENTs and a VAE, in; pictures and numbers of their difference out, and of the time
+    that each took, where traces are connected."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -33,8 +40,12 @@ class FrescoCompare(io.ComfyNode):
             display_name="Fresco Compare",
             category=CATEGORY,
             description="Two pictures of the same seed side by side, where they differ, and how much: PSNR "
-            "and structural similarity (SSIM).",
-            search_aliases=["fresco", "compare", "difference", "psnr", "ssim"],
+            "and structural similarity (SSIM). With traces also how long each took. A slider on the node "
+            "goes from one to the other.",
+            search_aliases=[
+                *("fresco", "compare", "difference", "psnr", "ssim", "before after", "slider"),
+                *("speed", "faster", "performance"),
+            ],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
@@ -58,6 +69,15 @@ class FrescoCompare(io.ComfyNode):
                     "latent_b", optional=True, tooltip="Decoded with vae where image_b is not connected."
                 ),
                 io.Vae.Input("vae", optional=True, tooltip="Decodes the latents."),
+                FrescoTraceType.Input(
+                    "trace_a",
+                    optional=True,
+                    tooltip="The trace of the run that made a, for its seconds: of a Fresco KSampler or "
+                    "Fresco Apply, with preset 'off' for a plain run.",
+                ),
+                FrescoTraceType.Input(
+                    "trace_b", optional=True, tooltip="The trace of the run that made b, for its seconds."
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="side by side", tooltip="Both pictures, one row per pair."),
@@ -86,6 +106,8 @@ class FrescoCompare(io.ComfyNode):
         latent_a: dict | None = None,
         latent_b: dict | None = None,
         vae: Any = None,
+        trace_a: Trace | Recordings | None = None,
+        trace_b: Trace | Recordings | None = None,
     ) -> io.NodeOutput:
         a, b = paired(pictures("a", image_a, latent_a, vae), pictures("b", image_b, latent_b, vae))
         psnr, ssim = peak_ratio(a, b), similarity(a, b)
@@ -94,7 +116,9 @@ class FrescoCompare(io.ComfyNode):
         ticks = [(0.0, "0"), (0.5, f"{brightest / 2:.3g}"), (1.0, f"{brightest:.3g}")]
         error = colour((a - b).abs().mean(dim=-1) / brightest, PALETTE)
         difference = with_legends(error.split(1), words, ticks, PALETTE)
-        text = "\n".join(words if len(words) == 1 else (f"pair {i}: {w}" for i, w in enumerate(words)))
+        lines = words if len(words) == 1 else [f"pair {i}: {w}" for i, w in enumerate(words)]
+        took = seconds_of(trace_a, latent_a, image_a), seconds_of(trace_b, latent_b, image_b)
+        text = "\n".join([*timed((name_a, name_b), took), *lines])
         versions.show_text(cls, text)
         numbers = [{"psnr": finite(p), "ssim": s} for p, s in zip(psnr.tolist(), ssim.tolist())]
         return io.NodeOutput(
@@ -104,11 +128,40 @@ class FrescoCompare(io.ComfyNode):
             float(ssim.mean()),
             text,
             ui={
-                **ui.PreviewImage(beside(row, difference), cls=cls).as_dict(),
+                "images": save_pictures(beside(row, difference)),
+                "pairs": [
+                    dict(zip(("a", "b", "difference"), entries))
+                    for entries in zip(*(save_pictures(x[:MOST_PAIRS]) for x in (a, b, difference)))
+                ],
+                "names": (name_a, name_b),
                 "text": (text,),
                 "comparison": (numbers,),
+                "seconds": took,
             },
         )
+
+
+def seconds_of(trace: Trace | Recordings | None, latent: dict | None, image: Tensor | None) -> float | None:
+    """Seconds of sampling in a trace, without what its first step took to warm up; None where it is not
+    known."""
+    if trace is None:
+        return None
+    found, _ = resolved(trace, latent, image)
+    if not isinstance(found, RunTrace) or not found.seconds:
+        return None
+    return round(found.seconds - warm_up_of(found), 3)
+
+
+def timed(names: tuple[str, str], took: tuple[float | None, float | None]) -> list[str]:
+    """A line of the seconds that are known, and how the second compares with the first."""
+    known = [f"{name} {seconds_in_words(s)}" for name, s in zip(names, took) if s is not None]
+    if not known:
+        return []
+    line = f"{', '.join(known)} of sampling, without the first step's warming up"
+    first, second = took
+    if first is not None and second:
+        line += f": {names[1]} is {compared(first / second)} {names[0]}"
+    return [line]
 
 
 def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> Tensor:

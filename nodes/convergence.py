@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ..fresco_core import Trace
-from ..fresco_core.text.told import trace_in_words
 from ..fresco_core.view.colours import DEFAULT_PALETTE, PALETTES
 from ..fresco_core.view.heatmap import fitted, overlay
+from .engine.recording import Recordings
 from .host import versions
 from .host.core_nodes import decoded
 from .inputs import CATEGORY, FrescoTraceType
-from .server.run_file import as_text, save_run
+from .server.run_file import as_text, save_pictures, save_run
 from .view.chosen_steps import chosen_steps, ranges
 from .view.legend import with_legends
-from .view.readout import maps, rows, some_rows, valued_steps
+from .view.read_trace import beyond, resolved, summary_of, valueless
+from .view.readout import maps, rows, some_rows
 from .view.trace_pictures import (
     CHANGE,
     CONVERGED,
@@ -35,6 +36,7 @@ from .view.trace_pictures import (
     unfit,
     value_ticks,
 )
+from .view.trace_steps import step_count, valued_steps
 
 MEAN, STRIP = "mean", "strip"
 
@@ -54,10 +56,14 @@ class FrescoConvergence(io.ComfyNode):
             category=CATEGORY,
             description="Shows where the picture has settled: one heatmap per step, bright where blocks "
             "still change, and at which step each block was refined.",
-            search_aliases=["fresco", "heatmap", "visualize"],
+            search_aliases=["fresco", "heatmap", "visualize", "convergence", "draft", "progressive", "trace"],
             is_output_node=True,
             inputs=[
-                FrescoTraceType.Input("trace", tooltip="The trace of a Fresco KSampler."),
+                FrescoTraceType.Input(
+                    "trace",
+                    tooltip="The trace of a Fresco KSampler, or of a Fresco Apply: then connect samples or "
+                    "image too, so that this node runs behind the sampler.",
+                ),
                 versions.widget(
                     io.Int.Input,
                     "step",
@@ -108,7 +114,7 @@ class FrescoConvergence(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        trace: Trace,
+        trace: Trace | Recordings,
         step: int = -1,
         tau: float = 0.01,
         samples: dict | None = None,
@@ -122,9 +128,11 @@ class FrescoConvergence(io.ComfyNode):
         legend: bool = True,
         gallery: bool = False,
     ) -> io.NodeOutput:
-        notes = [words for words in (valueless(trace), beyond(trace, step), foreign(trace, samples)) if words]
+        trace, early = resolved(trace, samples, image)
+        told = (early or valueless(trace), beyond(trace, step), foreign(trace, samples))
+        notes = [words for words in told if words]
         strip, valued = frames == STRIP, valued_steps(trace)
-        chosen = chosen_steps(steps, valued, len(trace.evaluations)) if valued else []
+        chosen = chosen_steps(steps, valued, step_count(trace)) if valued else []
         heats = heatmaps(trace, chosen, palette, strip)
         captions = [caption(trace, i) for i in chosen]
 
@@ -148,13 +156,13 @@ class FrescoConvergence(io.ComfyNode):
         pictures = labelled(heats)
         refined = promotion(trace, palette, strip, legend)
         shown: dict[str, Any] = {
-            "summary": (trace_in_words(trace),),
+            "summary": (summary_of(trace),),
             "evaluations": (some_rows(rows(trace, tau)),),
             **kept(trace, tau, palette, image, notes),
         }
         if gallery:
-            shown["images"] = preview(cls, pictures)
-            shown["promotion"] = preview(cls, refined)
+            shown["images"] = save_pictures(pictures)
+            shown["promotion"] = save_pictures(refined)
         return io.NodeOutput(pictures, mask_of(trace, mask, step, tau), overlays, refined, ui=shown)
 
     @classmethod
@@ -244,25 +252,3 @@ def added_inputs() -> list:
             "and the outputs need none.",
         ),
     ]
-
-
-def preview(node: type[io.ComfyNode], pictures: Tensor) -> list[dict]:
-    """Pictures saved among the host's temporary files, as its /view knows them."""
-    return ui.PreviewImage(pictures, cls=node).as_dict()["images"]
-
-
-def valueless(trace: Trace) -> str | None:
-    """What to say of a trace without values; None where it has some."""
-    if valued_steps(trace):
-        return None
-    count = len(trace.evaluations)
-    if count == 0:
-        return "nothing was sampled (denoise 0, or a latent that is no picture): there is nothing to show"
-    steps = "one step was" if count == 1 else f"{count} steps were"
-    return f"{steps} sampled, and convergence needs two of one pass: there is nothing to show"
-
-
-def beyond(trace: Trace, step: int) -> str | None:
-    """What to say of a step that the run has not; None where it has it."""
-    count = len(trace.evaluations)
-    return f"step is {step} and the run has {count}: the mask is of the last" if step > count > 0 else None

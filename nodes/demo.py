@@ -25,7 +25,7 @@ class FrescoDemoLoader(io.ComfyNode):
             description="Loads the small trained model that comes with this pack, to try Fresco without "
             "a download. "
             "Made for 192x192 pictures, cfg 2.5, the euler sampler and the simple scheduler.",
-            search_aliases=["fresco", "demo", "tiny model"],
+            search_aliases=["fresco", "demo", "tiny model", "try", "example", "flux"],
             inputs=[
                 versions.widget(
                     io.String.Input,

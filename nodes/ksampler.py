@@ -30,6 +30,7 @@ from .inputs import (
     upscale_input,
     vae_input,
 )
+from .server.known import telling
 
 
 class FrescoKSampler(io.ComfyNode):
@@ -145,6 +146,7 @@ class FrescoKSampler(io.ComfyNode):
             live=live_heatmap,
             bridge=None if vae is None else Bridge(vae, upscale_model),
             node=versions.id_of(cls),
+            seen=telling(versions.id_of(cls)),
         )
         inputs = (seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image)
         try:

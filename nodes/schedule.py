@@ -22,6 +22,7 @@ from .inputs import (
     FROM_TEXT,
     LEVELS,
     SCHEDULE_HELP,
+    SEARCH_WORDS,
     FrescoScheduleType,
     baseline_input,
     built,
@@ -45,7 +46,7 @@ class FrescoSchedule(io.ComfyNode):
             category=CATEGORY,
             description="Builds a resolution schedule and says what it will do: steps, sigmas and "
             "tokens per level.",
-            search_aliases=["fresco", "schedule", "sigmas"],
+            search_aliases=["schedule", "sigmas", *SEARCH_WORDS],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[

@@ -31,7 +31,7 @@ async function change(request) {
 }
 
 app.registerExtension({
-  name: 'Fresco.Bench',
+  name: 'fresco.Bench',
   init: loadLanguage,
   nodeCreated(node) {
     if (node.constructor.comfyClass !== 'FrescoBench') return

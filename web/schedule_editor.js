@@ -1,10 +1,12 @@
 // The schedule editor on Fresco Schedule. Without it the node's widgets do all the same.
 
-import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
+import { link, sizeOf, stepsBehind, widget } from './fresco/graph.js'
+import { setActive } from './fresco/inactive.js'
 import { loadLanguage } from './fresco/language.js'
 import { followOutput } from './fresco/outputs.js'
 import { addPanel, chain, enlarge } from './fresco/panel.js'
+import { ask } from './fresco/server.js'
 import { say } from './fresco/words.js'
 import { addWords } from './fresco/words_panel.js'
 import { addStyle } from './schedule/dom.js'
@@ -13,35 +15,17 @@ import { createEditor } from './schedule/editor.js'
 const SIZE = { width: 380, height: 320 }
 const NAMES = ['preset', 'text', 'draft_level', 'draft_share', 'refine_from', 'steps', 'baseline_steps']
 
-function widget(node, name) {
-  return node.widgets?.find((w) => w.name === name)
+/** Grey out the widgets that the choice in `preset` does not read. */
+function showUsed(node) {
+  const source = link(node, 'preset') ? null : widget(node, 'preset')?.value
+  setActive(widget(node, 'text'), source === null || source === 'from text')
+  for (const name of ['draft_level', 'draft_share', 'refine_from']) setActive(widget(node, name), source === null || source === 'from numbers')
 }
 
-function link(node, name) {
-  const input = node.inputs?.find((i) => i.name === name)
-  return input?.link == null ? null : (node.graph?.getLink?.(input.link) ?? node.graph?.links?.[input.link])
-}
-
-/** Width and height in pixels of the latent that is connected, where its node has them as widgets. */
-function sizeOf(node) {
-  const origin = node.graph?.getNodeById(link(node, 'latent')?.origin_id)
-  const size = ['width', 'height'].map((name) => origin && widget(origin, name)?.value)
-  return size.every((n) => Number.isFinite(n) && n >= 16) ? size : null
-}
-
-function post(request) {
-  return api.fetchApi('/fresco/plan', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(request)
-  })
-}
-
-/** The server's answer; without what a run has told where it takes that for no request, as of another version. */
-async function ask(request) {
-  const response = await post(request)
-  if (response.status !== 400 || !request.known) return response.json()
-  return (await post({ ...request, known: undefined })).json()
+/** Words where the sampler that the schedule goes to takes another number of steps than the node draws. */
+function otherSteps(node) {
+  const [drawn, taken] = [widget(node, 'steps')?.value, stepsBehind(node)]
+  return taken === null || taken === drawn ? null : say('the sampler takes {taken} steps, and this node draws {drawn}', { taken, drawn })
 }
 
 function captureForUndo() {
@@ -56,7 +40,7 @@ function addEditor(node) {
     ask,
     fields() {
       const values = Object.fromEntries(NAMES.map((name) => [name, widget(node, name)?.value]))
-      const size = sizeOf(node)
+      const size = sizeOf(node, 'latent')
       return { ...values, ...(known ? { known } : size ? { size } : {}) }
     },
     write(values) {
@@ -71,7 +55,8 @@ function addEditor(node) {
     locked() {
       const linked = ['preset', 'text'].find((name) => link(node, name))
       return linked ? say('{input} comes from another node: edit it there', { input: linked }) : null
-    }
+    },
+    conflict: () => otherSteps(node)
   })
   editor.element.style.minHeight = `${SIZE.height}px`
   addPanel(node, 'fresco_editor', editor.element, {
@@ -83,6 +68,7 @@ function addEditor(node) {
   enlarge(node, Math.max(SIZE.width, width), height)
   let timer = null
   const refresh = () => {
+    showUsed(node)
     clearTimeout(timer)
     timer = setTimeout(editor.refresh, 30)
   }

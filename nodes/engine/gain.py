@@ -50,13 +50,19 @@ def gain_of(trace: RunTrace) -> Gain | None:
     full = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == (0, False)]
     if not full or trace.plan is None:
         return None
-    alike = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == kinds[0]]
-    warm_up = max(trace.spans[0] - median_low(alike), 0.0) if alike else 0.0
+    warm_up = warm_up_of(trace)
     bridge = sum(crossing.seconds for crossing in trace.crossings)
     rest = max(trace.seconds - sum(trace.spans) - bridge, 0.0)
     step = median_low(full)
     plain = step * len(kinds) + warm_up + rest
     return Gain(trace.seconds, plain, step, warm_up, bridge, len(full), trace.plan.steps)
+
+
+def warm_up_of(trace: RunTrace) -> float:
+    """Seconds that a run's first evaluation took longer than others of its kind; 0 where there is none."""
+    kinds = [(e.level, e.fine is not None) for e in trace.evaluations]
+    alike = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == kinds[0]]
+    return max(trace.spans[0] - median_low(alike), 0.0) if alike else 0.0
 
 
 def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:

@@ -53,7 +53,7 @@ class Settings:
     before the first step and what came of it behind the last. baseline_steps: full steps to compare with, 0
     for as many as the run has. order: of promotion, for mixed steps whose schedule names no other. live: draw
     the convergence over the host's previews. bridge: for passes that begin over pixels. node: the id of the
-    node that asked.
+    node that asked. seen: receives a run once it has its plan.
     """
 
     schedule: Schedule
@@ -64,6 +64,7 @@ class Settings:
     live: bool = False
     bridge: Bridge | None = None
     node: str | None = None
+    seen: Callable[[Run], None] | None = None
 
     def __deepcopy__(self, memo: dict) -> Settings:
         return self
@@ -136,6 +137,8 @@ class Run:
         words = describe_plan(plan, known, settings.baseline_steps, vae)
         words += "" if plan.plain else words_of(self.view.streams)
         self.trace.words = words
+        if settings.seen is not None:
+            settings.seen(self)
         if settings.tell is not None:
             settings.tell(f"{plan_sentence(plan)}\n{words}")
         if not plan.plain:

@@ -58,10 +58,11 @@ def apply_fresco(
     live: bool = False,
     bridge: Bridge | None = None,
     node: str | None = None,
+    seen: Callable[[Run], None] | None = None,
 ) -> Any:
     """A clone of a model patcher that samples by `schedule`, which replaces one set before."""
     patcher = patcher.clone()
-    settings = Settings(schedule, traces, tell, baseline_steps, order, live, bridge, node)
+    settings = Settings(schedule, traces, tell, baseline_steps, order, live, bridge, node, seen)
     patcher.model_options["transformer_options"][KEY] = settings
     kinds = comfy.patcher_extension.WrappersMP
     wrappers = (

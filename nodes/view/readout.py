@@ -13,15 +13,11 @@ from torch import Tensor
 from ...fresco_core import Evaluation, Trace
 from ...fresco_core.view.colours import PALETTES
 from ...fresco_core.view.heatmap import DECADES, evenly, refined_blocks, values_of
+from .trace_steps import step_numbers
 
 LOWEST, SPAN = -8.0, 10.0  # values from 1e-8 to 1e2 as 16-bit numbers, evenly in log10
 MOST_CODES = 1 << 17  # of all maps together; larger traces are sent with larger blocks
 MOST_ROWS = 100  # of a trace in the history
-
-
-def valued_steps(trace: Trace) -> list[int]:
-    """The steps that have convergence values, counted from 1."""
-    return [i + 1 for i, e in enumerate(trace.evaluations) if e.convergence is not None]
 
 
 def recorded(trace: Trace) -> list[Evaluation]:
@@ -30,8 +26,8 @@ def recorded(trace: Trace) -> list[Evaluation]:
 
 
 def rows(trace: Trace, tau: float) -> list[dict[str, Any]]:
-    """One row per evaluation, numbers to four digits. `step` is what the node's inputs count, from 1;
-    `convergence` and `converged` are None where there is no value."""
+    """One row per evaluation, numbers to four digits. `step` is the sampler's, from 1, as the node's inputs
+    count them; `convergence` and `converged` are None where there is no value."""
     return [
         {
             "step": step,
@@ -43,7 +39,7 @@ def rows(trace: Trace, tau: float) -> list[dict[str, Any]]:
             "convergence": None if e.convergence is None else _short(e.convergence.float().mean()),
             "converged": None if e.convergence is None else _short((e.convergence < tau).float().mean()),
         }
-        for step, e in enumerate(trace.evaluations, 1)
+        for step, e in zip(step_numbers(trace), trace.evaluations)
     ]
 
 

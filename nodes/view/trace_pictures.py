@@ -22,7 +22,7 @@ from ...fresco_core.view.heatmap import (
 from ..engine.signature import made
 from .chosen_steps import with_value, within
 from .legend import with_legends
-from .readout import valued_steps
+from .trace_steps import evaluation_of, step_count, valued_steps
 
 LONGEST_SIDE = 512
 SMALLEST_SIDE = 64  # of the picture that stands for an empty trace
@@ -39,7 +39,7 @@ def heatmaps(trace: Trace, steps: Sequence[int], palette: str, strip: bool) -> l
     if not steps:
         return [blank(trace)]
     scale = picture_scale(trace)
-    return [heatmap(trace.evaluations[step - 1], trace, scale, palette, strip) for step in steps]
+    return [heatmap(evaluation_of(trace, step), trace, scale, palette, strip) for step in steps]
 
 
 def promotion(trace: Trace, palette: str, strip: bool, legend: bool) -> Tensor:
@@ -66,7 +66,7 @@ def blank_size(trace: Trace, scale: int) -> tuple[int, int]:
 
 def caption(trace: Trace, step: int) -> str:
     """The line below the heatmap of a step, counted from 1."""
-    evaluation = trace.evaluations[step - 1]
+    evaluation = evaluation_of(trace, step)
     return f"step {step}   sigma {float(evaluation.sigma):.3g}   level {level_name(evaluation.level)}"
 
 
@@ -80,7 +80,7 @@ def step_ticks(trace: Trace) -> list[tuple[float, str]]:
     """Steps along the bar of a promotion map, counted from 1, with the sigma at both ends."""
     evaluations = trace.evaluations
     first_words = f"1 (sigma {float(evaluations[0].sigma):.3g})"
-    return [(0.0, first_words), (1.0, f"{len(evaluations)} (sigma {float(evaluations[-1].sigma):.3g})")]
+    return [(0.0, first_words), (1.0, f"{step_count(trace)} (sigma {float(evaluations[-1].sigma):.3g})")]
 
 
 def unfit(image: Tensor, trace: Trace, strip: bool) -> str | None:
@@ -88,7 +88,7 @@ def unfit(image: Tensor, trace: Trace, strip: bool) -> str | None:
     if image.shape[0] % max(trace.batch, 1):
         return (
             f"image holds {image.shape[0]} pictures and the trace is of {trace.batch}; connect the decoded "
-            "pictures of the same Fresco KSampler"
+            "pictures of the same sampler"
         )
     frames, count = image.shape[0] // max(trace.batch, 1), frames_shown(trace, strip)
     if frames < count:
@@ -111,13 +111,12 @@ def mask_of(trace: Trace, kind: str, step: int, tau: float) -> Tensor:
     step: counted from 1, -1 the last. Where the run has no value, nothing has converged or changes: zeros.
     """
     if trace.evaluations and kind == REFINED:
-        evaluation = trace.evaluations[within(step, len(trace.evaluations)) - 1]
+        evaluation = evaluation_of(trace, within(step, step_count(trace)))
         return refined_mask(evaluation, trace, trace.scale)
     valued = valued_steps(trace)
     if not valued:
         return torch.zeros(max(trace.batch, 1) * trace.canvas.frames, *blank_size(trace, trace.scale))
-    chosen = with_value(within(step, len(trace.evaluations)), valued)
-    evaluation = trace.evaluations[chosen - 1]
+    evaluation = evaluation_of(trace, with_value(within(step, step_count(trace)), valued))
     if kind == CHANGE:
         return brightness_mask(evaluation, trace, trace.scale)
     return converged_mask(evaluation, trace, tau, trace.scale)
@@ -131,8 +130,8 @@ def foreign(trace: Trace, samples: dict | None) -> str | None:
     if (found[0], found[-2], found[-1]) != (trace.batch, trace.canvas.height, trace.canvas.width):
         return (
             f"the trace is from another run: it recorded {trace.batch} latents of {trace.canvas.height}x"
-            f"{trace.canvas.width}, and the latent is {found}; connect the latent of the same Fresco KSampler"
+            f"{trace.canvas.width}, and the latent is {found}; connect the latent of the same sampler"
         )
     if trace.result is not None and not made(trace, samples["samples"]):
-        return "the trace is from another run than the latent; connect both from the same Fresco KSampler"
+        return "the trace is from another run than the latent; connect both from the same sampler"
     return None

@@ -99,7 +99,7 @@ def test_overlays_are_decoded_from_the_samples():
             return torch.full((latent.shape[0], 192, 192, 3), 0.25)
 
     trace, latent = video_trace(1, 24, 24), torch.randn(1, 16, 24, 24)
-    from fresco_pack.nodes.view.signature import sign
+    from fresco_pack.nodes.engine.signature import sign
 
     sign(trace, latent)
     overlays = shown(trace, samples={"samples": latent}, vae=Vae(), opacity=0.0).args[2]
@@ -269,7 +269,7 @@ def test_a_trace_of_another_run_is_said_and_its_latent_not_decoded():
             raise AssertionError("a latent of another run says nothing of this one")
 
     trace, latent = video_trace(1, 16, 16), torch.randn(1, 16, 16, 16)
-    from fresco_pack.nodes.view.signature import sign
+    from fresco_pack.nodes.engine.signature import sign
 
     sign(trace, latent)
     assert "note" not in shown(trace, samples={"samples": latent.clone()}).ui

@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { currentValues, update } from '../../web/fresco/older_graphs.js'
 
 test('the value of the widget that left goes, and no other', () => {
-  assert.deepEqual(currentValues('FrescoApply', ['draft 1/2; refine', 'zero', true]), ['draft 1/2; refine', true])
+  assert.deepEqual(currentValues('FrescoApply', ['draft 1/2; refine', 'zero', true]), ['balanced', 'draft 1/2; refine', true])
   const old = [1, 'fixed', 20, 2.5, 'euler', 'simple', 1, '', 'auto', 'smooth', 50, true]
   assert.deepEqual(currentValues('FrescoKSampler', old), [1, 'fixed', 20, 2.5, 'euler', 'simple', 1, '', 'spectral', 50, true])
-  for (const now of [['full', false], ['zero', true]]) assert.equal(currentValues('FrescoApply', now), now)
+  assert.deepEqual(currentValues('FrescoApply', ['', false]), ['balanced', '', false], 'before the preset')
+  for (const now of [['fast', '', false, 0], ['off', 'full', true, 50], ['turbo', '', true]]) assert.equal(currentValues('FrescoApply', now), now)
   assert.equal(currentValues('KSampler', old), old)
   assert.equal(currentValues('FrescoApply', undefined), undefined)
 })
@@ -28,7 +29,7 @@ test('a whole graph is updated, its subgraphs too, and today’s graphs stay', (
   const graph = { nodes: [node()], definitions: { subgraphs: [{ nodes: [node()] }] } }
   update(graph)
   for (const found of [graph.nodes[0], graph.definitions.subgraphs[0].nodes[0]]) {
-    assert.deepEqual(found.widgets_values, ['full', false])
+    assert.deepEqual(found.widgets_values, ['balanced', 'full', false])
     assert.deepEqual(found.inputs.map((input) => input.name), ['model'])
   }
   const shipped = fileURLToPath(new URL('../../workflows/fresco_demo.json', import.meta.url))

@@ -17,7 +17,7 @@ from .files import (
     QWEN_VL,
     Z_IMAGE,
 )
-from .parts import BALANCED, DISTILLED, fresco, loaders, sampled, shown
+from .parts import DISTILLED, fresco, loaders, sampled, shown
 
 
 def z_image_turbo(g: Graph) -> None:
@@ -33,7 +33,7 @@ def z_image_turbo(g: Graph) -> None:
     shown(g, 4, done[0], vae[0])
     g.note(
         2,
-        "**Z-Image turbo in 8 steps.** Fresco Apply has the schedule of the preset `distilled`: half of the "
+        "**Z-Image turbo in 8 steps.** Fresco Apply has the preset `distilled`: half of the "
         "steps draw the picture at half resolution, the others, two at least, draw it in full on the same "
         "noise.\n\nThe sampler still shows 8 steps. Bypass Fresco Apply to see the same seed plain.",
     )
@@ -114,6 +114,6 @@ def qwen_edit_two_references(g: Graph) -> None:
         3,
         "**Qwen-Image-Edit with two references.** In coarse steps the reference latents are brought to the "
         "level too, so that the model sees all pictures at one scale. The text encoder's own view of them "
-        "stays as it is.\n\nWithout the LoRA: 20 to 40 steps, cfg 4, and the schedule\n"
-        f"`{BALANCED}`.",
+        "stays as it is.\n\nWithout the LoRA: 20 to 40 steps, cfg 4, and the preset "
+        "`balanced`.",
     )

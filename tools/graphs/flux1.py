@@ -102,7 +102,7 @@ def image_to_image(g: Graph) -> None:
         "**Image to image.** A coarse look may hide only what is noise. At denoise 0.95 this run starts at a "
         "noise share of 0.98, and Fresco drafts unless the picture's detail shows through it. Where the "
         "start is below 0.95 (denoise 0.8 and less) the run is plain: a draft would lose what the picture "
-        "brings. The log says which it is.",
+        "brings. Fresco Apply says which it is.",
     )
 
 

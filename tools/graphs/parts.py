@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from fresco_core import PRESETS
-
 from .builder import Added, File, Graph, Socket
 from .files import CLIP_L, FLUX_VAE, T5
 
-DISTILLED, BALANCED = PRESETS["distilled"], PRESETS["balanced"]
+DISTILLED, BALANCED = "distilled", "balanced"
 FRESCO = "Draft small, refine what matters"
 
 
-def fresco(g: Graph, column: int, model: Socket, schedule: str, title: str = FRESCO) -> Added:
+def fresco(g: Graph, column: int, model: Socket, preset: str, title: str = FRESCO) -> Added:
     """Fresco Apply behind a model."""
-    return g.add("FrescoApply", column, title, model=model, schedule=schedule)
+    return g.add("FrescoApply", column, title, model=model, preset=preset)
 
 
 def loaders(g: Graph, model: File, text: File, kind: str, vae: File) -> tuple[Added, Added, Added]:

@@ -10,6 +10,8 @@ export function currentValues(type, values) {
     const place = type === 'FrescoApply' ? 1 : 9 // behind schedule; behind schedule and preset
     if (PRIORS.includes(values[place])) values = values.filter((_, i) => i !== place)
   }
+  // Fresco Apply had no preset: schedule, live_heatmap
+  if (type === 'FrescoApply' && typeof values[1] === 'boolean') values = ['balanced', ...values]
   const preset = { FrescoKSampler: 8, FrescoSchedule: 0 }[type]
   const name = RENAMED[values[preset]]
   return name === undefined ? values : values.map((value, i) => (i === preset ? name : value))

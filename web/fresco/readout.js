@@ -117,13 +117,15 @@ export function tokenCurve(readout) {
 /** The line above the slider. */
 export function stepWords(readout, step) {
   const row = readout.rows[step]
+  const own = readout.rows.filter((other) => other.step === row.step)
   const shown = {
-    step: step + 1,
-    count: readout.steps,
+    step: row.step,
+    count: readout.rows.at(-1).step,
     pass: row.pass + 1,
     sigma: row.sigma.toPrecision(3),
     level: levelName(row.level),
     tokens: row.tokens
   }
-  return say('step {step} of {count} · pass {pass} · σ {sigma} · {level} · {tokens} tokens', shown)
+  const words = say('step {step} of {count} · pass {pass} · σ {sigma} · {level} · {tokens} tokens', shown)
+  return own.length > 1 ? `${words} · ${say('evaluation {number}', { number: own.indexOf(row) + 1 })}` : words
 }

@@ -13,7 +13,11 @@ const CSS = `
 .fresco-words { box-sizing: border-box; width: 100%; overflow-y: auto; padding: 2px 8px; color: var(--input-text);
   font: 12px/1.35 system-ui, sans-serif; white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; min-height: var(--fresco-height); }
 [data-node-id] .fresco-words { max-height: var(--fresco-height); }
-.fresco-words.fresco-hint { opacity: 0.5; }
+.fresco-words strong { display: block; font-weight: 600; }
+.fresco-words .fresco-hint { opacity: 0.5; font-weight: 400; }
+.fresco-coming { padding-bottom: 4px; margin-bottom: 4px; border-bottom: 1px solid var(--border-color); }
+.fresco-problem { color: var(--error-text, #f55); }
+.fresco-caution { color: var(--warning-background, #c80); }
 .fresco-stage { position: relative; flex: 1 1 0; min-height: 60px; }
 .fresco-stage canvas { position: absolute; inset: 0; margin: auto; max-width: 100%; max-height: 100%;
   border-radius: 4px; cursor: crosshair; touch-action: none; }
@@ -27,6 +31,13 @@ const CSS = `
 .fresco-viewer small { font-size: 10px; line-height: 1; opacity: 0.7; }
 .fresco-line input[type=range]:focus-visible, .fresco-line button:focus-visible, .fresco-line select:focus-visible {
   outline: 2px solid var(--fresco-accent); outline-offset: 2px; border-radius: 5px; }
+.fresco-pair { position: relative; flex: 1 1 0; min-height: 60px; cursor: ew-resize; touch-action: none; display: grid; place-items: center; overflow: hidden; }
+.fresco-pair img { grid-area: 1 / 1; max-width: 100%; max-height: 100%; min-width: 0; min-height: 0; width: 100%; height: 100%; object-fit: contain; user-select: none; }
+.fresco-pair img:nth-child(2) { clip-path: inset(0 calc(100% - var(--fresco-part)) 0 0); }
+.fresco-divider { position: absolute; top: 0; bottom: 0; left: var(--fresco-part); width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
+.fresco-pair > span { position: absolute; top: 6px; left: 6px; padding: 1px 6px; border-radius: 4px; background: #000a; color: #fff; pointer-events: none; }
+.fresco-pair > span + span { left: auto; right: 6px; }
+.fresco-line button[aria-pressed="true"] { border-color: var(--fresco-accent); }
 .fresco-scale { flex: 0 0 80px; height: 8px; border-radius: 3px; }
 .fresco-tokens { position: relative; flex: none; height: 44px; border-bottom: 1px solid var(--border-color); }
 .fresco-tokens small { position: absolute; left: 0; top: 2px; pointer-events: none; }

@@ -13,21 +13,35 @@ import { say } from './words.js'
 
 const HOSTS_NAME = '$$node-text-preview'
 const MARGINS = 20 // around a panel in the classic canvas
-const HEIGHT = { least: 84, most: 170 } // taken before there are words too, so that words change no node's size
+const HEIGHT = { least: 84, most: 170 }
+const HEIGHT_AHEAD = { least: 132, most: 230 } // with what the node will do; taken before there are words too, so that words change no node's size
 
-/** Give a node a panel for its words, below what it has. */
-export function addWords(node) {
+/**
+ * Give a node a panel for its words, below what it has: those of its last run, and, `ahead`, above them what it will do.
+ * Returns how to write what it will do, or what is wrong: {forecast, problem}, each of a text and further notes.
+ */
+export function addWords(node, ahead = false) {
   addStyle()
   const hint = say('What was done is told here when the graph runs.')
-  const paper = element('div', { className: 'fresco-words' })
+  const coming = element('div', { className: 'fresco-coming', hidden: !ahead })
+  const result = element('strong')
+  const details = element('div')
+  const paper = element('div', { className: 'fresco-words' }, coming, result, details)
   let words = ''
   const write = (found) => {
     words = found
-    paper.textContent = words || hint
-    paper.classList.toggle('fresco-hint', words === '')
+    const [first, ...rest] = (words || hint).split('\n')
+    result.textContent = first
+    details.textContent = rest.join('\n')
+    result.classList.toggle('fresco-hint', words === '')
+  }
+  const announce = (wrong) => (text, notes = []) => {
+    coming.replaceChildren(element('div', { textContent: text, className: wrong ? 'fresco-problem' : '' }), ...notes.map((note) => element('div', { textContent: note, className: 'fresco-caution' })))
+    coming.firstChild.setAttribute('role', wrong ? 'alert' : 'status')
   }
   write('')
-  paper.style.setProperty('--fresco-height', `${HEIGHT.least - MARGINS}px`)
+  const height = ahead ? HEIGHT_AHEAD : HEIGHT
+  paper.style.setProperty('--fresco-height', `${height.least - MARGINS}px`)
   paper.dataset.captureWheel = 'true' // Nodes 2.0 leaves the wheel to it
   paper.addEventListener('wheel', (event) => {
     if (paper.scrollHeight > paper.clientHeight) event.stopPropagation()
@@ -35,8 +49,8 @@ export function addWords(node) {
   addPanel(node, 'fresco_words', paper, {
     getValue: () => words,
     setValue: () => {},
-    getMinHeight: () => HEIGHT.least,
-    getMaxHeight: () => HEIGHT.most
+    getMinHeight: () => height.least,
+    getMaxHeight: () => height.most
   })
   takeWords(node, (found) => {
     write(found)
@@ -45,6 +59,7 @@ export function addWords(node) {
   const size = node.computeSize()
   enlarge(node, size[0], size[1])
   followOutput(node, ['text', 'fresco_known'], ({ text }) => write(text?.[0] ?? ''))
+  return { forecast: announce(false), problem: announce(true) }
 }
 
 /** Stand in for the host's text widget on a node; newer hosts remove it when a run ends. */

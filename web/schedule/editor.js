@@ -9,9 +9,9 @@ const CURSORS = { start: 'ns-resize', boundary: 'ew-resize', level: 'ns-resize' 
 /**
  * An editor: {element, refresh, destroy}.
  * fields() gives the node's widgets as a request, ask(request) the server's answer, write(values) sets
- * widgets, locked() says why nothing may be edited, or null.
+ * widgets, locked() says why nothing may be edited, or null; conflict() what else on the node does not fit, or null.
  */
-export function createEditor({ fields, ask, write, locked }) {
+export function createEditor({ fields, ask, write, locked, conflict = () => null }) {
   let plan = null
   let error = null
   let drag = null
@@ -125,7 +125,7 @@ export function createEditor({ fields, ask, write, locked }) {
     numbers.replaceChildren(
       ...figures(plan).map(([value, words]) => make('span', {}, make('b', { textContent: value }), ` ${words}`))
     )
-    note.textContent = reason ?? plan.reason ?? basis(plan)
+    note.textContent = conflict() ?? reason ?? plan.reason ?? basis(plan)
     note.title = note.textContent
     const paper = pen(canvas)
     if (paper) drawPlan(paper)

@@ -1,0 +1,39 @@
+"""What a run tells the browser of its model and latent, so that nodes can say what the next one will do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ..engine.run import Run
+from ..families import adapter_of
+from .plan_preview import known_setting
+
+EVENT = "fresco_known"
+
+
+def telling(node: str | None) -> Callable[[Run], None] | None:
+    """What sends a run's setting to the browser, for the node of that id; None where there is no node."""
+    if node is None:
+        return None
+
+    def tell(run: Run) -> None:
+        server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+        if server is not None:
+            server.send_sync(EVENT, {"node": node, "known": known(run)}, server.client_id)
+
+    return tell
+
+
+def known(run: Run) -> dict[str, Any]:
+    """As the schedule editor's route takes it."""
+    target = run.target
+    return known_setting(
+        run.trace.canvas,
+        run.grid,
+        target.parameterisation,
+        float(target.sampling.sigma_max),
+        target.architecture,
+        adapter_of(target.model.diffusion_model)[1] is None,
+    )

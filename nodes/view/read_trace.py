@@ -1,0 +1,56 @@
+"""The trace that Fresco Convergence is given, and what is to be said of it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...fresco_core import Canvas, Trace
+from ...fresco_core.text.told import trace_in_words
+from ..engine.gain import result_in_words
+from ..engine.recording import Recordings, RunTrace
+from .trace_steps import step_count, valued_steps
+
+
+def resolved(
+    trace: Trace | Recordings, samples: dict | None, image: Tensor | None
+) -> tuple[Trace, str | None]:
+    """The trace that is meant, and what to say where it cannot be known: Fresco Apply's runs are there once
+    the sampler behind it has run, and only what comes from that sampler waits for it."""
+    if not isinstance(trace, Recordings):
+        return trace, None
+    nothing = RunTrace(0, Canvas(1, 1), 0)
+    if samples is None and image is None:
+        return nothing, (
+            "a trace of Fresco Apply is read behind the sampler: connect its latent to samples, or its "
+            "picture to image"
+        )
+    found = trace.of(None if samples is None else samples["samples"])
+    if found is None:
+        return nothing, (
+            "no run of this model has been recorded: connect samples or image of the sampler that uses it, "
+            "and change its seed where the host has kept its result"
+        )
+    return found, None
+
+
+def summary_of(trace: Trace) -> str:
+    """What a run did, in words: its seconds where they were measured, then its evaluations."""
+    words = trace_in_words(trace)
+    return f"{result_in_words(trace)}; {words}" if isinstance(trace, RunTrace) and trace.seconds else words
+
+
+def valueless(trace: Trace) -> str | None:
+    """What to say of a trace without values; None where it has some."""
+    if valued_steps(trace):
+        return None
+    count = len(trace.evaluations)
+    if count == 0:
+        return "nothing was sampled (denoise 0, or a latent that is no picture): there is nothing to show"
+    steps = "one step was" if count == 1 else f"{count} steps were"
+    return f"{steps} sampled, and convergence needs two of one pass: there is nothing to show"
+
+
+def beyond(trace: Trace, step: int) -> str | None:
+    """What to say of a step that the run has not; None where it has it."""
+    count = step_count(trace)
+    return f"step is {step} and the run has {count}: the mask is of the last" if step > count > 0 else None

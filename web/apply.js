@@ -1,0 +1,111 @@
+// Fresco Apply and Fresco KSampler before a run: what they will do, what is wrong, and what has no effect.
+
+import { api } from '../../scripts/api.js'
+import { app } from '../../scripts/app.js'
+import { sentence } from './fresco/forecast.js'
+import { link, samplerBehind, sizeOf, stepsOf, widget } from './fresco/graph.js'
+import { setActive } from './fresco/inactive.js'
+import { loadLanguage } from './fresco/language.js'
+import { chain } from './fresco/panel.js'
+import { recall, remember } from './fresco/runs.js'
+import { ask } from './fresco/server.js'
+import { addWords } from './fresco/words_panel.js'
+import { say } from './fresco/words.js'
+
+const NODES = ['FrescoApply', 'FrescoKSampler']
+const WATCHED = ['preset', 'schedule', 'steps', 'baseline_steps', 'live_heatmap']
+const COARSEST = [2048, 2048] // pixels at which `~` takes the coarsest level of a schedule
+const EVERY = 1000 // milliseconds between looks at what other nodes say
+
+const nodes = new Set()
+
+/** What a run has told of a node's model and latent; the host's record of outputs does not have it. */
+function knownOf(node) {
+  return node.frescoKnown ?? recall(node, app).fresco_known?.[0] ?? null
+}
+
+/** What the sampler says: of Fresco KSampler itself, or of the one behind Fresco Apply. */
+function sampling(node) {
+  if (node.constructor.comfyClass === 'FrescoKSampler') return { steps: stepsOf(node), size: sizeOf(node, 'latent_image') }
+  return samplerBehind(node)
+}
+
+/** Words about inputs that do nothing, or contradict each other. */
+function conflicts(node, text) {
+  const found = []
+  if (node.inputs?.some((i) => i.name === 'upscale_model' && i.link != null) && !link(node, 'vae'))
+    found.push(say('upscale_model needs vae, and is not used'))
+  if (link(node, 'vae') && text !== null && !/via\s+pixels/i.test(text)) found.push(say('vae is not used: the schedule does not say via pixels'))
+  const previews = app.extensionManager?.setting?.get?.('Comfy.Execution.PreviewMethod')
+  if (widget(node, 'live_heatmap')?.value && previews === 'none')
+    found.push(say('no live heatmap: previews are off; choose a preview method in the settings (Execution)'))
+  return found
+}
+
+function watch(node, words) {
+  let asked = ''
+  let timer = null
+
+  async function look() {
+    if (!node.graph) return
+    const schedule = widget(node, 'schedule')?.value ?? ''
+    const linked = link(node, 'schedule') !== null
+    const used = linked || schedule.trim() !== ''
+    setActive(widget(node, 'preset'), !used)
+    const { steps, size } = sampling(node)
+    const known = knownOf(node)
+    const preset = used ? 'from text' : widget(node, 'preset')?.value
+    const request = { preset, text: schedule, steps: steps ?? 20, baseline_steps: 0, ...(known ? { known } : { size: COARSEST }) }
+    const notes = conflicts(node, linked ? null : schedule)
+    const key = JSON.stringify([request, notes, linked, steps, size])
+    if (key === asked) return
+    asked = key
+    if (linked) return words.forecast(say('The schedule that is connected is used, not the preset.'), notes)
+    const answer = await ask(request).catch(() => null)
+    if (key !== asked) return
+    if (answer === null) asked = '' // the server may come back
+    else if (answer.error) words.problem(answer.error, notes)
+    else words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told: sentence(answer, known !== null) }) : sentence(answer, known !== null), notes)
+  }
+
+  const soon = () => {
+    clearTimeout(timer)
+    timer = setTimeout(look, 60)
+  }
+  for (const name of WATCHED) {
+    const target = widget(node, name)
+    if (target) chain(target, 'callback', soon)
+  }
+  for (const method of ['onConnectionsChange', 'onConfigure', 'onAdded']) chain(node, method, soon)
+  chain(node, 'onRemoved', () => clearTimeout(timer))
+  soon()
+  return look
+}
+
+app.registerExtension({
+  name: 'fresco.Apply',
+  init: loadLanguage,
+
+  setup() {
+    setInterval(() => {
+      for (const { node, look } of nodes) if (node.graph && node.graph === app.canvas?.graph) look()
+    }, EVERY)
+    api.addEventListener('fresco_known', ({ detail }) => {
+      const id = String(detail.node).split(':').at(-1)
+      for (const { node, look } of nodes) {
+        if (!node.graph || String(node.id) !== id) continue
+        node.frescoKnown = detail.known
+        remember(node, app, { fresco_known: [detail.known] })
+        look()
+      }
+    })
+  },
+
+  nodeCreated(node) {
+    if (!NODES.includes(node.constructor.comfyClass)) return
+    const entry = { node, look: watch(node, addWords(node, true)) }
+    nodes.add(entry)
+    chain(node, 'onRemoved', () => nodes.delete(entry))
+    chain(node, 'onAdded', () => nodes.add(entry))
+  }
+})
