@@ -112,7 +112,7 @@ def official(name):
     document = json.loads(path.read_text("utf-8"))
     row = judged(name, document)
     front, count = fronted(document, PRESETS[row.samplers[0][1].preset])
-    assert count == len(row.samplers)
+    assert count >= len(row.samplers)  # some are bypassed
     return row, as_prompt(flatten(front), declared)
 
 
