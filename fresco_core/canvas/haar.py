@@ -30,7 +30,7 @@ def check_level(level: int) -> None:
         )
 
 
-def _working(x: Tensor) -> Tensor:
+def working(x: Tensor) -> Tensor:
     """x in float32, or as it is where it is wider."""
     if x.ndim < 2:
         raise ValueError(f"found a tensor of shape {tuple(x.shape)}; expected (..., H, W)")
@@ -69,7 +69,7 @@ def _corners(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def merge(x: Tensor, level: int = 1) -> Tensor:
     """Block means M^k of x: (..., H, W) -> (..., ceil(H/2^level), ceil(W/2^level))."""
     check_level(level)
-    out = _working(x)
+    out = working(x)
     for _ in range(level):
         a, b, c, d = _corners(pad_to_even(out))
         out = ((a + b) + (c + d)) * 0.25
@@ -106,7 +106,7 @@ def split(x: Tensor) -> tuple[Tensor, Tensor]:
     """
     if x.shape[-2] % 2 or x.shape[-1] % 2:
         raise ValueError(f"split needs even sides, found {tuple(x.shape[-2:])}; use pad_to_even first")
-    a, b, c, d = _corners(_working(x))
+    a, b, c, d = _corners(working(x))
     low = ((a + b) + (c + d)) * 0.5
     details = torch.stack(((a - b) + (c - d), (a + b) - (c + d), (a - b) - (c - d))) * 0.5
     return low.to(x.dtype), details.to(x.dtype)
@@ -116,19 +116,11 @@ def join(low: Tensor, details: Tensor) -> Tensor:
     """Inverse of `split`: low (..., h, w) and details (3, ..., h, w) -> (..., 2h, 2w)."""
     if details.shape != (3, *low.shape):
         raise ValueError(f"details are {tuple(details.shape)}; expected {(3, *low.shape)}")
-    ll, (dh, dv, dd) = _working(low), _working(details)
-    rows = (
-        torch.stack(
-            (
-                torch.stack(((ll + dh) + (dv + dd), (ll - dh) + (dv - dd)), dim=-1),
-                torch.stack(((ll + dh) - (dv + dd), (ll - dh) - (dv - dd)), dim=-1),
-            ),
-            dim=-3,
-        )
-        * 0.5
-    )
-    # rows: (..., h, 2, w, 2)
-    return rows.reshape(*low.shape[:-2], 2 * low.shape[-2], 2 * low.shape[-1]).to(low.dtype)
+    ll, (dh, dv, dd) = working(low), working(details)
+    above = torch.stack(((ll + dh) + (dv + dd), (ll - dh) + (dv - dd)), dim=-1)
+    below = torch.stack(((ll + dh) - (dv + dd), (ll - dh) - (dv - dd)), dim=-1)
+    blocks = torch.stack((above, below), dim=-3) * 0.5  # (..., h, 2, w, 2)
+    return blocks.flatten(-4, -3).flatten(-2).to(low.dtype)
 
 
 def unpack_channels(x: Tensor, packing: int) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..canvas.noise_level import Parameterisation
 from .looks import Amount, Count, Dense, Pass, Phase, Portion, Until
 from .schedule import Schedule
+from .sigmas import Sigmas
 from .wording import ScheduleError, percent, quoted
 
 
@@ -76,12 +77,9 @@ def divided(schedule: Schedule, steps: int) -> list[list[int]]:
     takers = sum(1 for phase in phases if phase.amount is None)
     rest = 1.0 - fixed / steps - sum(_part(phase.amount) for phase in phases)
     even = max(rest, 0.0) / takers if takers else 0.0
-    wanted, least = [], []
-    for phase in phases:
-        counted = isinstance(phase.amount, Count)
-        part = even if phase.amount is None else _part(phase.amount)
-        wanted.append(float(_steps(phase.amount)) if counted else steps * part)
-        least.append(None if counted else phase.least)
+    amounts = [phase.amount for phase in phases]
+    wanted = [_steps(a) + steps * (even if a is None else _part(a)) for a in amounts]
+    least = [None if isinstance(phase.amount, Count) else phase.least for phase in phases]
     counts = [int(w) if few is None else max(few, int(w)) for w, few in zip(wanted, least)]
     _adjust(counts, wanted, least, steps)
     given = iter(counts)
@@ -101,7 +99,7 @@ def _adjust(counts: list[int], wanted: list[float], least: list[int | None], ste
 
 
 def phases_of_steps(
-    p: Pass, counts: Sequence[int], sigmas: Sequence[float], parameterisation: Parameterisation
+    p: Pass, counts: Sequence[int], sigmas: Sigmas, parameterisation: Parameterisation
 ) -> list[Phase]:
     """The phase of every step of a pass over `sigmas` whose phases with an amount have `counts` steps."""
     if not p.by_sigma:

@@ -11,10 +11,14 @@ from ..canvas.noise_level import Flow, Parameterisation
 from .looks import FIRST_STEP, Pass
 from .wording import ScheduleError
 
+Sigmas = Sequence[float]
+Grid = tuple[float, ...]
+"""Both of a run or pass, falling: one more than its steps."""
+
 DRAFT_THIRDS = 2  # thirds of a step that a draft stands for; the best on the trained demo model
 
 
-def check_sigmas(sigmas: Sequence[float]) -> None:
+def check_sigmas(sigmas: Sigmas) -> None:
     """Raises ScheduleError where the grid is not finite, positive and falling."""
     if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
         raise ScheduleError(
@@ -29,38 +33,25 @@ def check_sigmas(sigmas: Sequence[float]) -> None:
             )
 
 
-def _short(sigmas: Sequence[float]) -> str:
+def _short(sigmas: Sigmas) -> str:
     return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
 
 
-def pass_range(
-    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation
-) -> tuple[float, float]:
-    """First and last sigma of a pass of several, which has `steps` steps, of a run that ends clean."""
-    first, end = float(sigmas[0]), parameterisation.from_share(p.end)
-    if p.start is None:
-        return first, end
+def pass_grid(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> Grid | None:
+    """The sigmas of a pass of several, which has `steps` steps, in a run that ends clean; None where they
+    would not fall."""
+    start, end = float(sigmas[0]), parameterisation.from_share(p.end)
     if p.start is FIRST_STEP:
-        return subgrid(sigmas, first, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS], end
-    if p.start >= 1.0:
-        return first, end  # pure noise, which is no sigma of a variance-exploding model
-    return min(parameterisation.from_share(p.start), first), end
-
-
-def pass_grid(
-    p: Pass, sigmas: Sequence[float], steps: int, parameterisation: Parameterisation
-) -> tuple[float, ...] | None:
-    """The sigmas of a pass of several, which has `steps` steps; None where they would not fall."""
-    start, end = pass_range(p, sigmas, steps, parameterisation)
+        start = subgrid(sigmas, start, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS]
+    elif p.start is not None and p.start < 1.0:  # 1 is pure noise, no sigma of a variance-exploding model
+        start = min(parameterisation.from_share(p.start), start)
     if start <= end:
         return None
     grid = subgrid(sigmas, start, end, steps, parameterisation)
     return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
 
 
-def subgrid(
-    sigmas: Sequence[float], start: float, end: float, steps: int, parameterisation: Parameterisation
-) -> tuple[float, ...]:
+def subgrid(sigmas: Sigmas, start: float, end: float, steps: int, parameterisation: Parameterisation) -> Grid:
     """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
 
     The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
@@ -90,7 +81,7 @@ def subgrid(
     return _exactly(np.append(values, 0.0) if jump else values, start, end)
 
 
-def _exactly(values: np.ndarray, start: float, end: float) -> tuple[float, ...]:
+def _exactly(values: np.ndarray, start: float, end: float) -> Grid:
     """The values in float32, as the sampler will have them, with the ends that were asked for."""
     values[0], values[-1] = start, end
     return tuple(float(v) for v in values.astype(np.float32))
