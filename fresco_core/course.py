@@ -20,7 +20,7 @@ from .look.spectral import SpectralRule
 from .look.spectrum import coarsest_level
 from .schedule.looks import MAX_LEVEL
 from .schedule.plan import Plan, PlannedPass
-from .schedule.stage import level_within
+from .schedule.stage import within
 from .schedule.steps import FULL_STEP, Step
 
 ChosenLook = DenseLook | MixedLook
@@ -82,7 +82,8 @@ class Course:
         the first look; None where it needs no bridge."""
         planned = self.plan.passes[index]
         levels = self.look.level, planned.levels[0]
-        return levels if planned.via_pixels and levels[0] > levels[1] else None
+        coarser = levels[0] > levels[1] or self.look.halvings
+        return levels if planned.via_pixels and coarser else None
 
     def begin_pass(self, index: int, picture: Tensor | None = None, full_below: float = 0.0) -> str | None:
         """Before a pass that begins from the clean `picture` (B, C, ..., H, W), a later one's from the last
@@ -121,7 +122,7 @@ class Course:
         if step.fine is not None and self._promoter is not None:
             self.look = MixedLook(self._promoter.layout(step.fine, self._batch, sigma.device))
         else:
-            self.look = DenseLook(step.level)
+            self.look = DenseLook(step.level, step.halvings)
         return self.look
 
     def look_full(self) -> ChosenLook:
@@ -149,7 +150,7 @@ class Course:
         if not (planned.uniform or now.settled):
             value = self._rule.read(sigma)
             index = -1 if value <= now.full_below * (1.0 + 1e-5) else planned.step_at(value)
-            held = planned.least_sigma > 0.0 and planned.looks[-1].level > 0
+            held = planned.least_sigma > 0.0 and planned.looks[-1] != FULL_STEP
             now.settled = not held and planned.looks[index] == planned.looks[-1]
         step = planned.looks[index]
         keeps = step.fine is not None and now.keeps_mixed
@@ -157,9 +158,9 @@ class Course:
         if planned.tolerance is not None:
             level = self._rule.choose(level, planned.tolerance, value)
             now.settled = level == 0
+        step = step if level == step.level else Step(level, halvings=step.halvings)
         if planned.least_sigma:
-            level = level_within(value, level, planned.least_sigma, self.parameterisation)
-        step = step if level == step.level else Step(level)
+            step = within(value, step, planned.least_sigma, self.parameterisation)
         kind = DenseLook if step.fine is None else MixedLook
         return FULL_STEP if {DenseLook, kind} & self._refused else step
 

@@ -70,7 +70,8 @@ def sample(
     for index, planned in enumerate(plan.passes):
         crossing = course.crossing(index) if index else None
         if crossing is not None and autoencoder is not None:
-            x0 = bridged(x0, *crossing, autoencoder, plan.canvas, enlarge)
+            draft = course.look.halvings
+            x0 = bridged(x0, *crossing, autoencoder, plan.canvas, enlarge, halvings=draft)
         sigmas = torch.tensor(planned.sigmas, device=noise.device)  # in float32, as the plan has them
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         course.begin_pass(index, x0)
@@ -80,7 +81,7 @@ def sample(
                 assert isinstance(denoise, MixedDenoiser)
                 x0 = mixed_look(denoise, x, at, seen.layout, plan.canvas, parameterisation, margin, x0)
             else:
-                x0 = look(denoise, x, at, seen.level, parameterisation, margin, x0)
+                x0 = look(denoise, x, at, seen.level, parameterisation, margin, x0, seen.halvings)
             convergence = course.observe(x0)
             if trace is not None:
                 trace.add(index, sigma, seen, convergence)

@@ -19,7 +19,7 @@ class Evaluation:
     promotion mask (B, T, rows, columns) of a mixed evaluation, True where a block was fine.
 
     flops: what it cost, of all conditionings together; full_flops: what it would have cost at full
-    resolution. 0 where the architecture is not known.
+    resolution. 0 where the architecture is not known. halvings: in time, of the frames that it had.
     """
 
     pass_index: int
@@ -30,6 +30,7 @@ class Evaluation:
     fine: Tensor | None = None
     flops: int = 0
     full_flops: int = 0
+    halvings: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,11 @@ class Trace:
         full_flops: int = 0,
     ) -> None:
         """Record an evaluation; keeps device tensors, so that nothing synchronises."""
-        tokens, fine = self.canvas.tokens(look.level), None
+        tokens, fine = self.canvas.tokens(look.level, look.halvings), None
         if isinstance(look, MixedLook):
             tokens, fine = look.layout.tokens, look.layout.mask
-        self.evaluations.append(
-            Evaluation(pass_index, sigma.detach(), look.level, tokens, convergence, fine, flops, full_flops)
-        )
+        seen = pass_index, sigma.detach(), look.level, tokens, convergence, fine
+        self.evaluations.append(Evaluation(*seen, flops, full_flops, look.halvings))
 
     def finish(self) -> Trace:
         """Move everything to the CPU, once the run is over (on an error too)."""

@@ -2,7 +2,8 @@
 
 A noisy canvas is `x = a(sigma) * x0 + b(sigma) * eps`. Block means keep `a` and divide the deviation of the
 noise by 2^k, so the merged canvas is a state of the same family at its own noise level sigma_k, up to a
-factor. Sigmas may be floats or tensors; no function here synchronises with the device.
+factor. Means over 2^j frames besides divide it by 2^(k + j/2): a `level` here may be such a half number.
+Sigmas may be floats or tensors; no function here synchronises with the device.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ class Flow:
         """b(sigma)."""
         return sigma * self.noise_scale
 
-    def level_sigma(self, sigma: Sigma, level: int) -> Sigma:
+    def level_sigma(self, sigma: Sigma, level: float) -> Sigma:
         """The noise level of the merged canvas: sigma / (2^k (1 - sigma) + sigma)."""
-        return sigma / ((1 << level) * (1.0 - sigma) + sigma)
+        return sigma / (2.0**level * (1.0 - sigma) + sigma)
 
-    def state_scale(self, sigma: Sigma, level: int) -> Sigma:
+    def state_scale(self, sigma: Sigma, level: float) -> Sigma:
         """What makes the merged canvas a state at `level_sigma`: 1 / ((1 - sigma) + sigma / 2^k)."""
-        return 1.0 / ((1.0 - sigma) + sigma / (1 << level))
+        return 1.0 / ((1.0 - sigma) + sigma / 2.0**level)
 
     def share(self, sigma: float) -> float:
         """Noise share in [0, 1], the unit of schedules: sigma itself."""
@@ -58,11 +59,11 @@ class VarianceExploding:
         """b(sigma)."""
         return sigma
 
-    def level_sigma(self, sigma: Sigma, level: int) -> Sigma:
+    def level_sigma(self, sigma: Sigma, level: float) -> Sigma:
         """The noise level of the merged canvas: sigma / 2^k."""
-        return sigma / (1 << level)
+        return sigma / 2.0**level
 
-    def state_scale(self, sigma: Sigma, level: int) -> Sigma:
+    def state_scale(self, sigma: Sigma, level: float) -> Sigma:
         """1: the merged canvas is a state as it is."""
         return sigma * 0.0 + 1.0
 
@@ -78,6 +79,11 @@ class VarianceExploding:
 Parameterisation = Flow | VarianceExploding
 FLOW = Flow()
 VE = VarianceExploding()
+
+
+def noise_halvings(level: int, halvings: int) -> float:
+    """k + j/2: how often means of 2^k x 2^k pixels in 2^j frames halve the deviation of noise."""
+    return level + halvings / 2
 
 
 def over_batch(sigma: Tensor, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .frames import frames_at
 from .haar import level_size
 
 MIN_TOKENS_PER_SIDE = 2
@@ -33,14 +34,15 @@ class Canvas:
     family: str = field(default="", compare=False)
     unknown: bool = field(default=False, compare=False)
 
-    def tokens(self, level: int) -> int:
-        """Image tokens per sample that the model sees at `level`; sides are padded up to the patch."""
+    def tokens(self, level: int, halvings: int = 0) -> int:
+        """Image tokens per sample that the model sees at `level` and so many halvings in time; sides are
+        padded up to the patch."""
         rows, columns = self.blocks(level)
-        return rows * columns * self.token_frames
+        return rows * columns * -(-frames_at(self.frames, halvings) // self.frame_patch)
 
     @property
     def token_frames(self) -> int:
-        """Tokens along the frames."""
+        """Tokens along all frames."""
         return -(-self.frames // self.frame_patch)
 
     def blocks(self, level: int) -> tuple[int, int]:
@@ -54,12 +56,10 @@ class Canvas:
         return round(share * rows * columns)
 
     def mixed_tokens(self, level: int, share: float) -> int:
-        """Image tokens per sample with `share` of the blocks of `level` fine and the others coarse, or, at
-        level 0, not queried."""
+        """Image tokens per sample with `share` of the blocks of `level` fine and the others coarse."""
         rows, columns = self.blocks(level)
         fine = self.fine_blocks(level, share)
-        coarse = rows * columns - fine if level else 0
-        return ((fine << (2 * level)) + coarse) * self.token_frames
+        return ((fine << (2 * level)) + rows * columns - fine) * self.token_frames
 
     def allows(self, level: int) -> bool:
         """Whether `level` keeps at least two tokens a side."""

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..canvas.frames import frames_at, merge_frames
 from ..canvas.haar import expand, extend, merge, pack_channels, padded_size, unpack_channels
 from ..canvas.size import Canvas
 
@@ -42,6 +43,18 @@ def bicubic(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(pixels, size, mode="bicubic", align_corners=False, antialias=True)
 
 
+def slowed(pixels: Tensor, halvings: int, latent: Tensor) -> Tensor:
+    """A clip (B, 3, F', H, W), decoded at 2^-halvings of its frame rate, with as many frames as belong to the
+    whole latent (B, C, T, h, w); those between two are their means, weighted by time."""
+    if halvings == 0:
+        return pixels
+    fewer, frames = pixels.shape[2] - 1, latent.shape[2]
+    a_latent_frame = fewer // (frames_at(frames, halvings) - 1)
+    size = ((fewer << halvings) + 1, *pixels.shape[-2:])
+    between = F.interpolate(pixels, size, mode="trilinear", align_corners=True)
+    return between[:, :, : 1 + a_latent_frame * (frames - 1)]
+
+
 def bridged(
     latent: Tensor,
     level: int,
@@ -50,23 +63,26 @@ def bridged(
     canvas: Canvas,
     enlarge: Enlarge = bicubic,
     at_once: int | None = None,
+    halvings: int = 0,
 ) -> Tensor:
     """The clean canvas (B, C, ..., H, W) of a draft that was drawn at `level`, brought over pixels to
-    `to_level`, which is finer; constant over the blocks of that.
+    `to_level`, which is finer; constant over the blocks of that. halvings: of the draft's frames, which are
+    all there again behind it.
 
     at_once: how many samples are decoded together, where memory is short. Raises ValueError for an
     autoencoder whose results have another shape than the run's.
     """
     if at_once is not None:
         parts = latent.split(at_once)
-        return torch.cat([bridged(p, level, to_level, autoencoder, canvas, enlarge) for p in parts])
+        how = autoencoder, canvas, enlarge, None, halvings
+        return torch.cat([bridged(part, level, to_level, *how) for part in parts])
     packing = canvas.packing
     whole = unpack_channels(latent, packing)
     size = (whole.shape[-2], whole.shape[-1])
     padded = padded_size(size, level, packing)
     height, width = (side >> to_level for side in padded)
-    low = pack_channels(merge(extend(whole, padded), level), packing)
-    pixels = autoencoder.decode(low)
+    low = pack_channels(merge(extend(merge_frames(whole, halvings), padded), level), packing)
+    pixels = slowed(autoencoder.decode(low), halvings, latent)
     pictures = pixels.movedim(2, 1).flatten(0, 1) if pixels.ndim == 5 else pixels
     scale = autoencoder.scale
     large = enlarge(pictures, (height // packing * scale, width // packing * scale))

@@ -25,6 +25,7 @@ class MixedLook:
     """Fine and coarse tokens together, as `layout` has them."""
 
     layout: Layout
+    halvings = 0  # it has all frames
 
     @property
     def level(self) -> int:

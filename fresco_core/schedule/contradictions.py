@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .looks import (
+    FEWER_FRAMES,
     FIRST_STEP,
     MAX_LEVEL,
     Amount,
@@ -57,9 +58,9 @@ def _of_pass(p: Pass, index: int) -> Iterator[str]:
     if any(isinstance(phase.look, Spectral) for phase in p.phases[1:]):
         yield "'spectral' is the first look of its pass, without '~'"
     depths = [_depth(phase.look) for phase in p.phases]
-    twice = len({_kind(phase) for phase in p.phases}) < len(p.phases)
-    if twice or any(b[0] > a[1] or b[1] > a[1] for a, b in zip(depths, depths[1:])):
+    if len(set(depths)) < len(depths) or any(b[0] > a[1] or b[1] > a[1] for a, b in zip(depths, depths[1:])):
         yield "looks must go from coarse to fine within a pass, each once"
+    yield from _of_frames(p, index)
     yield from _of_ends(p, index)
     if p.by_sigma:
         yield from _of_sigmas(p)
@@ -71,11 +72,6 @@ def _depth(look: Look) -> tuple[float, float]:
     if isinstance(look, Mixed):
         return look.level - look.floor, look.level - look.ceiling
     return look.level, 0 if isinstance(look, Spectral) else look.level
-
-
-def _kind(phase: Phase) -> tuple:
-    look = phase.look
-    return look.level, (look.floor, look.ceiling) if isinstance(look, Mixed) else None
 
 
 def _of_look(phase: Phase) -> Iterator[str]:
@@ -118,6 +114,12 @@ def _of_least(phase: Phase, p: Pass) -> Iterator[str]:
             f"'min x{phase.least}' belongs to a percentage of the steps, from x1 on, not to a count or to a "
             "pass divided by 'until'"
         )
+
+
+def _of_frames(p: Pass, index: int) -> Iterator[str]:
+    mixed = any(isinstance(phase.look, Mixed) for phase in p.phases)
+    if p.halvings and (p.halvings not in FEWER_FRAMES or index or mixed):
+        yield "fewer frames, 'half' or 'quarter', are for a first pass without mixed looks; leave them out"
 
 
 def _of_ends(p: Pass, index: int) -> Iterator[str]:

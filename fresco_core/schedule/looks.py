@@ -43,11 +43,7 @@ class Mixed:
     ceiling: float
     order: str | None = None
     about: bool = False
-
-    @property
-    def level(self) -> int:
-        """Of the coarse blocks."""
-        return MIXED_LEVEL
+    level = MIXED_LEVEL
 
     def __str__(self) -> str:
         fine = "..".join(percent(part) for part in dict.fromkeys((self.floor, self.ceiling)))
@@ -65,6 +61,7 @@ class Spectral:
 
     level: int = SPECTRAL_LEVEL
     tolerance: float = SPECTRAL_TOLERANCE
+    about = False
 
     def __str__(self) -> str:
         words = ["spectral"] + [level_name(self.level)] * (self.level != SPECTRAL_LEVEL)
@@ -134,6 +131,10 @@ class FirstStep(Enum):
 FIRST_STEP: Final = FirstStep.FIRST_STEP
 
 
+FEWER_FRAMES = {1: "half", 2: "quarter"}
+"""By halvings in time: how much of the frames is left, in words."""
+
+
 @dataclass(frozen=True)
 class Pass:
     """One run of the sampler over the canvas.
@@ -141,13 +142,15 @@ class Pass:
     phases: coarse to fine. Either all amounts are steps, or every phase but the last lasts until a noise
     share, and the last carries the amount of the pass. start: the noise share that the canvas is rewound to,
     None for the first pass. end: the noise share at which the pass stops; a later pass refines its last
-    prediction. via_pixels: whether that crosses the bridge (bridge.py) first.
+    prediction. via_pixels: whether that crosses the bridge (bridge.py) first. halvings: in time, of the
+    frames that each of its looks has.
     """
 
     phases: tuple[Phase, ...]
     start: float | FirstStep | None = None
     end: float = 0.0
     via_pixels: bool = False
+    halvings: int = 0
 
     @property
     def by_sigma(self) -> bool:
@@ -164,6 +167,7 @@ class Pass:
         words = [] if alone else ["draft"] if self.start is None else ["refine"]
         words += [] if self.start is None or self.start is FIRST_STEP else [number(self.start)]
         words += ["via pixels"] if self.via_pixels else []
+        words += [f"{FEWER_FRAMES.get(self.halvings)} frames"] if self.halvings else []
         phases = ", ".join(map(str, self.phases))
         if self.start is not None and len(self.phases) == 1 and self.phases[0].look == Dense(0):
             phases = phases.removeprefix("full").strip()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..canvas.size import Canvas
 from .schedule import Schedule
+from .sigmas import Grid, Sigmas
 from .steps import FULL_STEP, Step
 
 
@@ -21,7 +22,7 @@ class PlannedPass:
     the bridge.
     """
 
-    sigmas: tuple[float, ...]
+    sigmas: Grid
     looks: tuple[Step, ...]
     tolerance: float | None = None
     least_sigma: float = 0.0
@@ -40,7 +41,7 @@ class PlannedPass:
     @property
     def uniform(self) -> bool:
         """Whether all evaluations have one look, known beforehand."""
-        open_levels = self.tolerance is not None or (self.least_sigma > 0.0 and any(self.levels))
+        open_levels = self.tolerance is not None or (self.least_sigma > 0.0 and self.looks[0] != FULL_STEP)
         return not open_levels and len(set(self.looks)) == 1
 
     def tokens(self, canvas: Canvas) -> tuple[int, ...]:
@@ -85,9 +86,8 @@ class Plan:
     def open(self) -> bool:
         """Whether levels are left to the run, by `spectral`, or by what the pass before a coarse one has
         drawn: tokens and costs are then the least possible."""
-        return any(p.tolerance is not None for p in self.passes) or any(
-            any(p.levels) for p in self.passes[1:]
-        )
+        drawn = any(any(p.levels) for p in self.passes[1:])
+        return drawn or any(p.tolerance is not None for p in self.passes)
 
     @property
     def mixed(self) -> bool:
@@ -104,10 +104,11 @@ class Plan:
 
     def dense(self) -> Plan:
         """The same plan with every mixed step at full resolution, for models that take none."""
-        passes = (
-            replace(p, looks=tuple(step if step.fine is None else FULL_STEP for step in p.looks))
-            for p in self.passes
-        )
+        return self.with_steps(lambda step: step if step.fine is None else FULL_STEP)
+
+    def with_steps(self, change: Callable[[Step], Step]) -> Plan:
+        """The same plan with every step as `change` makes it."""
+        passes = (replace(p, looks=tuple(map(change, p.looks))) for p in self.passes)
         return replace(self, passes=tuple(passes))
 
     def goes_on_mixed(self, index: int) -> bool:
@@ -116,9 +117,7 @@ class Plan:
         return index > 0 and self.passes[index - 1].looks[-1].fine is not None
 
 
-def plain_plan(
-    schedule: Schedule, sigmas: Sequence[float], canvas: Canvas, reason: str | None = None
-) -> Plan:
+def plain_plan(schedule: Schedule, sigmas: Sigmas, canvas: Canvas, reason: str | None = None) -> Plan:
     """One pass over `sigmas`, every step at full resolution."""
     steps = max(len(sigmas) - 1, 0)
     return Plan(schedule, canvas, (PlannedPass(tuple(sigmas), (FULL_STEP,) * steps),), reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from ..canvas.noise_level import FLOW, Parameterisation
 from ..canvas.size import MIN_TOKENS_PER_SIDE, Canvas
@@ -10,7 +10,7 @@ from .division import check_amounts, divided, phases_of_steps
 from .looks import MAX_LEVEL, Spectral, level_name
 from .plan import Plan, PlannedPass, plain_plan
 from .schedule import Schedule
-from .sigmas import check_sigmas, pass_grid
+from .sigmas import Grid, Sigmas, check_sigmas, pass_grid
 from .stage import for_stage, held, starts_low, suits_stage
 from .steps import FULL_STEP, steps_of
 from .trained_size import fitted, shortened
@@ -23,13 +23,14 @@ class Plain(Exception):
 
 def make_plan(
     schedule: Schedule,
-    sigmas: Sequence[float],
+    sigmas: Sigmas,
     canvas: Canvas,
     parameterisation: Parameterisation = FLOW,
     sigma_max: float | None = None,
     coarsest: int = MAX_LEVEL,
     pass_steps: int = 1,
     autoencoder: bool = False,
+    given_frames: bool = False,
 ) -> Plan:
     """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
 
@@ -37,7 +38,8 @@ def make_plan(
     spreads them. Looks marked `~` are fitted to the canvas. sigma_max: where a run from pure noise starts
     (default: sigmas[0]). coarsest: the coarsest level that the run may begin with, by what its latent holds
     (spectrum.py). pass_steps: the fewest steps that the sampler makes a pass of. autoencoder: whether the
-    run has one, for passes that cross the bridge.
+    run has one, for passes that cross the bridge. given_frames: whether the run begins with frames that tell
+    apart what fewer of them would show as one.
 
     A run that ends above sigma 0 is a stage of a longer one: no level's own sigma falls below its end. A
     schedule of several passes becomes one that is as coarse as the noise allows, as a draft would have to
@@ -49,14 +51,20 @@ def make_plan(
     if schedule.off or len(sigmas) < 2:
         return plain_plan(schedule, sigmas, canvas)
     check_sigmas(sigmas)
-    check_fits(schedule, sigmas)
+    if sigmas[-1] == 0.0:
+        check_end(schedule)
+    check_amounts(schedule, len(sigmas) - 1)
     if schedule.via_pixels and not autoencoder:
         raise ScheduleError(
             f"{quoted(schedule)} carries a draft over pixels, and this run has no autoencoder: connect the "
             "model's VAE, or leave 'via pixels' out and refine from 0.9 or higher"
         )
     try:
-        suited, note = _suited(schedule, sigmas, canvas)
+        whole = given_frames or canvas.frames <= 1 << schedule.halvings
+        suited, note = _suited(schedule.whole() if whole else schedule, sigmas, canvas)
+        if suited.halvings < schedule.halvings:
+            found = "the run is given some" if given_frames else f"the latent has {canvas.frames}"
+            note = f"every look has all frames: {found}"
         start = parameterisation.share(float(sigmas[0]))
         if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
             raise Plain(
@@ -66,18 +74,11 @@ def make_plan(
         passes = _passes(suited, sigmas, canvas, parameterisation, pass_steps)
         passes[0], why = held(passes[0], coarsest, float(sigmas[-1]), parameterisation)
         if all(step == FULL_STEP for p in passes for step in p.looks):
-            raise Plain(why or f"the run starts at sigma {start:.4g}, where '{suited}' is already full")
+            already = f"the run starts at sigma {start:.4g}, where '{suited}' is already full"
+            raise Plain(why or note or already)
         return Plan(suited, canvas, tuple(passes), note=note or why)
     except Plain as reason:
         return plain_plan(schedule, sigmas, canvas, str(reason))
-
-
-def check_fits(schedule: Schedule, sigmas: Sequence[float]) -> None:
-    """Raises ScheduleError where a run over `sigmas` ends clean but not full, or has other steps than the
-    schedule's amounts add up to."""
-    if sigmas[-1] == 0.0:
-        check_end(schedule)
-    check_amounts(schedule, len(sigmas) - 1)
 
 
 def check_end(schedule: Schedule) -> None:
@@ -89,7 +90,7 @@ def check_end(schedule: Schedule) -> None:
         )
 
 
-def _suited(asked: Schedule, sigmas: Sequence[float], canvas: Canvas) -> tuple[Schedule, str | None]:
+def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, str | None]:
     """The schedule as it suits canvas, number of steps and stage; and how it keeps from `asked`."""
     if not canvas.allows(1):
         raise Plain(
@@ -108,7 +109,7 @@ def _suited(asked: Schedule, sigmas: Sequence[float], canvas: Canvas) -> tuple[S
     if steps < needed:
         raise Plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     schedule = fitted(schedule, canvas)
-    if asked.deepest and not schedule.deepest:
+    if asked.deepest and not schedule.deepest and not schedule.halvings:
         raise Plain(canvas.too_small())
     if not canvas.allows(schedule.deepest):
         possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
@@ -126,7 +127,7 @@ def _suited(asked: Schedule, sigmas: Sequence[float], canvas: Canvas) -> tuple[S
 
 def _passes(
     schedule: Schedule,
-    sigmas: Sequence[float],
+    sigmas: Sigmas,
     canvas: Canvas,
     parameterisation: Parameterisation,
     pass_steps: int,
@@ -135,7 +136,7 @@ def _passes(
     steps = len(sigmas) - 1
     grids, phases = [], []
     for p, counts in zip(schedule.passes, divided(schedule, steps)):
-        grid: tuple[float, ...] | None = tuple(float(s) for s in sigmas)
+        grid: Grid | None = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
             words, own = p.describe(alone=False), sum(counts)
             if own < pass_steps:
@@ -152,5 +153,6 @@ def _passes(
     for p, grid, looks in zip(schedule.passes, grids, steps_of(phases, canvas)):
         first = p.phases[0].look
         tolerance = first.tolerance if isinstance(first, Spectral) else None
+        looks = tuple(replace(step, halvings=p.halvings) for step in looks)
         planned.append(PlannedPass(grid, looks, tolerance, via_pixels=p.via_pixels))
     return planned

@@ -5,7 +5,7 @@ text.py reads it from one line of text; printing a schedule gives a line that re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .contradictions import check
 from .looks import Count, Dense, Mixed, Pass, Phase, in_words
@@ -48,18 +48,26 @@ class Schedule:
     @property
     def off(self) -> bool:
         """True where every step is full and there is one pass: the host's own sampling."""
-        full = all(phase.look == Dense(0) for phase in self.phases)
-        return len(self.passes) == 1 and full and self.passes[0].end == 0.0
+        return self.ends_full and len(self.phases) == 1
 
     @property
     def ends_full(self) -> bool:
         """Whether the last look sees the whole canvas at full resolution, as a run that ends clean needs."""
-        return self.passes[-1].phases[-1].look == Dense(0)
+        return self.passes[-1].phases[-1].look == Dense(0) and not self.passes[-1].halvings
 
     @property
     def deepest(self) -> int:
         """The coarsest level used."""
         return max(phase.look.level for phase in self.phases)
+
+    @property
+    def halvings(self) -> int:
+        """In time, of the draft's frames."""
+        return self.passes[0].halvings
+
+    def whole(self) -> Schedule:
+        """The same schedule with all frames in every look."""
+        return Schedule((replace(self.passes[0], halvings=0), *self.passes[1:]))
 
     @property
     def least_steps(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..canvas.noise_level import Parameterisation
+from ..canvas.noise_level import Parameterisation, noise_halvings
 from .looks import SPECTRAL_TOLERANCE, Pass, Phase, Spectral, level_name
 from .plan import PlannedPass
 from .schedule import Schedule
@@ -36,7 +36,8 @@ def for_stage(schedule: Schedule) -> Schedule:
     the schedule's first look on."""
     first = schedule.passes[0].phases[0].look
     tolerance = first.tolerance if isinstance(first, Spectral) else SPECTRAL_TOLERANCE
-    return Schedule((Pass((Phase(Spectral(first.level, tolerance)),)),))
+    look = Spectral(first.level, tolerance) if first.level else first
+    return Schedule((Pass((Phase(look),), halvings=schedule.halvings),))
 
 
 def held(
@@ -46,18 +47,20 @@ def held(
     sigma is below the end; and why any became finer."""
     looks, why = [], None
     for sigma, step in zip(p.sigmas, p.looks):
-        level = min(step.level, coarsest)
-        if level < step.level:
+        if step.level > coarsest:
+            step = Step(coarsest, halvings=step.halvings)
             why = f"no look is coarser than {level_name(coarsest)}: it would hide the given picture's detail"
-        within = level_within(sigma, level, end, parameterisation)
-        if within < level:
+        looks.append(within(sigma, step, end, parameterisation))
+        if looks[-1] != step:
             why = f"no look leaves the stage, which ends at sigma {end:.4g}"
-        looks.append(step if within == step.level else Step(within))
     return replace(p, looks=tuple(looks), least_sigma=end), why
 
 
-def level_within(sigma: float, level: int, end: float, parameterisation: Parameterisation) -> int:
-    """The coarsest level, `level` at the most, whose own sigma at the canvas's `sigma` is not below `end`."""
-    while level and parameterisation.level_sigma(sigma, level) < end * (1.0 - 1e-6):
-        level -= 1
-    return level
+def within(sigma: float, step: Step, end: float, parameterisation: Parameterisation) -> Step:
+    """The step, or a finer one, whose own sigma at the canvas's `sigma` is not below `end`: with more frames
+    first, then at finer levels."""
+    own = parameterisation.level_sigma(sigma, noise_halvings(step.level, step.halvings))
+    if own >= end * (1.0 - 1e-6) or step.level == step.halvings == 0:
+        return step
+    finer = Step(step.level, halvings=step.halvings - 1) if step.halvings else Step(step.level - 1)
+    return within(sigma, finer, end, parameterisation)

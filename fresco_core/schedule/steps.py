@@ -17,15 +17,16 @@ MAX_LENGTHS = 6  # distinct numbers of image tokens in a run: compiled models re
 @dataclass(frozen=True)
 class Step:
     """level: of the whole canvas, or of the coarse blocks of a mixed step, whose part `fine` (0..1) of the
-    blocks is at full resolution."""
+    blocks is at full resolution. halvings: in time, of its frames."""
 
     level: int
     fine: float | None = None
+    halvings: int = 0
 
     def tokens(self, canvas: Canvas) -> int:
         """Image tokens per sample."""
         if self.fine is None:
-            return canvas.tokens(self.level)
+            return canvas.tokens(self.level, self.halvings)
         return canvas.mixed_tokens(self.level, self.fine)
 
 

@@ -28,7 +28,7 @@ def shortened(schedule: Schedule, steps: int) -> Schedule:
     """The schedule without those of its first looks marked `~` that a run of so few steps has no room for;
     the look behind takes their part."""
     first, *later = schedule.passes
-    while len(first.phases) > 1 and _about(first.phases[0].look) and steps < schedule.least_steps:
+    while len(first.phases) > 1 and first.phases[0].look.about and steps < schedule.least_steps:
         dropped, then, *rest = first.phases
         if not (first.by_sigma or isinstance(then.amount, Count)):
             then = replace(then, amount=_together(dropped.amount, then.amount))
@@ -37,16 +37,12 @@ def shortened(schedule: Schedule, steps: int) -> Schedule:
     return schedule
 
 
-def _about(look: Look) -> bool:
-    return not isinstance(look, Spectral) and look.about
-
-
 def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     phases: list[Phase] = []
     full = False  # a look has become so: those behind it do
     for phase in p.phases:
         look = phase.look
-        if _about(look) or isinstance(look, Spectral) or (canvas.unknown and look.level):
+        if look.about or isinstance(look, Spectral) or (canvas.unknown and look.level):
             coarser = isinstance(look, Dense) and look.about
             look = _at(look, _suited(look.level, canvas, coarser))
             full = full or look.level == 0

@@ -34,11 +34,6 @@ def quoted(text: object, most: int = QUOTED) -> str:
     return "'" + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short) + "'"
 
 
-def quoted_word(text: object) -> str:
-    """As `quoted`, for one word or number of a text that is quoted as well."""
-    return quoted(text, QUOTED // 3)
-
-
 def brief(value: float) -> str:
     """`number` for errors: exact, unless that takes more than a word's room."""
     exact = number(value)

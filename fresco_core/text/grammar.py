@@ -10,11 +10,14 @@ A schedule is one line:
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing part of the blocks is fine
     draft 1/2 70%; refine 0.6 via pixels   the draft is decoded, enlarged and encoded before it is refined
+    draft half frames 1/2 60%; refine 40% of a video: the draft has half of the frames as well
     draft ~1/2; refine 0.9 40% min x3     about half, as the model is trained; three full steps at least
     spectral 80%, full 20%                as coarse as the noise allows, step by step
 
     schedule = pass { ";" pass }
-    pass     = [ "draft" | "refine" [ sigma ] [ "via pixels" ] ] [ phase { "," phase } ] [ "to" sigma ]
+    pass     = [ "draft" | "refine" [ sigma ] [ "via pixels" ] ] [ frames ] [ phase { "," phase } ]
+               [ "to" sigma ]
+    frames   = ( "half" | "quarter" ) "frames"
     phase    = look [ "until" sigma ] [ amount ] [ "min x" count ]
     look     = [ "~" ] ( level | mixed ) | spectral
     amount   = "x" count | part "%"
@@ -40,6 +43,7 @@ from __future__ import annotations
 from ..look.promotion import ORDERS
 from ..schedule.contradictions import MAX_LOOKS
 from ..schedule.looks import (
+    FEWER_FRAMES,
     FIRST_STEP,
     SPECTRAL_LEVEL,
     SPECTRAL_TOLERANCE,
@@ -56,8 +60,8 @@ from ..schedule.looks import (
     Until,
 )
 from ..schedule.schedule import Schedule
-from ..schedule.wording import MAX_LENGTH, ScheduleError, part_of, quoted, quoted_word
-from .words import COMMA, LEVELS, Token, tokens
+from ..schedule.wording import MAX_LENGTH, ScheduleError, part_of, quoted
+from .words import COMMA, LEVELS, Token, quoted_word, tokens
 
 DRAFT, REFINE, TO, UNTIL, MIN = (Token("word", w) for w in ("draft", "refine", "to", "until", "min"))
 VIA, PIXELS = Token("word", "via"), Token("word", "pixels")
@@ -112,6 +116,9 @@ def _pass(text: str, index: int) -> Pass:
             f"{quote}: found '{later}' within a pass; passes are separated by ';', as in "
             "'draft 1/2 60%; refine 40%'"
         )
+    halvings = 0
+    if given and given[0].kind == "frames":
+        halvings, given = next(n for n, word in FEWER_FRAMES.items() if word == given[0].value), given[1:]
     end = 0.0
     if len(given) >= 2 and given[-2] == TO:
         if given[-1].kind != "number":
@@ -123,7 +130,7 @@ def _pass(text: str, index: int) -> Pass:
         groups[0].insert(0, FULL)  # 'refine 0.95 x8' refines at full resolution
     if not any(groups):
         raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.95'")
-    return Pass(tuple(_phase(group, quote) for group in groups), start, end, via_pixels)
+    return Pass(tuple(_phase(group, quote) for group in groups), start, end, via_pixels, halvings)
 
 
 def _no_later_pass(text: str, given: list[Token], quote: str) -> str:
@@ -169,6 +176,10 @@ def _phase(given: list[Token], quote: str) -> Phase:
             amounts, rest = [*amounts, Count(int(token.value))], after
         elif token.kind == "part" and not any(isinstance(a, (Count, Portion)) for a in amounts):
             amounts, rest = [*amounts, Portion(part_of(token.value))], after
+        elif token.kind == "frames":
+            raise ScheduleError(
+                f"{quote}: '{token}' comes before the looks of its pass, as in 'draft {token} 1/2 60%'"
+            )
         else:
             raise ScheduleError(
                 f"{quote}: did not expect {quoted_word(token)} after {quoted_word(given[0])}; "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..schedule.schedule import Schedule
-from ..schedule.wording import ScheduleError, quoted_word
+from ..schedule.wording import ScheduleError
 from .grammar import parse
 from .preset_lines import PRESETS, RESEARCH
+from .words import quoted_word
 
 __all__ = ["PRESETS", "RESEARCH", "preset", "schedule_in"]
 

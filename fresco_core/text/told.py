@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..schedule.looks import level_name
+from ..canvas.frames import frames_at
+from ..canvas.size import Canvas
+from ..schedule.looks import FEWER_FRAMES, level_name
 from ..schedule.plan import Plan, PlannedPass
 from ..trace import Trace
 
@@ -41,16 +43,24 @@ def plan_in_words(plan: Plan) -> str:
 
 
 def _looks(plan: Plan, p: PlannedPass) -> Iterator[str]:
-    kinds = [(step.level, step.fine is not None) for step in p.looks]
+    kinds = [(step.level, step.halvings, step.fine is not None) for step in p.looks]
     tokens = p.tokens(plan.canvas)
-    for level, mixed in dict.fromkeys(kinds):
-        seen = [n for n, kind in zip(tokens, kinds) if kind == (level, mixed)]
+    for level, halvings, mixed in dict.fromkeys(kinds):
+        seen = [n for n, kind in zip(tokens, kinds) if kind == (level, halvings, mixed)]
         counted = f"{min(seen)} to {max(seen)}" if min(seen) < max(seen) else f"{seen[0]}"
         what = f"mixed of full and {level_name(level)}" if mixed else f"at {level_name(level)}"
         if p.tolerance is not None and level:
             what += " or finer"
-            counted += f" to {plan.canvas.tokens(0)}"
-        yield f"{len(seen)} {what} resolution ({counted} tokens)"
+            counted += f" to {plan.canvas.tokens(0, halvings)}"
+        yield f"{len(seen)} {what} resolution{_of_frames(plan.canvas, halvings)} ({counted} tokens)"
+
+
+def _of_frames(canvas: Canvas, halvings: int) -> str:
+    """What a look says of the latent frames that it has, where these are not all."""
+    if not halvings:
+        return ""
+    few = frames_at(canvas.frames, halvings)
+    return f" and {FEWER_FRAMES[halvings]} of the frames, {few} of {canvas.frames}"
 
 
 def trace_in_words(trace: Trace, baseline_steps: int = 0) -> str:
@@ -58,9 +68,13 @@ def trace_in_words(trace: Trace, baseline_steps: int = 0) -> str:
     steps are compared with too, at this run's evaluations per step."""
     if not trace.evaluations:
         return "no evaluation recorded"
-    dense = [e.level for e in trace.evaluations if e.fine is None]
+    dense = [(e.level, e.halvings) for e in trace.evaluations if e.fine is None]
     mixed = len(trace.evaluations) - len(dense)
-    counts = [f"{dense.count(level)} at {level_name(level)}" for level in sorted(set(dense), reverse=True)]
+    counts = [
+        f"{dense.count(seen)} at {level_name(seen[0])}"
+        + (f" with {FEWER_FRAMES[seen[1]]} of the frames" if seen[1] else "")
+        for seen in sorted(set(dense), reverse=True)
+    ]
     counts[-1:-1] = [f"{mixed} mixed"] if mixed else []
     words = (
         f"{len(trace.evaluations)} evaluations ({', '.join(counts)}), {trace.tokens} image tokens instead of "

@@ -8,13 +8,14 @@ import unicodedata
 from typing import NamedTuple
 
 from ..look.promotion import ORDERS
-from ..schedule.looks import MAX_LEVEL, level_name
-from ..schedule.wording import QUOTED, ScheduleError, quoted, quoted_word
+from ..schedule.looks import FEWER_FRAMES, MAX_LEVEL, level_name
+from ..schedule.wording import QUOTED, ScheduleError, quoted
 from .preset_lines import PRESETS
 
 LEVELS = tuple(level_name(level) for level in range(MAX_LEVEL + 1))
 _MAIN_WORDS = ("draft", "refine", *LEVELS, "mixed", "spectral", "until", "to", "min", "via")
 _WORDS = (*_MAIN_WORDS, "pixels", "off", *ORDERS)
+_FRAMES = "|".join(FEWER_FRAMES.values())
 _GONE = {
     "auto": "it is called 'spectral'",
     "focus": "steps that query some tokens only have left; write 'full' or 'mixed 50%'",
@@ -29,20 +30,22 @@ _NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
 _TOKEN = re.compile(
     r"(?P<level>[0-9]+ ?/ ?[0-9]+)|[xX] ?(?P<count>[0-9]+)(?![\w.])"
     rf"|(?P<range>(?:{_NUMBER}) ?%? ?\.\. ?(?:{_NUMBER}) ?%)|(?P<part>{_NUMBER}) ?%"
-    rf"|(?P<number>{_NUMBER})|(?P<word>[^\W\d]+)|(?P<about>~)|(?P<comma>,)|(?P<other>[^ ])"
+    rf"|(?P<number>{_NUMBER})|(?P<frames>(?i:(?:{_FRAMES}) frames))(?!\w)"
+    r"|(?P<word>[^\W\d]+)|(?P<about>~)|(?P<comma>,)|(?P<other>[^ ])"
 )
 _DECIMAL_COMMA = re.compile(r"(?<![0-9./])([0-9]{1,9}),([0-9]{1,9})(?! ?[/0-9.])")
 
 
 class Token(NamedTuple):
-    """kind: level, count, range, part, number, word, about or comma. value: its text in lower case, without
-    'x' and '%'."""
+    """kind: level, count, range, part, number, frames, word, about or comma. value: its text in lower case,
+    without 'x', '%' and 'frames'."""
 
     kind: str
     value: str
 
     def __str__(self) -> str:
-        before, after = {"count": ("x", ""), "part": ("", "%")}.get(self.kind, ("", ""))
+        signs = {"count": ("x", ""), "part": ("", "%"), "frames": ("", " frames")}
+        before, after = signs.get(self.kind, ("", ""))
         return before + self.value + after
 
 
@@ -61,12 +64,19 @@ def tokens(text: str) -> list[Token]:
             value = value.lower()
             if value not in _WORDS:
                 raise ScheduleError(_unknown(match.group(kind), text, match.end()))
+        if kind == "frames":
+            value = value.lower().partition(" ")[0]
         if kind in ("level", "count"):
             value = _shortened(value, text)
         if kind in ("number", "part"):
             _no_decimal_comma(text, match.start())
         found.append(Token(kind, value))
     return found
+
+
+def quoted_word(text: object) -> str:
+    """As `quoted`, for one word or number of a text that is quoted as well."""
+    return quoted(text, QUOTED // 3)
 
 
 def _advice(sign: str) -> str:
@@ -99,7 +109,8 @@ def _unknown(found: str, text: str, end: int) -> str:
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return (
         f"unknown word {quoted_word(found)} in {quoted(text)}{hint} A schedule knows "
-        f"{', '.join(_MAIN_WORDS)}, counts such as x8, percentages such as 40% and sigmas such as 0.95"
+        f"{', '.join(_MAIN_WORDS)}, half frames, counts such as x8, percentages such as 40% and sigmas "
+        "such as 0.95"
     )
 
 

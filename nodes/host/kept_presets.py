@@ -21,8 +21,8 @@ from typing import Any
 import folder_paths
 
 from ...fresco_core import PRESETS, Schedule, ScheduleError, parse, preset
-from ...fresco_core.schedule.wording import quoted_word
 from ...fresco_core.text import presets
+from ...fresco_core.text.words import quoted_word
 
 log = logging.getLogger(__name__)
 
