@@ -65,8 +65,8 @@ def brief(rows: list[Row], count: int, prompts: str) -> str:
     heads = ["steps", "sampling", "cost", *(COLUMNS[name] for name in shown)]
     heads += ["FD less plain", "beside plain"]
     lines = [
-        f"{count} held-out {prompts} prompts. Cost in full steps; `FD less plain` is against the plain sampler "
-        "at that cost, with its 95 % interval.",
+        f"{count} held-out {prompts} prompts. Cost in full steps; `FD less plain` is against the plain "
+        "sampler at that cost, with its 95 % interval.",
         "",
         "| " + " | ".join(heads) + " |",
         "|" + "---|" * len(heads),

@@ -18,6 +18,7 @@ from torch import Tensor
 from ...fresco_core.canvas.haar import padded_size
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
+from .frames import told_rate
 from .guides import PLACES, guides_at
 from .look import CanvasView
 from .refusals import watched
@@ -40,7 +41,7 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
             brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low)
         else:
             brought |= rebuilt(conds, (*x.shape[:-2], *low))
-    return brought
+    return told_rate(brought, view.look.halvings)
 
 
 def _merged(view: CanvasView, x: Tensor, value: Any) -> Any:

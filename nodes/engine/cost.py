@@ -83,7 +83,8 @@ def call_flops(
     if isinstance(look, MixedLook):
         now = full - canvases[0].tokens(0) + look.layout.tokens
     else:
-        now = beside + sum(c.tokens(look.level) for c in canvases)
+        now = beside + canvases[0].tokens(look.level, look.halvings)
+        now += sum(c.tokens(look.level) for c in canvases[1:])
     sound = sound_tokens(architecture, view.streams, packed.get("cond_audio_latents", ()))
     rest = batch, length, seen, sound
     return architecture.step_flops(now, *rest), architecture.step_flops(full, *rest)
@@ -94,10 +95,10 @@ def bridge_flops(plan: Plan, vae: Any) -> int | None:
     where they cannot be counted."""
     total, canvas = 0, plan.canvas
     for before, p in zip(plan.passes, plan.passes[1:]):
-        levels = before.levels[-1], p.levels[0]
-        if not p.via_pixels or levels[0] <= levels[1]:
+        levels, halvings = (before.levels[-1], p.levels[0]), before.looks[-1].halvings
+        if not p.via_pixels or (levels[0] <= levels[1] and not halvings):
             continue
-        cost = flops(vae, canvas, *levels)
+        cost = flops(vae, canvas, *levels, halvings)
         if cost is None:
             return None
         total += cost

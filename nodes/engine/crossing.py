@@ -33,7 +33,8 @@ def cross(
             pixels = enlarged_by(bridge.upscale_model, pixels)
         return bicubic(pixels, size)
 
-    out = bridged(samples, *levels, autoencoder, canvas, enlarge)
+    assert run.course is not None
+    out = bridged(samples, *levels, autoencoder, canvas, enlarge, halvings=run.course.look.halvings)
     check_finite("draft behind the VAE", out)
     experts = guider.model_options["transformer_options"].get(EXPERTS)
     if experts is None:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ...fresco_core import MixedLook
+from ...fresco_core.canvas.noise_level import noise_halvings
 from ..host import pair
 from ..host.caches import restart_block_caches, restart_step_cache
 from ..host.executors import bound
@@ -43,12 +44,12 @@ class Experts:
 @dataclass
 class Expert:
     """One of the two in a run: its patcher with what the nodes behind have put on it, its own model options,
-    whether it has been asked, and the level that it last was asked at."""
+    whether it has been asked, and how often what it was shown last halves noise."""
 
     patcher: Any
     options: dict
     used: bool = False
-    level: int = 0
+    level: float = 0
 
 
 def join(high: Any, low: Any, boundary: float) -> Any:
@@ -178,12 +179,13 @@ class RunningExperts:
             restart_step_cache(transformer_options)
         return executor(*args, **kwargs)
 
-    def _due(self, timestep: Tensor, transformer_options: dict) -> tuple[Expert, int]:
-        """The expert for the sigma that its network is asked with, and the level of the look."""
+    def _due(self, timestep: Tensor, transformer_options: dict) -> tuple[Expert, float]:
+        """The expert for the sigma that its network is asked with, and the level of the look, in halvings of
+        the noise's deviation."""
         run: Run | None = transformer_options.get(RUN)
-        level, sigma = 0, timestep
+        level, sigma = 0.0, timestep
         if run is not None and run.course is not None and not isinstance(run.view.look, MixedLook):
-            level = run.view.look.level
+            level = noise_halvings(run.view.look.level, run.view.look.halvings)
             sigma = run.target.parameterisation.level_sigma(timestep, level)
         return self.asked_at(float(sigma.max())), level
 

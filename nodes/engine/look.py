@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...fresco_core import Canvas, Margin, MixedLook, coarse_state, expand, merge
+from ...fresco_core.canvas.frames import before, continued, expand_frames
 from ...fresco_core.canvas.haar import (
     extend,
     level_size,
@@ -22,6 +23,7 @@ from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
 from ..host.conds import windowed
 from ..host.model import kept_latent
+from .frames import shortened
 from .streams import ALONE, Streams
 from .target import Target
 
@@ -45,11 +47,12 @@ class Kept:
         """What is kept in a state at sigma (B,): the rest of it is the sampler's own state times the mask."""
         return kept_latent(model, sigma, self.latent, torch.zeros_like(self.latent)) * (1.0 - self.mask)
 
-    def beyond(self, size: tuple[int, int]) -> Tensor:
-        """What the canvas is multiplied by where it is continued to `size`: 1 within it, as that is already,
-        and the mask continued beyond."""
-        mask = extend(self.mask, size).clone()
-        mask[..., : self.mask.shape[-2], : self.mask.shape[-1]] = 1.0
+    def beyond(self, size: tuple[int, int], halvings: int = 0) -> Tensor:
+        """What the canvas is multiplied by where it is continued to `size` and to whole groups of frames: 1
+        within it, as that is already, and the mask continued beyond."""
+        mask = continued(extend(self.mask, size), halvings).clone()
+        inner = mask if not halvings else mask.narrow(-3, before(halvings), self.mask.shape[-3])
+        inner[..., : self.mask.shape[-2], : self.mask.shape[-1]] = 1.0
         return mask
 
 
@@ -79,8 +82,9 @@ class CanvasView:
         noisy = x if kept is None else x - kept.part(model, sigma)
         state, _ = self._continued(noisy, sigma, transformer_options)
         if kept is not None:
-            state = state * kept.beyond((state.shape[-2], state.shape[-1]))
-        state, level_sigma = coarse_state(state, sigma, self.look.level, self.target.parameterisation)
+            state = state * kept.beyond((state.shape[-2], state.shape[-1]), self.look.halvings)
+        at, halvings = self.target.parameterisation, self.look.halvings
+        state, level_sigma = coarse_state(state, sigma, self.look.level, at, halvings)
         if kept is not None:
             state = state + self.condition(kept.part(model, level_sigma), x)
         return self.packed(state), level_sigma
@@ -114,6 +118,7 @@ class CanvasView:
 
         Other sizes (reference pictures) are brought to the level of their own grid.
         """
+        tensor = shortened(tensor, self.canvas.frames, self.look.halvings)
         times = times_as_fine(tensor, x)
         base = x.shape[-2:] if times else tensor.shape[-2:]
         packing = self.canvas.packing if tensor.shape[1] == x.shape[1] else 1
@@ -127,7 +132,8 @@ class CanvasView:
         level, packing = self.look.level, self.canvas.packing
         height, width = size[0] * packing, size[1] * packing
         rows, columns = level_size((height, width), level)
-        return self.packed(expand(self.unpacked(low)[..., :rows, :columns], level, (height, width)))
+        spread = expand(self.unpacked(low)[..., :rows, :columns], level, (height, width))
+        return self.packed(expand_frames(spread, self.look.halvings, self.canvas.frames))
 
     def levelled(self, prediction: Tensor, x: Tensor) -> Tensor:
         """A prediction of the canvas x that the host has put together of several (areas, guidance), constant
@@ -136,7 +142,7 @@ class CanvasView:
         if isinstance(self.look, MixedLook):
             out = coarse_levelled(unpacked, self.fine_pixels(x), level)
         else:
-            out = levelled(unpacked, level)
+            out = levelled(unpacked, level, self.look.halvings)
         return self.packed(out).to(prediction.dtype)
 
     def unpacked(self, x: Tensor) -> Tensor:
@@ -148,15 +154,16 @@ class CanvasView:
         return pack_channels(x, self.canvas.packing)
 
     def _continued(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor | None]:
-        """x unpacked and continued to whole tokens of the level, and the last prediction of what x shows."""
+        """x unpacked and continued to whole tokens and groups of frames of the level, and the last prediction
+        of what x shows."""
         state = self.unpacked(x)
         size = padded_size((state.shape[-2], state.shape[-1]), self.look.level, self._token)
         last = None if self.prediction is None else self.streams.first(self.prediction)
         last = windowed(last, x, transformer_options)
-        if last is None:  # an area: its border is no edge
+        if last is None:  # an area, whose border is no edge; it has all frames
             return extend(state, size), None
-        last = self.unpacked(last).to(state)
-        return self.margin.around(state, sigma, size, last, self.target.parameterisation), last
+        last, at = self.unpacked(last).to(state), self.target.parameterisation
+        return self.margin.around(state, sigma, size, last, at, self.look.halvings), last
 
     @property
     def _token(self) -> int:

@@ -12,6 +12,7 @@ from ...fresco_core.look.spectrum import coarsest_level, coarsest_level_unseen, 
 from ...fresco_core.schedule.looks import MAX_LEVEL
 from ..host.samplers import least_steps, off_grid
 from ..host.vae import unsuited
+from .frames import told_apart
 from .run import Run
 
 
@@ -44,6 +45,13 @@ def _plan(run: Run, sampler: Any, noise: Tensor, latent: Tensor, mask: Tensor | 
         coarsest_start(run, grid[0], first(noise), first(latent), None if mask is None else first(mask)),
         least_steps(sampler),
         _has_bridge(run, first(noise).shape[1]),
+        told_apart(
+            schedule.halvings,
+            grid[0],
+            float(run.target.sampling.sigma_max),
+            first(latent),
+            None if mask is None else first(mask),
+        ),
     )
     return _down_to(grid[-2], plan) if off_grid(sampler) else plan
 

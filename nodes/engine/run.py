@@ -17,6 +17,7 @@ from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
 from ..host.conds import conditions_of, declared_maps
 from ..host.samplers import off_grid, restart_hooks
+from . import frames
 from .cost import Spending, as_run, describe_plan
 from .look import CanvasView
 from .obstacles import unmergeable, unmixable
@@ -92,7 +93,7 @@ class Run:
     grid: list[float] = field(default_factory=list)
     course: Course | None = None
     mixing: tuple[MixedAdapter, bool] | None = None
-    proven: set[tuple[int, type]] = field(default_factory=set)
+    proven: set[tuple[int, int, type]] = field(default_factory=set)
     controls: dict[int, Any] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
 
@@ -115,6 +116,8 @@ class Run:
         reason = reason or bound_together(self.view.streams, conds, model_options)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
+        several = bool(self.view.streams.shapes)
+        plan = frames.with_followed_frames(plan, self.grid, model, conds, model_options, several)
         if plan.mixed:
             self.mixing, reason = self._mixing(conds, model_options)
             if reason is not None:
@@ -135,7 +138,7 @@ class Run:
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
         words = describe_plan(plan, known, settings.baseline_steps, vae)
-        words += "" if plan.plain else words_of(self.view.streams)
+        words += "" if plan.plain else words_of(self.view.streams) + frames.words_of(plan, conds)
         self.trace.words = words
         if settings.seen is not None:
             settings.seen(self)
@@ -190,16 +193,16 @@ class Run:
         """The look of the evaluation at `sigma`; what other nodes keep of steps at another level begins
         anew."""
         assert self.course is not None
-        before = self.view.look.level
+        before = self.kind[:2]
         self.view.look = self.course.next_look(sigma)
-        if self.view.look.level != before:
+        if self.kind[:2] != before:
             restart_step_cache(transformer_options)
             restart_block_caches(self.target.model, transformer_options)
 
     @property
-    def kind(self) -> tuple[int, type]:
+    def kind(self) -> tuple[int, int, type]:
         """The kind of the current look."""
-        return self.view.look.level, type(self.view.look)
+        return self.view.look.level, self.view.look.halvings, type(self.view.look)
 
     def record(self, prediction: Tensor, sigma: Tensor) -> None:
         """Keep the guided prediction of an evaluation."""

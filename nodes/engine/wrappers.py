@@ -19,6 +19,8 @@ import comfy.patcher_extension
 from torch import Tensor
 
 from ...fresco_core import Canvas, Margin, MixedLook, Schedule
+from ...fresco_core.canvas.noise_level import noise_halvings
+from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.told import trace_in_words
 from ..families import canvas_of
@@ -196,7 +198,7 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """At a coarse look: ControlNets see the level, and every prediction is constant over what is coarse."""
     given = bound("model conds x_in timestep model_options", args, kwargs)
     run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
-    if run is None or run.view.look.level == 0:
+    if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
     predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
@@ -222,7 +224,7 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     view = run.view
     images = [view.streams.first(given["x"]), *(given.get("ref_latents") or ())]
     run.spending.add(*call_flops(view, images, given.get("c_crossattn"), given))
-    if view.look.level == 0:
+    if view.look == FULL:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
     conds = {**given, "c_crossattn": crossattn, "control": control}
@@ -247,7 +249,7 @@ def coarse_prediction(
         conds, options = with_level_clock(network, level, sigmas, state, conds, options)
         level_sigma = sigma
     if looks_up_sigmas(view.target.model):
-        at, level = view.target.parameterisation, view.look.level
+        at, level = view.target.parameterisation, noise_halvings(view.look.level, view.look.halvings)
         told = [name for name in ("sigmas", "sample_sigmas") if name in options]
         options = {**options, **{name: at.level_sigma(options[name], level) for name in told}}
     concat = conds.pop("c_concat", None)

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ...fresco_core import Canvas
+from ...fresco_core.canvas.frames import frames_at
 from ...fresco_core.canvas.haar import padded_size
+from ...fresco_core.look.bridge import slowed
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +97,10 @@ def reload(guider: Any, shape: tuple[int, ...]) -> None:
     load_models_gpu(models, memory_required=required, minimum_memory_required=least)
 
 
-def flops(vae: Any, canvas: Canvas, level: int, to_level: int) -> int | None:
-    """FLOPs of carrying one picture or video of a canvas over pixels, as torch counts the products of the
-    VAE's own layers, a multiply-add as 2; None where those cannot be run without values."""
+def flops(vae: Any, canvas: Canvas, level: int, to_level: int, halvings: int = 0) -> int | None:
+    """FLOPs of carrying one picture or video of a canvas over pixels, from so many halvings in time, as torch
+    counts the products of the VAE's own layers, a multiply-add as 2; None where those cannot be run without
+    values."""
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
@@ -108,7 +111,8 @@ def flops(vae: Any, canvas: Canvas, level: int, to_level: int) -> int | None:
         like = next(network.parameters())
         video = getattr(vae, "latent_dim", 2) == 3
         size = padded_size((canvas.height, canvas.width), level)
-        low = (1, vae.latent_channels, *((canvas.frames,) if video else ()), *(s >> level for s in size))
+        clip = (frames_at(canvas.frames, halvings),) if video else ()
+        low = (1, vae.latent_channels, *clip, *(s >> level for s in size))
         with (
             torch.no_grad(),
             FakeTensorMode(allow_non_fake_inputs=True),
@@ -116,6 +120,8 @@ def flops(vae: Any, canvas: Canvas, level: int, to_level: int) -> int | None:
             sdpa_kernel(SDPBackend.MATH),
         ):
             pixels = network.decode(torch.empty(low, dtype=like.dtype, device=like.device))
+            if halvings:
+                pixels = slowed(pixels, halvings, torch.empty(1, 1, canvas.frames, 1, 1))
             large = (*pixels.shape[:-2], *((s >> to_level) * canvas.scale for s in size))
             network.encode(torch.empty(large, dtype=like.dtype, device=like.device))
     except Exception as error:  # a VAE of another pack, or one that looks at its values
