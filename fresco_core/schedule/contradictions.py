@@ -126,8 +126,8 @@ def _of_ends(p: Pass, index: int) -> Iterator[str]:
     if (p.start is None) != (index == 0):
         first = "the first pass starts where the sampler starts, not at a sigma"
         yield first if index == 0 else "a later pass needs the sigma it starts from"
-    if p.via_pixels and index == 0:
-        yield "the first pass begins with noise, which has no picture to carry over pixels"
+    if (p.via_pixels or p.keeps_sound) and index == 0:
+        yield "the first pass begins with noise, which has no picture to carry over pixels, nor sound to keep"
     start = None if p.start is FIRST_STEP else p.start
     if start is not None and not SMALLEST <= start <= 1.0:
         yield f"it starts at sigma {brief(start)}; expected between 0 and 1, from 0.000001 on"

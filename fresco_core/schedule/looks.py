@@ -143,7 +143,8 @@ class Pass:
     share, and the last carries the amount of the pass. start: the noise share that the canvas is rewound to,
     None for the first pass. end: the noise share at which the pass stops; a later pass refines its last
     prediction. via_pixels: whether that crosses the bridge (bridge.py) first. halvings: in time, of the
-    frames that each of its looks has.
+    frames that each of its looks has. keeps_sound: whether sound that is made with a video stays what the
+    pass before has made it.
     """
 
     phases: tuple[Phase, ...]
@@ -151,6 +152,7 @@ class Pass:
     end: float = 0.0
     via_pixels: bool = False
     halvings: int = 0
+    keeps_sound: bool = False
 
     @property
     def by_sigma(self) -> bool:
@@ -167,6 +169,7 @@ class Pass:
         words = [] if alone else ["draft"] if self.start is None else ["refine"]
         words += [] if self.start is None or self.start is FIRST_STEP else [number(self.start)]
         words += ["via pixels"] if self.via_pixels else []
+        words += ["keep sound"] if self.keeps_sound else []
         words += [f"{FEWER_FRAMES.get(self.halvings)} frames"] if self.halvings else []
         phases = ", ".join(map(str, self.phases))
         if self.start is not None and len(self.phases) == 1 and self.phases[0].look == Dense(0):

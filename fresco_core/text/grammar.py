@@ -11,12 +11,13 @@ A schedule is one line:
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing part of the blocks is fine
     draft 1/2 70%; refine 0.6 via pixels   the draft is decoded, enlarged and encoded before it is refined
     draft half frames 1/2 60%; refine 40% of a video: the draft has half of the frames as well
+    draft 1/2 70%; refine 0.9 keep sound   what sounds with a video stays as the draft has it
     draft ~1/2; refine 0.9 40% min x3     about half, as the model is trained; three full steps at least
     spectral 80%, full 20%                as coarse as the noise allows, step by step
 
     schedule = pass { ";" pass }
-    pass     = [ "draft" | "refine" [ sigma ] [ "via pixels" ] ] [ frames ] [ phase { "," phase } ]
-               [ "to" sigma ]
+    pass     = [ "draft" | refine ] [ frames ] [ phase { "," phase } ] [ "to" sigma ]
+    refine   = "refine" [ sigma ] [ "via pixels" ] [ "keep sound" ]
     frames   = ( "half" | "quarter" ) "frames"
     phase    = look [ "until" sigma ] [ amount ] [ "min x" count ]
     look     = [ "~" ] ( level | mixed ) | spectral
@@ -64,7 +65,7 @@ from ..schedule.wording import MAX_LENGTH, ScheduleError, part_of, quoted
 from .words import COMMA, LEVELS, Token, quoted_word, tokens
 
 DRAFT, REFINE, TO, UNTIL, MIN = (Token("word", w) for w in ("draft", "refine", "to", "until", "min"))
-VIA, PIXELS = Token("word", "via"), Token("word", "pixels")
+VIA, PIXELS, KEEP, SOUND = (Token("word", w) for w in ("via", "pixels", "keep", "sound"))
 FULL, MIXED, SPECTRAL = (Token("word", w) for w in ("full", "mixed", "spectral"))
 
 
@@ -93,7 +94,7 @@ def parse(text: str) -> Schedule:
 def _pass(text: str, index: int) -> Pass:
     given, quote = tokens(text), quoted(text)
     start: float | FirstStep | None = None
-    via_pixels = False
+    via_pixels = keeps_sound = False
     if given and given[0] == DRAFT:
         if index:
             raise ScheduleError(f"{quote}: only the first pass is a draft; later passes are 'refine'")
@@ -108,6 +109,10 @@ def _pass(text: str, index: int) -> Pass:
             if given[1:2] != [PIXELS]:
                 raise ScheduleError(f"{quote}: 'via' needs 'pixels', as in 'refine 0.6 via pixels 30%'")
             via_pixels, given = True, given[2:]
+        if given and given[0] == KEEP:
+            if given[1:2] != [SOUND]:
+                raise ScheduleError(f"{quote}: 'keep' needs 'sound', as in 'refine 0.9 keep sound 30%'")
+            keeps_sound, given = True, given[2:]
     elif index:
         raise ScheduleError(_no_later_pass(text, given, quote))
     later = next((token.value for token in given if token in (DRAFT, REFINE)), None)
@@ -130,7 +135,8 @@ def _pass(text: str, index: int) -> Pass:
         groups[0].insert(0, FULL)  # 'refine 0.95 x8' refines at full resolution
     if not any(groups):
         raise ScheduleError(f"pass {index + 1} is empty; expected for example 'draft 1/2' or 'refine 0.95'")
-    return Pass(tuple(_phase(group, quote) for group in groups), start, end, via_pixels, halvings)
+    phases = tuple(_phase(group, quote) for group in groups)
+    return Pass(phases, start, end, via_pixels, halvings, keeps_sound)
 
 
 def _no_later_pass(text: str, given: list[Token], quote: str) -> str:

@@ -29,9 +29,9 @@ def plan_in_words(plan: Plan) -> str:
     if plan.plain:
         return f"{plan.steps} steps at full resolution" + (f" ({plan.reason})" if plan.reason else "")
     lines = [
-        f"pass {index + 1}: {'over pixels, ' * p.via_pixels}sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, "
-        f"{', '.join(_looks(plan, p))}"
-        for index, p in enumerate(plan.passes)
+        f"pass {index}: {'over pixels, ' * p.via_pixels}{'keeping the sound, ' * given.keeps_sound}"
+        f"sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {', '.join(_looks(plan, p))}"
+        for index, (p, given) in enumerate(zip(plan.passes, plan.schedule.passes), start=1)
     ]
     lines += [plan.note] if plan.note else []
     least, up_to = ("at least ", "up to ") if plan.open else ("", "")

@@ -13,8 +13,8 @@ from ..schedule.wording import QUOTED, ScheduleError, quoted
 from .preset_lines import PRESETS
 
 LEVELS = tuple(level_name(level) for level in range(MAX_LEVEL + 1))
-_MAIN_WORDS = ("draft", "refine", *LEVELS, "mixed", "spectral", "until", "to", "min", "via")
-_WORDS = (*_MAIN_WORDS, "pixels", "off", *ORDERS)
+_MAIN_WORDS = ("draft", "refine", *LEVELS, "mixed", "spectral", "until", "to", "min", "via", "keep")
+_WORDS = (*_MAIN_WORDS, "pixels", "sound", "off", *ORDERS)
 _FRAMES = "|".join(FEWER_FRAMES.values())
 _GONE = {
     "auto": "it is called 'spectral'",

@@ -14,7 +14,7 @@ from ..host.executors import with_sampler
 from ..host.model import clean_latent
 from .crossing import cross
 from .run import Run
-from .streams import joined
+from .streams import joined, with_sound_kept
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,11 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
         extra_args = with_sample_sigmas(given["extra_args"], pass_sigmas)
         options = extra_args["model_options"]["transformer_options"]
         run.begin_pass(index, executor.class_obj, given["guider"], options)
-        call = executor
-        if mask is not None and hasattr(executor.class_obj, "sampler_function"):
-            call = with_sampler(executor, inpainting_into(executor.class_obj, latent, sigmas))
+        call, into, painted = executor, latent, mask
+        if run.keeps_sound:
+            into, painted = with_sound_kept(run.view.streams, samples, latent, mask)
+        if painted is not None and hasattr(executor.class_obj, "sampler_function"):
+            call = with_sampler(executor, inpainting_into(executor.class_obj, into, sigmas))
         if index and not noise.any():  # add_noise disabled: the noise is in the latent
             noise = recovered_noise(run, noise, latent, samples, sigmas[0])
         samples = call(
@@ -47,7 +49,7 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
             counted(given["callback"], done, run.plan.steps),
             noise,
             samples,
-            mask,
+            painted,
             given.get("disable_pbar", False),
         )
         if samples.shape != latent.shape:

@@ -138,7 +138,7 @@ class Run:
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
         words = describe_plan(plan, known, settings.baseline_steps, vae)
-        words += "" if plan.plain else words_of(self.view.streams) + frames.words_of(plan, conds)
+        words += "" if plan.plain else words_of(self.view.streams, plan) + frames.words_of(plan, conds)
         self.trace.words = words
         if settings.seen is not None:
             settings.seen(self)
@@ -198,6 +198,14 @@ class Run:
         if self.kind[:2] != before:
             restart_step_cache(transformer_options)
             restart_block_caches(self.target.model, transformer_options)
+
+    @property
+    def keeps_sound(self) -> bool:
+        """Whether the current pass keeps sound that the run holds."""
+        plan, course = self.plan, self.course
+        if plan.plain or course is None or not self.view.streams.shapes:
+            return False
+        return plan.schedule.passes[course.pass_index].keeps_sound
 
     @property
     def kind(self) -> tuple[int, int, type]:

@@ -19,12 +19,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...fresco_core import Flow
+from ...fresco_core import Flow, Plan
 from ..families import own_clock_of
 from ..families.family import OwnClock
 
 CLOCK = "fresco_clock"
 TELLS_SHAPES = "latent_shapes"  # the conditioning by which the host takes the latents apart
+SOUND_MASK = "audio_denoise_mask"  # the conditioning by which it tells how much of the sound is made
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,29 @@ def bound_together(streams: Streams, conds: dict[str, list[dict]], model_options
     return None
 
 
-def words_of(streams: Streams) -> str:
-    """What a plan says of the streams beside the video, if there are any."""
+def with_sound_kept(
+    streams: Streams, samples: Tensor, latent: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """(latent, mask) of a pass that inpaints as the given ones would, and keeps the sound of `samples`, the
+    clean result of the pass before. All are tensors of a whole run."""
+    sound = streams.parted(samples)[1]
+    paints = torch.ones_like(latent) if mask is None else mask.expand_as(latent)
+    assert sound is not None
+    return joined(streams.first(latent), sound), joined(streams.first(paints), torch.zeros_like(sound))
+
+
+def told_kept(streams: Streams, x: Tensor) -> dict[str, Any]:
+    """What the network is told where all sound is kept: as the host tells it of a mask over that."""
+    return {SOUND_MASK: x.new_zeros((x.shape[0], *streams.shapes[1]))}
+
+
+def words_of(streams: Streams, plan: Plan) -> str:
+    """What a plan says of the streams beside the video, if there are any, or if it keeps them."""
+    kept = [index for index, p in enumerate(plan.schedule.passes, start=1) if p.keeps_sound]
     if not streams.shapes:
-        return ""
-    return (
-        "\nsound beside the video: at its own noise level in every step, coarse or full, and refined with "
-        "the video in every pass"
-    )
+        return "\nthere is no sound to keep beside this latent" if kept else ""
+    if not kept:
+        then = "and refined with the video in every pass"
+    else:
+        then = f"and kept as it is in pass {' and '.join(map(str, kept))}"
+    return f"\nsound beside the video: at its own noise level in every step, coarse or full, {then}"

@@ -42,7 +42,7 @@ from .recording import RunTrace
 from .refusals import evaluate, watched
 from .run import KEY, RUN, Bridge, Recorder, Run, Settings
 from .signature import sign
-from .streams import ALONE, Streams, joined, level_clock, with_level_clock
+from .streams import ALONE, Streams, joined, level_clock, told_kept, with_level_clock
 from .target import Target, unsupported
 
 log = logging.getLogger(__name__)
@@ -222,6 +222,9 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None:
         return executor(*args, **kwargs)
     view = run.view
+    if run.keeps_sound:
+        kept = told_kept(view.streams, given["x"])
+        given, kwargs = given | kept, kwargs | kept
     images = [view.streams.first(given["x"]), *(given.get("ref_latents") or ())]
     run.spending.add(*call_flops(view, images, given.get("c_crossattn"), given))
     if view.look == FULL:

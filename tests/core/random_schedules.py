@@ -76,6 +76,7 @@ def text(r: random.Random) -> str:
         if index and r.random() < 0.6:
             start *= r.random() ** 0.3
             head += r.choice([decimal(r), f"{start:.3f}", repr(start)]) + " "
+        head += "keep sound " if index and r.random() < 0.1 else ""
         if r.random() < (0.02 if index else 0.1):
             head += r.choice(["half frames ", "Quarter  frames "])
         end = f" to {decimal(r)}" if index < count - 1 and r.random() < 0.1 else ""
@@ -118,7 +119,9 @@ def schedule(r: random.Random) -> Schedule | None:
         phases = tuple(Phase(look, any_amount(), r.choice([1, 1, 1, 3])) for look in looks)
         start = None if index == 0 else r.choice([FIRST_STEP, 1.0, number()])
         halvings = r.choice([0, 0, 0, 0, 1, 2]) if index == 0 else 0
-        passes.append(Pass(phases, start, r.choice([0.0, 0.0, 0.0, number()]), halvings=halvings))
+        keeps_sound = index > 0 and r.random() < 0.2
+        end = r.choice([0.0, 0.0, 0.0, number()])
+        passes.append(Pass(phases, start, end, halvings=halvings, keeps_sound=keeps_sound))
     try:
         return Schedule(tuple(passes))
     except ScheduleError:

@@ -37,6 +37,9 @@ from fresco_core.text.presets import PRESETS, preset
         ("1/2", None),
         ("1/2 until 0.95, mixed 50%", None),
         ("draft 1/4; refine 0.9 mixed 50%", None),
+        ("draft 1/2; refine 0.9 KEEP sound 40%", "draft 1/2; refine 0.9 keep sound 40%"),
+        ("draft 1/2; refine keep sound", None),
+        ("draft 1/4; refine 0.6 via pixels keep sound 1/2; refine 0.5 x2", None),
         ("draft 1/2; refine;", "draft 1/2; refine"),
         ("draft 1/4; refine 1/2; refine full x3", "draft 1/4; refine 1/2; refine x3"),
         ("draft 1/4 20%, 1/2 30%; refine 0.8 50%", "draft 1/4 20%, 1/2 30%; refine 0.8 50%"),
@@ -303,3 +306,18 @@ def test_the_schedules_of_the_page_read_as_they_are_written():
     assert len(lines) >= 5
     for line in lines:
         assert str(parse(line)) == line and parse(line).ends_full
+
+
+def test_sound_is_kept_by_a_word_of_later_passes():
+    schedule = parse("draft 1/2 60%; refine 0.9 keep sound 20%; refine 0.5 20%")
+    assert [p.keeps_sound for p in schedule.passes] == [False, True, False]
+    for wrong, words in (
+        ("draft 1/2; refine 0.9 keep 30%", "'keep' needs 'sound'"),
+        ("draft 1/2; refine keep sound via pixels", "where a level belongs"),
+        ("draft keep sound 1/2; refine 0.9", "where a level belongs"),
+        ("1/2 keep sound, full", "did not expect 'keep'"),
+    ):
+        with pytest.raises(ScheduleError, match=words):
+            parse(wrong)
+    with pytest.raises(ScheduleError, match="nor sound to keep"):
+        Schedule((Pass((Phase(Dense(1)),), keeps_sound=True), Pass((Phase(Dense(0)),), 0.9)))

@@ -166,6 +166,56 @@ def test_two_passes_refine_both(model, apply):
         close(state, (1.0 - sigma) * draft + sigma * noise)
 
 
+def test_sound_that_is_kept_stays_the_drafts_and_the_video_hears_it(model, apply):
+    """Held against the host's own second sampler, which inpaints the draft with a mask over its sound."""
+    traces, told, spec = [], [], SPECS[model.name]
+    text = "draft 1/2 x3; refine 0.75 keep sound x2"
+    patched = apply(model.patcher, text, traces=traces, tell=told.append)
+    out, seen = run(patched, model)
+    video, sound = seen.steps[2][1]
+    carried = 4.0 if model.name == "MiniMaxH3" else 1.0  # of clean sound, its sampler carries that much
+    draft, noise = nested(video, sound / carried), nested(*seen.steps[0][0])
+    mask = nested(torch.ones(1, 1, *spec.video[2:]), torch.zeros(1, 1, *spec.audio[2:]))
+    sigmas = torch.tensor(traces[0].plan.passes[1].sigmas)
+    settings = {"latent": draft, "noise": noise, "sigmas": sigmas, "noise_mask": mask}
+    theirs, alone = run(model.patcher, model, **settings)
+    assert len(alone.clocks) == 2
+    for ours, wanted in zip(seen.clocks[3:], alone.clocks):
+        torch.testing.assert_close(ours["audio"], wanted["audio"])
+        torch.testing.assert_close(ours["video"].expand_as(wanted["video"]), wanted["video"])
+    for ours, wanted in zip(out, theirs):
+        close(ours, wanted)
+    close(out[1], sound / carried)
+    assert float((out[0] - video).std()) > 1e-3, "the video is refined"
+    assert "pass 2: keeping the sound, sigma" in told[0] and "kept as it is in pass 2" in told[0]
+
+
+def test_sound_is_kept_at_coarse_looks_and_where_a_mask_paints(apply, ltx):
+    """Three passes, of which the second keeps the sound at half size, with a part of the video kept too."""
+    spec, traces = SPECS["LTXAV"], []
+    mask = torch.ones(1, 1, *spec.video[2:])
+    mask[:, :, 0] = 0.0
+    latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
+    settings = {"latent": latent, "noise_mask": nested(mask, torch.ones(1, 1, *spec.audio[2:]))}
+    text = "draft 1/2 x2; refine 0.93 keep sound 1/2 x2; refine 0.5 x1"
+    out, seen = run(apply(ltx.patcher, text, traces=traces), ltx, **settings)
+    assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 1, 0]
+    drafts = [step[1][1] for step in seen.steps]
+    for kept in drafts[2:4]:
+        close(kept, drafts[1])
+    assert float((drafts[4] - drafts[1]).std()) > 1e-3, "the last pass refines it"
+    assert all(float(seen.clocks[n]["audio"].abs().max()) == 0.0 for n in (2, 3))
+    torch.testing.assert_close(out[0][:, :, 0], parts(latent)[0][:, :, 0], rtol=0, atol=1e-5)
+
+
+def test_where_there_is_no_sound_the_word_changes_nothing(apply):
+    flux, told = tiny.build("flux"), []
+    with_word = apply(flux.patcher, "draft 1/2 x3; refine 0.9 keep sound x2", tell=told.append)
+    without = apply(flux.patcher, "draft 1/2 x3; refine 0.9 x2")
+    assert torch.equal(*(tiny.sample(patcher, flux, steps=5) for patcher in (with_word, without)))
+    assert "there is no sound to keep" in told[0]
+
+
 def drawn(shape, seed):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 

@@ -23,7 +23,8 @@ def video_vae(request):
 def model_of(name, frames=3, batch=1):
     """The diffusion model that draws latents of a VAE, and what to sample it with."""
     if name != "ltx":
-        return tiny.build(name, size=(4, 6), frames=frames, batch=batch)
+        size = (4, 6) if name == "hunyuan_video15" else (8, 12)
+        return tiny.build(name, size=size, frames=frames, batch=batch)
     model = test_all_models.dressed("LTXV", test_all_models.built("LTXV"), 0)
     model.latent = {"samples": torch.zeros(batch, 128, frames, 4, 6)}
     return model
