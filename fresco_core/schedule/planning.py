@@ -60,11 +60,11 @@ def make_plan(
             "model's VAE, or leave 'via pixels' out and refine from 0.9 or higher"
         )
     try:
-        whole = given_frames or canvas.frames <= 1 << schedule.halvings
+        whole = schedule.halvings > 0 and (given_frames or canvas.frames <= 1 << schedule.halvings)
         suited, note = _suited(schedule.whole() if whole else schedule, sigmas, canvas)
-        if suited.halvings < schedule.halvings:
-            found = "the run is given some" if given_frames else f"the latent has {canvas.frames}"
-            note = f"every look has all frames: {found}"
+        if whole:
+            because = "fewer would mix those that are given" if given_frames else f"it has {canvas.frames}"
+            note = f"every look has all frames of the latent: {because}"
         start = parameterisation.share(float(sigmas[0]))
         if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
             raise Plain(

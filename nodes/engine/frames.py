@@ -77,7 +77,7 @@ def with_followed_frames(
     reason = unfollowed(plan, most, model, conds, model_options, streams) if most else None
     if reason is None:
         return plan
-    whole = replace(plan.with_steps(all_frames), note=f"every look has all frames: {reason}")
+    whole = replace(plan.with_steps(all_frames), note=f"every look has all frames of the latent: {reason}")
     full = all(step == FULL_STEP for p in whole.passes for step in p.looks)
     return plain_plan(plan.schedule, grid, plan.canvas, whole.note) if full else whole
 
@@ -132,8 +132,11 @@ def words_of(plan: Plan, conds: dict[str, list[dict]]) -> str:
         return ""
     found = conditions_of(conds)
     if any(value is not None for name in RATES for value in found.get(name, ())):
-        return "\nfewer frames: the network is told the lower frame rate"
-    return "\nfewer frames: the network is told no frame rate, and sees a clip that is as much faster"
+        return "\nfewer frames (quality not measured): the network is told the lower frame rate"
+    return (
+        "\nfewer frames (quality not measured): the network is told no frame rate, and sees a clip that is "
+        "as much faster"
+    )
 
 
 def shortened(tensor: Tensor, frames: int, halvings: int) -> Tensor:

@@ -263,7 +263,7 @@ def test_clips_without_frames_to_leave_out_have_them_all_and_say_so(frames, halv
     plan = plan_of(text, Canvas(64, 64, frames))
     assert not any(step.halvings for p in plan.passes for step in p.looks)
     assert plan.passes == plan_of("draft 1/2 60%; refine 40%", Canvas(64, 64, frames)).passes
-    assert f"all frames: the latent has {frames}" in plan_in_words(plan)
+    assert f"all frames of the latent: it has {frames}" in plan_in_words(plan)
     alone = plan_of(f"draft {halvings} frames full 60%; refine 40%", Canvas(64, 64, frames))
     assert alone.plain and "all frames" in alone.reason
 
@@ -271,7 +271,7 @@ def test_clips_without_frames_to_leave_out_have_them_all_and_say_so(frames, halv
 def test_given_frames_are_all_seen():
     plan = plan_of(SHORT, given_frames=True)
     assert plan.passes == plan_of("draft 1/2 60%; refine 40%").passes
-    assert "the run is given some" in plan.note
+    assert "those that are given" in plan.note
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,17 @@ def test_every_look_is_the_native_short_clip_at_its_own_noise(name, frames, appl
         last = prediction
 
 
+def test_guidance_and_several_videos_at_once_are_seen_as_one_is(apply):
+    model = video("wan", 5)
+    patched, batch = apply(model.patcher, SHORT), torch.zeros(2, 16, 5, 16, 16)
+    noise = torch.randn(2, 16, 5, 16, 16, generator=torch.Generator().manual_seed(1))
+    both = tiny.sample(patched, model, sigmas=SIGMAS, cfg=3.0, latent=batch, noise=noise)
+    for index in (0, 1):
+        one = slice(index, index + 1)
+        alone = tiny.sample(patched, model, sigmas=SIGMAS, cfg=3.0, latent=batch[one], noise=noise[one])
+        torch.testing.assert_close(both[one], alone, rtol=1e-3, atol=2e-4)
+
+
 @pytest.mark.parametrize("name", ["wan", "hunyuan_video"])
 def test_the_draft_costs_what_its_clip_costs_and_says_what_it_sees(name, apply):
     model, told, traces = video(name, 5), [], []
@@ -152,23 +163,32 @@ def masked(model, *kept):
 
 @pytest.mark.parametrize("name", ["wan", "hunyuan_video"])
 def test_a_first_frame_that_is_kept_is_a_group_by_itself(name, apply):
-    model, traces = video(name, 5), []
+    model, traces, seen = video(name, 5), [], []
     given = masked(model, 0)
-    out = tiny.sample(apply(model.patcher, SHORT, traces=traces), model, sigmas=SIGMAS, **given)
+    network = model.model.diffusion_model
+    handle = network.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
+    try:
+        out = tiny.sample(apply(model.patcher, SHORT, traces=traces), model, sigmas=SIGMAS, **given)
+    finally:
+        handle.remove()
     assert [e.halvings for e in traces[0].evaluations] == [1] * DRAFT + [0, 0]
+    if name == "hunyuan_video":  # which is shown what is kept without noise
+        picture = half(model.model.process_latent_in(given["latent"]))[:, :, 0]
+        for state in seen[:DRAFT]:
+            torch.testing.assert_close(state[:, :, 0], picture, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(out[:, :, 0], given["latent"][:, :, 0], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["wan", "hunyuan_video"])
 def test_other_frames_that_are_kept_keep_all_of_them(name, apply):
     model = video(name, 5)
-    without_frames(model, apply, "the run is given some", **masked(model, 3))
+    without_frames(model, apply, "those that are given", **masked(model, 3))
 
 
 def test_pictures_and_models_that_make_no_clips_have_all_frames(apply, monkeypatch):
     from fresco_pack.nodes.engine import frames
 
-    without_frames(video("wan", 1), apply, "the latent has 1")
+    without_frames(video("wan", 1), apply, "it has 1")
     monkeypatch.setattr(frames, "CLIPS", frozenset())
     without_frames(video("wan", 5), apply, "nobody has told")
 
