@@ -103,7 +103,8 @@ def search(workshop: Workshop, plain: list[Setting], name: str) -> tuple[list[Se
 
     def measured(lines: list[str], step) -> list[Row]:  # noqa: ANN001
         some = [setting for line in lines for setting in workshop.settings_of(line, step.totals)]
-        workshop.measure([*plain, *some], step.shards)
+        workshop.measure(plain, step.shards)
+        workshop.measure(some, step.shards, step.inception)
         return workshop.rows([*plain, *some], step.shards)
 
     verdicts, left = race(candidates(), rounds(len(workshop.shards)), measured)

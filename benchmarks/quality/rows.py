@@ -114,7 +114,7 @@ def compare(rows: list[Row], invisible: float) -> None:
         inside = len(plain) > 1 and costs[0] <= at <= costs[-1] and not row.setting.plain
         inside = inside and not row.setting.size
         for name in HIGHER_IS_BETTER:
-            if not inside or name not in row.figures:
+            if not inside or any(name not in some.figures for some in (row, *plain)):
                 row.gain[name] = None
                 continue
             right = int(np.clip(np.searchsorted(costs, at), 1, len(plain) - 1))

@@ -18,11 +18,13 @@ from .settings import Setting
 
 @dataclass(frozen=True)
 class Round:
-    """shards: how many are looked at. totals: numbers of steps. keep: rules that may go on."""
+    """shards: how many are looked at. totals: numbers of steps. keep: rules that may go on. inception:
+    whether its features count; they cost as much as three full steps of the demo model."""
 
     shards: int
     totals: tuple[int, ...]
     keep: int
+    inception: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _judged(columns: Sequence[str]) -> bool:
 def rounds(shards: int) -> list[Round]:
     """For as many shards in all."""
     quarter = max(1, shards // 4)
-    found = [Round(1, FEW_TOTALS, 24), Round(1, TOTALS, 12)]
+    found = [Round(1, FEW_TOTALS, 24, False), Round(1, TOTALS, 12, shards == 1)]
     if quarter > 1:
         found.append(Round(quarter, TOTALS, 8))
     if shards > quarter:

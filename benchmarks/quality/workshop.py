@@ -36,7 +36,7 @@ class Workshop:
     shards: Shards
     inception: bool = True
     shared: bool = False
-    _rows: dict[tuple[Setting, int], Row] = field(default_factory=dict)
+    _rows: dict[tuple[Setting, int, bool], Row] = field(default_factory=dict)
     _yardsticks: dict[tuple[int, int], Yardstick] = field(default_factory=dict)
 
     @classmethod
@@ -51,8 +51,12 @@ class Workshop:
         mine = studio.shards[part::parts]
         return cls(folder, weights, args.prompts, studio, store, mine, args.inception, parts > 1)
 
-    def measure(self, settings: Sequence[Setting], shards: int | None = None) -> None:
-        """Measure what is not measured yet, of the first shards or of all of this process."""
+    def measure(
+        self, settings: Sequence[Setting], shards: int | None = None, inception: bool = True
+    ) -> None:
+        """Measure what is not measured yet, of the first shards or of all of this process; with Inception's
+        features if both this call and the workshop want them."""
+        wanted = self.inception and inception
         for setting in settings:
             if not self.studio.is_rival(setting):
                 self.studio.plan(setting)  # whatever is wrong with one shows before hours of work
@@ -61,11 +65,11 @@ class Workshop:
         with tqdm(total=(len(settings) + 1) * len(some), unit="shard") as progress:
             for shard in some:
                 for size in sizes:
-                    self.store.measure_real(shard, self.inception, size)
+                    self.store.measure_real(shard, wanted, size)
                 progress.update()
                 for setting in settings:
                     progress.set_description(setting.name)
-                    self.store.measure(setting, shard, self.inception)
+                    self.store.measure(setting, shard, wanted)
                     progress.update()
                 self.store.measure_jpeg(shard)
 
@@ -76,19 +80,22 @@ class Workshop:
     def rows(self, settings: Sequence[Setting], shards: int | None = None) -> list[Row]:
         """Compared rows of settings, over the first shards or all."""
         count = len(self.studio.shards) if shards is None else shards
-        step = self.studio.flops(REFERENCE) / REFERENCE.steps
+        step, rows = self.studio.flops(REFERENCE) / REFERENCE.steps, []
         for setting in settings:
-            if (setting, count) not in self._rows:
-                measures = self.store.read(setting.key, count)
+            measures = self.store.read(setting.key, count)
+            key = (setting, count, "inception" in measures)
+            if key not in self._rows:
                 yardstick, tokens = self._yardstick(setting.size, count), self.studio.tokens(setting)
-                self._rows[setting, count] = make_row(setting, measures, yardstick, tokens, step)
-        rows = [self._rows[setting, count] for setting in settings]
+                self._rows[key] = make_row(setting, measures, yardstick, tokens, step)
+            rows.append(self._rows[key])
         compare(rows, self.invisible)
         return rows
 
     def _yardstick(self, size: int, shards: int) -> Yardstick:
-        if (size, shards) not in self._yardsticks:
-            self._yardsticks[size, shards] = Yardstick(self.store.read(real_key(size), shards))
+        measures = self.store.read(real_key(size), shards)
+        known = self._yardsticks.get((size, shards))
+        if known is None or known.real.keys() != measures.keys():
+            self._yardsticks[size, shards] = Yardstick(measures)
         return self._yardsticks[size, shards]
 
     @property

@@ -79,6 +79,7 @@ def test_later_rounds_look_at_more_and_few_go_on():
     assert [step.shards for step in steps] == [1, 1, 4, 16]
     assert len(steps[0].totals) < len(steps[1].totals) == len(TOTALS)
     assert [step.shards for step in rounds(1)] == [1, 1]
+    assert [step.inception for step in steps] == [False, False, True, True] and rounds(1)[-1].inception
     lines = [f"draft 1/2; refine 0.{n} via pixels x2" for n in range(10, 60)]
     seen = []
 
@@ -136,7 +137,7 @@ class _Workshop:
     def settings_of(self, line, totals):
         return settings_of(line, totals, Canvas(32, 32, patch=2))
 
-    def measure(self, settings, shards):
+    def measure(self, settings, shards, inception=True):
         self.asked += settings
 
     def rows(self, settings, shards):
