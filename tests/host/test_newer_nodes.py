@@ -81,7 +81,8 @@ def sparse(patcher, calls):
     fewer than 40 tokens, as the host's is below its own least number."""
 
     def install(executor, *args, **kwargs):
-        options = dict(kwargs.get("transformer_options") or args[-1])
+        given = (*args, *kwargs.values())
+        options = next(a for a in given if isinstance(a, dict) and "sample_sigmas" in a)
         found = options.get("optimized_attention_override")
         depth = getattr(found, "depth", 0) + 1
 
@@ -94,7 +95,7 @@ def sparse(patcher, calls):
 
         attend.depth = depth
         options["optimized_attention_override"] = attend
-        return executor(*args, **{**kwargs, "transformer_options": options})
+        return executor(*args, **kwargs)
 
     made = patcher.clone()
     made.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.DIFFUSION_MODEL, "sparse", install)
@@ -121,7 +122,7 @@ def test_attention_that_leaves_blocks_out_is_put_on_once_a_step_and_dense_at_coa
     assert torch.equal(off, tiny.sample(sparse(flux.patcher, []), flux, steps=STEPS))
 
 
-@pytest.mark.parametrize("schedule", [*SCHEDULES, "draft ~1/4 50%; refine 50% min x3"])
+@pytest.mark.parametrize("schedule", ["1/2 x2, full x2", "draft ~1/4 50%; refine 50% min x2"])
 def test_a_compiled_network_meets_two_shapes_a_run_and_none_anew(flux, apply, schedule, any_size):
     helpers = pytest.importorskip("comfy_api.torch_helpers")
     torch._dynamo.reset()
@@ -134,13 +135,13 @@ def test_a_compiled_network_meets_two_shapes_a_run_and_none_anew(flux, apply, sc
     compiled = flux.patcher.clone()
     helpers.set_torch_compile_wrapper(model=compiled, backend=backend)
     with tiny.count_image_tokens(flux) as seen:
-        first = tiny.sample(apply(compiled, schedule), flux, steps=STEPS)
+        first = tiny.sample(apply(compiled, schedule), flux, steps=4)
         after_one, count = len(made), len({tokens for tokens, _ in seen})
-        again = tiny.sample(apply(compiled, schedule), flux, steps=STEPS)
+        again = tiny.sample(apply(compiled, schedule), flux, steps=4)
     assert count <= 2, "levels of a run"
     assert after_one > 0 and len(made) == after_one, "the second run compiles nothing"
     assert torch.equal(first, again)
     torch.testing.assert_close(
-        first, tiny.sample(apply(flux.patcher, schedule), flux, steps=STEPS), rtol=1e-3, atol=1e-4
+        first, tiny.sample(apply(flux.patcher, schedule), flux, steps=4), rtol=1e-3, atol=1e-4
     )
     torch._dynamo.reset()

@@ -9,7 +9,7 @@ import pytest
 import tiny
 import tiny_control
 import torch
-from strangers import Spatial, Strange, half_run, stranger
+from strangers import Prefixed, Spatial, Strange, half_run, stranger
 
 STEPS = 4
 SCHEDULE = "1/2 x3, full x1"
@@ -24,11 +24,12 @@ def warnings(caplog):
     [
         (Strange, 8, 4, {"side": 2}),
         (Strange, 16, 12, {"side": 1}),
+        (Prefixed, 16, 64, {"side": 1}),
         (Strange, 8, 4, {"side": 4}),
         (Strange, 1, 3, {"side": 32}),
         (Spatial, 8, 4, {}),
     ],
-    ids=["patch 2", "patch 1", "patch 4", "pixels", "no patch"],
+    ids=["patch 2", "patch 1", "a prefix kept by size", "patch 4", "pixels", "no patch"],
 )
 def test_an_invented_model_is_drawn_at_half_as_it_would_draw_that_size_itself(
     apply, caplog, network, scale, channels, sizes
@@ -55,6 +56,15 @@ def test_an_invented_model_is_drawn_at_half_as_it_would_draw_that_size_itself(
     alone = half_run(model, FLOW.level_sigma(sigmas[:STEPS], 1), 2.0 * merge(noise, 1))
     for coarse, native in zip(ours, alone, strict=False):
         torch.testing.assert_close(merge(coarse, 1), native, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+def test_what_a_model_keeps_by_size_is_kept_once_for_each_level_and_prompt(apply, cfg):
+    model = stranger(Prefixed, 16, 64, side=1)
+    tiny.sample(apply(model.patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6, cfg=cfg)
+    kept = model.model.diffusion_model.kept
+    assert {key[1:] for key in kept} == {(32, 32), (64, 64)}
+    assert len(kept) <= 2 * (3 if cfg > 1.0 else 1), "both prompts alone, or together"
 
 
 @pytest.mark.parametrize("schedule", ["draft 1/4; refine 0.9", "1/8 50%, full", "draft ~1/4 50%; refine 50%"])
