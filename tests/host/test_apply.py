@@ -44,7 +44,7 @@ def applied(flux, **inputs):
 
 
 class Device:
-    """A clock that only the model moves on: by the latent pixels that it is shown, once by its warm-up."""
+    """A clock that only the model moves on: by the latent pixels that it sees, and by its warm-up once."""
 
     def __init__(self, warm_up=0.0):
         self.now, self.calls, self.warm_up = 0.0, 0, warm_up

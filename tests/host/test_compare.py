@@ -6,6 +6,15 @@ import pytest
 import torch
 
 
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """The host's temporary folder for one test."""
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+    return tmp_path
+
+
 def compare(**inputs):
     from fresco_pack.nodes.compare import FrescoCompare
 
@@ -89,3 +98,48 @@ def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "kornia.metrics", None)
     with pytest.raises(RuntimeError, match="needs kornia"):
         compare(image_a=torch.rand(1, 32, 32, 3), image_b=torch.rand(1, 32, 32, 3))
+
+
+def traced(spans, level=0):
+    """A trace whose evaluations took these seconds."""
+    from fresco_pack.fresco_core import Canvas, DenseLook
+    from fresco_pack.nodes.engine.recording import RunTrace
+
+    trace = RunTrace(1, Canvas(8, 8), 2)
+    for _ in spans:
+        trace.add(0, torch.tensor([0.5]), DenseLook(level), None)
+    trace.finish()
+    trace.spans, trace.seconds = list(spans), sum(spans)
+    return trace
+
+
+def test_seconds_are_of_the_traces_without_the_first_steps_warming_up():
+    picture = torch.rand(1, 48, 64, 3)
+    both = compare(
+        image_a=picture,
+        image_b=picture,
+        trace_a=traced([5.0, 1.0, 1.0, 1.0]),
+        trace_b=traced([0.5, 0.5, 0.5, 0.5], 1),
+    )
+    assert both.ui["seconds"] == (4.0, 2.0)
+    line, said = both.args[4].split("\n")
+    assert line.startswith("plain 4 s, Fresco 2 s of sampling, without the first step's warming up")
+    assert line.endswith(": Fresco is 2.0x faster than plain") and said == "equal"
+    one = compare(image_a=picture, image_b=picture, trace_b=traced([1.0, 1.0]))
+    assert one.ui["seconds"] == (None, 2.0) and one.args[4].startswith("Fresco 2 s of sampling")
+    assert compare(image_a=picture, image_b=picture).args[4] == "equal"
+
+
+def test_the_slider_has_its_pairs_and_a_sessions_pictures_are_bounded(temporary, monkeypatch):
+    from fresco_pack.nodes.compare import MOST_PAIRS
+    from fresco_pack.nodes.server import run_file
+
+    monkeypatch.setattr(run_file, "MOST_PICTURES", 40)
+    batch = torch.rand(MOST_PAIRS + 3, 16, 16, 3)
+    output = compare(image_a=batch, image_b=batch)
+    assert len(output.ui["pairs"]) == MOST_PAIRS and set(output.ui["pairs"][0]) == {"a", "b", "difference"}
+    assert all((temporary / pair["a"]["filename"]).exists() for pair in output.ui["pairs"])
+    for _ in range(3):
+        output = compare(image_a=batch, image_b=batch)
+    names = {path.name for path in temporary.iterdir()}
+    assert len(names) == 40 and all(pair["b"]["filename"] in names for pair in output.ui["pairs"])

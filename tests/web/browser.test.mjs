@@ -7,6 +7,7 @@ import { testErrors } from './errors_in_browser.mjs'
 import { inBothRenderers } from './frontend.mjs'
 import { testGraphs } from './graphs_in_browser.mjs'
 import { testSurvival } from './survival_in_browser.mjs'
+import { testWalk } from './walk_in_browser.mjs'
 import { testLanguage, testNothingToShow, testViewer } from './viewer_in_browser.mjs'
 
 inBothRenderers((on, renderer) => {
@@ -17,5 +18,6 @@ inBothRenderers((on, renderer) => {
   testNothingToShow(on, renderer)
   testErrors(on, renderer)
   testBench(on, renderer)
+  testWalk(on, renderer)
   testLanguage(on, renderer)
 })

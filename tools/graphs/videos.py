@@ -75,7 +75,7 @@ def wan22_two_experts(g: Graph) -> None:
         4,
         "**Wan 2.2 with two experts.** Fresco Apply stands behind both models. The high-noise stage ends "
         "with noise left, so it has no draft: its steps are as coarse as the noise allows, and none asks the "
-        "expert about a sigma outside its stage. The low-noise stage starts low and runs plain; the node "
+        "expert about a sigma outside its stage. The low-noise stage starts low and runs plain; its node "
         "says why.\n\nThe size matters: half of 1280x720 is a size that Wan draws well, half of 640x640 is "
         "not, and both stages would be plain.",
         340,

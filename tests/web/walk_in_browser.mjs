@@ -1,0 +1,155 @@
+// What somebody does who has just installed the pack: look for it, put it into a graph of stock nodes, run it, read what
+// was gained, see where the picture settles, come back after a reload.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inflateSync } from 'node:zlib'
+import { demo, eventually, frames, load, lookAt, opened, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
+
+const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been \([\d.]+ s; a full step took [\d.]+ s here\)/
+const SEARCHES = ['faster', 'low res', 'two pass']
+
+/** The graph that a new user has: the demo model before stock nodes. */
+function stock(seed) {
+  const prompt = demo()
+  const id = Object.keys(prompt).find((key) => prompt[key] === samplerOf(prompt))
+  const { model, positive, negative, latent_image } = prompt[id].inputs
+  const widgets = { seed, steps: 20, cfg: 2.5, sampler_name: 'euler', scheduler: 'simple', denoise: 1 }
+  prompt[id] = { class_type: 'KSampler', inputs: { ...widgets, model, positive, negative, latent_image } }
+  for (const [key, node] of Object.entries(prompt)) if (node.class_type === 'FrescoConvergence') delete prompt[key]
+  return prompt
+}
+
+/** The texts of a PNG, {name: words}. */
+function textsOf(png) {
+  const found = {}
+  for (let at = 8; at < png.length; ) {
+    const length = png.readUInt32BE(at)
+    const kind = png.toString('latin1', at + 4, at + 8)
+    const data = png.subarray(at + 8, at + 8 + length)
+    const end = data.indexOf(0)
+    if (kind === 'tEXt') found[data.toString('latin1', 0, end)] = data.toString('latin1', end + 1)
+    if (kind === 'zTXt') found[data.toString('latin1', 0, end)] = inflateSync(data.subarray(end + 2)).toString('latin1')
+    at += 12 + length
+  }
+  return found
+}
+
+export function testWalk(on, renderer) {
+  const said = (part) =>
+    on.page.evaluate((selector) => {
+      const node = app.canvas.graph.nodes.find((n) => n.type === 'FrescoApply')
+      const paper = node?.widgets.map((w) => w.element).find((e) => e?.matches?.('.fresco-words'))
+      return paper?.isConnected ? (paper.querySelector(selector)?.textContent ?? '') : 'not on the page'
+    }, part)
+  const set = (name, value) =>
+    on.page.evaluate(
+      ([n, v]) => {
+        const node = app.canvas.graph.nodes.find((found) => found.type === 'FrescoApply')
+        const widget = node.widgets.find((w) => w.name === n)
+        widget.value = v
+        widget.callback?.(v, app.canvas, node)
+      },
+      [name, value]
+    )
+  const inactive = (name) =>
+    on.page.evaluate((n) => app.canvas.graph.nodes.find((found) => found.type === 'FrescoApply').widgets.find((w) => w.name === n).disabled === true, name)
+
+  test('a walk: what people look for finds Fresco Apply', async () => {
+    const { page } = on
+    await load(page, stock(renderer === 'vue' ? 61 : 62))
+    for (const words of SEARCHES) {
+      await page.evaluate(() => app.extensionManager.command.execute('Workspace.SearchBox.Toggle')) // as a double click does
+      await page.locator('input:focus').fill(words)
+      await page.getByText('Fresco Apply', { exact: true }).first().waitFor()
+      if (words === SEARCHES[0]) await screenshot(page, `walk_search_${renderer}`)
+      if (words !== SEARCHES.at(-1)) await page.keyboard.press('Escape')
+    }
+    await page.getByText('Fresco Apply', { exact: true }).first().click()
+    await page.waitForFunction(() => app.graph.nodes.some((n) => n.type === 'FrescoApply'))
+    await page.keyboard.press('Escape')
+  })
+
+  test('a walk: between the model and the sampler it says what it will do', async () => {
+    const { page } = on
+    await page.evaluate(() => {
+      const of = (type) => app.graph.nodes.find((n) => n.type === type)
+      const [loader, apply, sampler] = ['FrescoDemoLoader', 'FrescoApply', 'KSampler'].map(of)
+      apply.pos = [sampler.pos[0], sampler.pos[1] + sampler.size[1] + 420]
+      loader.connect(0, apply, apply.inputs.findIndex((i) => i.name === 'model'))
+      apply.connect(0, sampler, sampler.inputs.findIndex((i) => i.name === 'model'))
+    })
+    await lookAt(page, 'FrescoApply')
+    await eventually(() => said('.fresco-coming'), /^20 steps: 10 at 1\/4, then 10 in full; finer where/)
+    await set('preset', 'turbo')
+    await eventually(() => said('.fresco-coming'), /^20 steps: 14 at 1\/4, then 6 in full/)
+    await set('schedule', 'draft 1/2 60%, refine 40%')
+    await eventually(() => said('.fresco-problem'), /passes are separated by ';'/)
+    assert.equal(await inactive('preset'), true)
+    await screenshot(page, `walk_error_${renderer}`)
+    await set('schedule', 'fast')
+    await eventually(() => said('.fresco-coming'), /^20 steps: 12 at 1\/4, then 8 in full/)
+    await set('schedule', '')
+    await set('preset', 'balanced')
+    await eventually(() => inactive('preset'), false)
+    await screenshot(page, `walk_before_${renderer}`)
+  })
+
+  test('a walk: after the run it says what was gained, and the picture carries it', async () => {
+    const { page } = on
+    await run(page)
+    await eventually(() => said('strong'), GAIN)
+    await eventually(() => said('.fresco-coming'), /^20 steps: 10 at 1\/4, then 10 in full$/, 'sure of its model now')
+    await frames(page, 6)
+    await screenshot(page, `walk_gain_${renderer}`)
+    const png = await page.evaluate(async () => {
+      const [image] = Object.values(app.nodeOutputs).find((output) => output.images).images
+      const bytes = new Uint8Array(await (await fetch(`/view?${new URLSearchParams(image)}`)).arrayBuffer())
+      return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
+    })
+    const texts = textsOf(Buffer.from(png, 'base64'))
+    const [entry] = Object.values(JSON.parse(texts.prompt)).filter((node) => node.class_type === 'FrescoApply')
+    const [told] = entry._meta.fresco
+    assert.equal(told.schedule, 'draft ~1/4 50%; refine 50% min x3')
+    assert.deepEqual([told.steps, told.evaluations], [20, { '1/4': 10, full: 10 }])
+    assert.ok(told.seconds > 0 && told.faster > 0 && JSON.stringify(told).length < 300)
+    assert.ok(JSON.parse(texts.workflow).nodes.every((node) => !JSON.stringify(node).includes('"faster":')), 'the workflow is as it was')
+  })
+
+  test('a walk: the heatmap behind a stock sampler', async () => {
+    const { page } = on
+    await page.evaluate(() => {
+      const of = (type) => app.graph.nodes.find((n) => n.type === type)
+      const viewer = LiteGraph.createNode('FrescoConvergence')
+      app.graph.add(viewer)
+      const [apply, sampler] = [of('FrescoApply'), of('KSampler')]
+      viewer.pos = [apply.pos[0] + 900, apply.pos[1]]
+      apply.connect(1, viewer, viewer.inputs.findIndex((i) => i.name === 'trace'))
+      sampler.connect(0, viewer, viewer.inputs.findIndex((i) => i.name === 'samples'))
+      of('VAEDecode').connect(0, viewer, viewer.inputs.findIndex((i) => i.name === 'image'))
+    })
+    await lookAt(page, 'FrescoConvergence')
+    await run(page)
+    await eventually(() => page.locator('.fresco-viewer .fresco-line > span').nth(1).textContent(), /^step 20 of 20 · pass 2 · σ .* · full · 144 tokens$/)
+    await frames(page, 6)
+    await screenshot(page, `walk_heatmap_${renderer}`)
+  })
+
+  // Fresco Bench comes here: put it into the graph, run it, keep its recommendation, and choose that in Fresco Apply.
+
+  test('a walk: after a reload everything is there', async () => {
+    const { page } = on
+    const before = await savedOf(page)
+    await page.waitForTimeout(1500) // the browser keeps the open graph every second
+    await page.reload()
+    await opened(page)
+    await page.waitForFunction(() => app.graph.nodes.some((n) => n.type === 'FrescoApply'))
+    const after = await savedOf(page)
+    const values = (graph) => graph.nodes.find((n) => n.type === 'FrescoApply').widgets_values
+    assert.deepEqual(values(after), values(before))
+    await lookAt(page, 'FrescoApply')
+    await eventually(() => said('strong'), GAIN)
+    await eventually(() => said('.fresco-coming'), /^20 steps: 10 at 1\/4, then 10 in full$/)
+    await screenshot(page, `walk_reload_${renderer}`)
+  })
+}
