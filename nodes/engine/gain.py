@@ -66,7 +66,8 @@ def warm_up_of(trace: RunTrace) -> float:
 
 
 def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
-    """One line: the run's seconds, and the gain where it can be told."""
+    """The run's seconds and the gain in one line, and what that is read from in a second, where it can be
+    told."""
     if not trace.evaluations or not trace.seconds or trace.plan is None:
         return "nothing was sampled"
     took = f"{seconds_in_words(trace.seconds)} for {trace.plan.steps} steps"
@@ -80,10 +81,15 @@ def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
     words = f"{took}: {compared(gain.ratio)} {gain.steps} full steps would have been"
     if baseline_steps and baseline_steps != gain.steps:
         words += f", {compared(gain.over(baseline_steps))} {baseline_steps}"
-    words += f" ({seconds_in_words(gain.plain)}; a full step took {seconds_in_words(gain.full_step)}"
-    words += ", of which one was measured)" if gain.measured == 1 else " here)"
+    return f"{words}\n{basis_in_words(gain)}"
+
+
+def basis_in_words(gain: Gain) -> str:
+    """What a gain is read from."""
+    measured = "one was measured" if gain.measured == 1 else "as measured in this run"
+    words = f"{seconds_in_words(gain.plain)} at {seconds_in_words(gain.full_step)} a full step, {measured}"
     if gain.bridge:
-        words += f", {seconds_in_words(gain.bridge)} of it over pixels"
+        words += f"; {seconds_in_words(gain.bridge)} of the run were spent over pixels"
     if gain.warm_up > EQUAL * gain.seconds:
         words += f"; the first step's {seconds_in_words(gain.warm_up)} of warming up is counted in both"
     return words

@@ -137,7 +137,8 @@ def conclude(run: Run, samples: Tensor) -> None:
         settings.tell("\n".join(filter(None, (result, *trace.notes, planned))))
     note_run(settings.node, summary(trace))
     if not run.plan.plain and trace.evaluations:
-        log.info("Fresco: %s; %s", result, trace_in_words(trace, settings.baseline_steps))
+        words = "; ".join((*result.split("\n"), trace_in_words(trace, settings.baseline_steps)))
+        log.info("Fresco: %s", words)
 
 
 def open_run(

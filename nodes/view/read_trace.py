@@ -36,7 +36,9 @@ def resolved(
 def summary_of(trace: Trace) -> str:
     """What a run did, in words: its seconds where they were measured, then its evaluations."""
     words = trace_in_words(trace)
-    return f"{result_in_words(trace)}; {words}" if isinstance(trace, RunTrace) and trace.seconds else words
+    if not isinstance(trace, RunTrace) or not trace.seconds:
+        return words
+    return "; ".join((*result_in_words(trace).split("\n"), words))
 
 
 def valueless(trace: Trace) -> str | None:

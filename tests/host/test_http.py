@@ -4,6 +4,7 @@ FLUX's.
 Pictures and heatmaps are kept under out/host/ for looking at.
 """
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 import torch
 from booted import Server, pixels, save_tiny_files
 from comfyui_version import __version__
+from PIL import Image
 
 PACK = Path(__file__).parents[2]
 OUT = PACK / "out" / "host" / __version__
@@ -194,12 +196,30 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
             },
             "29": {"class_type": "VAEDecode", "inputs": {"samples": ["28", 0], "vae": ["3", 0]}},
             "30": {"class_type": "SaveImage", "inputs": {"images": ["29", 0], "filename_prefix": "stock"}},
+            "31": {"class_type": "FrescoConvergence", "inputs": {"trace": ["20", 1], "samples": ["24", 0]}},
+            "32": {"class_type": "FrescoConvergence", "inputs": {"trace": ["27", 1], "image": ["29", 0]}},
         }
     )
+    for key in ("31", "32"):
+        prompt[key]["inputs"].update(step=-1, tau=0.01)
     entry = server.run(prompt)
     assert entry["status"]["status_str"] == "success", server.output()
     pictures = [pixels(server.picture(entry["outputs"][node]["images"][0])) for node in ("11", "26", "30")]
     assert pictures[0] == pictures[1] == pictures[2]
+    outputs = entry["outputs"]
+    rows = [outputs[node]["evaluations"][0] for node in ("12", "31", "32")]
+    assert rows[0] == rows[1] == rows[2], "the trace behind any sampler is that of Fresco KSampler"
+    assert all("note" not in outputs[node] for node in ("31", "32"))
+    texts = Image.open(io.BytesIO(server.picture(outputs["30"]["images"][0]))).text
+    saved = json.loads(texts["prompt"])
+    assert {key: node["inputs"] for key, node in saved.items()} == {k: n["inputs"] for k, n in prompt.items()}
+    (told,) = saved["27"]["_meta"]["fresco"]
+    assert told["steps"] == 20 and told["evaluations"] == {"1/4": 10, "full": 10} and told["seconds"] > 0
+    assert server.run(saved)["status"]["status_str"] == "success", "what a picture carries runs again"
+    prompt["31"]["inputs"]["tau"] = 0.5  # all else is cached: the sampler does not run
+    again = server.run(prompt)["outputs"]["31"]
+    assert [row["sigma"] for row in again["evaluations"][0]] == [row["sigma"] for row in rows[0]]
+    assert "note" not in again
 
 
 def test_the_browser_sees_the_plan_and_one_progress_bar(server):

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import { demo, eventually, frames, load, lookAt, opened, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
-const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been \([\d.]+ s; a full step took [\d.]+ s here\)/
+const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been$/
 const SEARCHES = ['faster', 'low res', 'two pass']
 
 /** The graph that a new user has: the demo model before stock nodes. */
@@ -66,8 +66,10 @@ export function testWalk(on, renderer) {
       if (words !== SEARCHES.at(-1)) await page.keyboard.press('Escape')
     }
     await page.getByText('Fresco Apply', { exact: true }).first().click()
-    await page.waitForFunction(() => app.graph.nodes.some((n) => n.type === 'FrescoApply'))
-    await page.keyboard.press('Escape')
+    await eventually(async () => {
+      await page.mouse.click(1000, 860) // newer frontends have the node follow the pointer until it is put down
+      return page.evaluate(() => app.graph.nodes.filter((n) => n.type === 'FrescoApply' && !n.flags.ghost).length)
+    }, 1)
   })
 
   test('a walk: between the model and the sampler it says what it will do', async () => {
@@ -110,7 +112,7 @@ export function testWalk(on, renderer) {
     const texts = textsOf(Buffer.from(png, 'base64'))
     const [entry] = Object.values(JSON.parse(texts.prompt)).filter((node) => node.class_type === 'FrescoApply')
     const [told] = entry._meta.fresco
-    assert.equal(told.schedule, 'draft ~1/4 50%; refine 50% min x3')
+    assert.equal(told.schedule, 'draft 1/4 50%; refine 50% min x3', 'the level that ~ came to')
     assert.deepEqual([told.steps, told.evaluations], [20, { '1/4': 10, full: 10 }])
     assert.ok(told.seconds > 0 && told.faster > 0 && JSON.stringify(told).length < 300)
     assert.ok(JSON.parse(texts.workflow).nodes.every((node) => !JSON.stringify(node).includes('"faster":')), 'the workflow is as it was')

@@ -17,8 +17,15 @@ TALL = {
     "LoadImage": 360,
     "SaveImage": 380,
     "SaveVideo": 380,
-    APPLY: 280,
+    "SaveAnimatedWEBP": 440,
+    APPLY: 360,
+    "FrescoKSampler": 580,
+    "FrescoConvergence": 860,
+    "FrescoCompare": 760,
+    "FrescoDemoLoader": 220,
 }
+PREVIEW = 250  # that a sampler grows by while it sends previews
+SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustomAdvanced", "FrescoKSampler")
 NOTE = "MarkdownNote"
 Raw = dict[str, Any]
 
@@ -149,7 +156,7 @@ class Graph:
         title: str,
     ) -> None:
         y = self.bottoms.get(column, TOP)
-        self.bottoms[column] = y + height + GAP
+        self.bottoms[column] = y + height + GAP + PREVIEW * (kind in SAMPLERS)
         self.nodes.append(
             {
                 "id": identity,

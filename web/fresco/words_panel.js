@@ -14,6 +14,7 @@ import { say } from './words.js'
 const HOSTS_NAME = '$$node-text-preview'
 const MARGINS = 20 // around a panel in the classic canvas
 const HEIGHT = { least: 84, most: 170 }
+const WIDTH_AHEAD = 340
 const HEIGHT_AHEAD = { least: 132, most: 230 } // with what the node will do; taken before there are words too, so that words change no node's size
 
 /**
@@ -57,7 +58,7 @@ export function addWords(node, ahead = false) {
     if (node.graph) remember(node, app, { text: [found] })
   })
   const size = node.computeSize()
-  enlarge(node, size[0], size[1])
+  enlarge(node, ahead ? Math.max(size[0], WIDTH_AHEAD) : size[0], size[1])
   followOutput(node, ['text', 'fresco_known'], ({ text }) => write(text?.[0] ?? ''))
   return { forecast: announce(false), problem: announce(true) }
 }
