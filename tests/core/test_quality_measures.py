@@ -1,5 +1,6 @@
 """The ruler's measures against closed forms: manifolds, intervals, grounds, gains."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import torch
 
 pytest.importorskip("PIL")
 
-from benchmarks.quality.bar import judged
+from benchmarks.quality.bar import as_json, as_markdown, judged
 from benchmarks.quality.ground import SIDE, residuals
 from benchmarks.quality.manifold import precision_and_recall
 from benchmarks.quality.rows import Yardstick, compare, make_row
@@ -169,9 +170,12 @@ def test_the_bar_wants_separate_intervals_and_a_fair_half_size():
     half = replace(REFERENCE, size=1)
     few = {Setting("full", 6): 2.0, Setting("full", 4): 3.0}
     checks = judged(_rows({REFERENCE: 1.0, **few, half: 1.1}), "fd")
-    assert [check.met for check in checks] == [True, True, True]
+    assert [check.met for check in checks] == [check.sure for check in checks] == [True, True, True]
     assert checks[0].difference.value == pytest.approx(4 - 1, rel=0.1)
     assert checks[2].difference.value == pytest.approx(1.21, rel=0.05)
     same = {Setting("full", 6): 1.0, Setting("full", 4): 1.0}
     checks = judged(_rows({REFERENCE: 1.0, **same, half: 2.0}), "fd")
-    assert [check.met for check in checks] == [False, False, False]
+    assert [check.met for check in checks] == [check.sure for check in checks] == [False, False, False]
+    text = as_markdown({"fd": checks}, 200, "open")
+    assert "By fd the model is not a ruler." in text and text.count("| no | no |") == 3
+    assert json.loads(as_json({"fd": checks}, 200, "open"))["checks"]["fd"][0]["met"] is False

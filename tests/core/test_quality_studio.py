@@ -1,15 +1,21 @@
 """The studio on the shipped weights: prompts, costs, sizes, quick products; what stored results survive."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("PIL")
+from PIL import Image
 
+from benchmarks.quality.bar import draw_sheet
 from benchmarks.quality.measure import Measures
 from benchmarks.quality.pictures import Drawn, Studio
+from benchmarks.quality.prompts import PROMPTS, held_out_scenes, said_of
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Store, real_key
+from fresco_core.demo.vocabulary import SHIPPED_WORDS, open_vocabulary
 from fresco_core.schedule.steps import Step
 
 SHARD = slice(0, 1)
@@ -50,6 +56,22 @@ def test_quick_products_change_little(studio):
     torch.testing.assert_close(again.latents, exact.latents)
 
 
+@pytest.mark.parametrize("prompts", PROMPTS)
+@pytest.mark.parametrize("vocabulary", (SHIPPED_WORDS, open_vocabulary()), ids=("closed", "open"))
+def test_sheets_show_every_kind_of_prompts(tmp_path, prompts, vocabulary):
+    """Pictures of a model that is stubbed: rows of 50, 6 and 4 steps, bands of eight."""
+    studio = _Canned()
+    studio.scenes = held_out_scenes(vocabulary, 12)
+    studio.ids = said_of(studio.scenes, vocabulary, prompts)
+    studio.demo = SimpleNamespace(vocabulary=vocabulary)
+    draw_sheet(Store(tmp_path, studio, _Judge()), tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (8 * 8 + 7 * 4, 3 * 8 + 2 * 4), "whole bands"
+    words = tmp_path / "sheet.txt"
+    if vocabulary.open or prompts == "full":
+        assert len(words.read_text("utf-8").split("\n")) == 8 + 1
+
+
 class _Judge:
     """Sees nothing."""
 
@@ -71,8 +93,8 @@ class _Canned(Studio):
 
     def draw(self, setting, shard, trace=None):
         self.drawn.append(setting.name)
-        side = 8 >> setting.size
-        return Drawn(torch.ones(2, 1, 2, 2), torch.full((2, 3, side, side), 0.5), flops=7.0)
+        side, count = 8 >> setting.size, shard.stop - shard.start
+        return Drawn(torch.ones(count, 1, 2, 2), torch.full((count, 3, side, side), 0.5), flops=7.0)
 
     def real(self, shard, size=0):
         self.drawn.append(f"real {size}")
