@@ -45,9 +45,9 @@ def judged(rows: list[Row], column: str) -> list[Check]:
         few = by[Setting("full", steps)]
         ours, theirs = few.figures[column], many.figures[column]
         difference = estimate(ours.value - theirs.value, few.draws[column] - many.draws[column])
-        found.append(
-            Check(f"{steps} steps worse than {REFERENCE.steps}", ours, theirs, difference, apart, apart)
-        )
+        name = f"{steps} steps worse than {REFERENCE.steps}"
+        sure, met = difference.low > 0, ours.low > theirs.high
+        found.append(Check(name, ours, theirs, difference, sure, met))
     half = by[Setting("full", REFERENCE.steps, size=1)]
     ours, theirs = half.figures[column], many.figures[column]
     ratio = estimate(ours.value / theirs.value, half.draws[column] / many.draws[column])
@@ -66,7 +66,8 @@ def as_markdown(checks: dict[str, list[Check]], count: int, prompts: str) -> str
     for column, some in checks.items():
         for check in some:
             cells = [column, check.name, *map(_interval, (check.figure, check.reference, check.difference))]
-            lines.append("| " + " | ".join([*cells, *("yes" if yes else "no" for yes in (check.sure, check.met))]) + " |")
+            cells += ["yes" if yes else "no" for yes in (check.sure, check.met)]
+            lines.append("| " + " | ".join(cells) + " |")
     met = {column: all(check.met for check in some) for column, some in checks.items()}
     lines += [
         "",
