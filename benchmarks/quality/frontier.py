@@ -85,6 +85,8 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
         panel.set_ylabel(f"{COLUMNS[name]} to rendered scenes (lower is better)")
         panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
         panel.tick_params(axis="x", which="minor", labelbottom=False)
+        for which in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
+            which(lambda value, _: f"{value:g}")
         panel.grid(alpha=0.3)
     panels[0][0].legend(fontsize=8)
     figure.tight_layout()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from fresco_core.canvas.haar import level_size
 from fresco_core.canvas.noise_field import hashed_noise
 from fresco_core.canvas.size import Canvas
 from fresco_core.demo.autoencoder import DOWNSCALE, PictureCodec
-from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
+from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import CLASSIFIER, FOLDER, VAE, DemoWeights, load_demo
 from fresco_core.look.bridge import bridged
@@ -64,8 +65,8 @@ def fingerprint_of_real(folder: Path = FOLDER) -> str:
 @dataclass(frozen=True)
 class Drawn:
     """A shard of pictures: latents (B, 16, h, w), pictures (B, 3, H, W) in [0, 1] in steps of 1/255, seconds
-    spent on sampling, seconds that a full step of the same batch takes beside it, and the mean FLOPs of a
-    picture."""
+    spent on sampling, seconds that a full step of the same batch takes beside it (NaN where that was not
+    timed), and the mean FLOPs of a picture."""
 
     latents: Tensor
     pictures: Tensor
@@ -110,7 +111,7 @@ class Studio:
 
     def plan(self, setting: Setting) -> Plan:
         """The setting worked out. Raises ScheduleError as make_plan does, ValueError where it runs plain."""
-        sigmas = flow_sigmas(setting.steps, SHIFT)
+        sigmas = flow_sigmas(setting.steps, setting.shift)
         side = self.canvas.height >> setting.size
         canvas = Canvas(side, side, patch=PATCH)
         plan = make_plan(parse(setting.schedule), sigmas, canvas, autoencoder=True)
@@ -128,15 +129,16 @@ class Studio:
         rival, start = rival_of(setting.schedule), time.perf_counter()
         if rival is not None:
             painter = self._painter(setting, shard, noise)
-            latents = rival(painter, flow_sigmas(setting.steps, SHIFT))
+            latents = rival(painter, flow_sigmas(setting.steps, setting.shift))
             flops = float(painter.flops.mean())
         else:
             latents = self._sample(setting, denoise, noise, trace)
             flops = float(self.flops(setting))
         seconds = time.perf_counter() - start
-        start = time.perf_counter()
-        denoise(noise, torch.ones(len(ids)))
-        beside = time.perf_counter() - start
+        beside, start = math.nan, time.perf_counter()
+        if shard.start == 0:
+            denoise(noise, torch.ones(len(ids)))
+            beside = time.perf_counter() - start
         return Drawn(latents, self._decode(latents), seconds, beside, flops)
 
     def _sample(
@@ -176,7 +178,7 @@ class Studio:
             codec=self.codec,
             noise=noise,
             first=shard.start,
-            shift=SHIFT,
+            shift=setting.shift,
             step_flops=lambda level: self.step_flops(Step(level), setting.guidance),
             crossing_flops=lambda: self.bridge_flops(1, 0),
             spectrum=lambda: self.spectrum,

@@ -99,7 +99,8 @@ def make_row(
     for name, statistic in yardstick.statistics(measures).items():
         value, draws[name] = bootstrap(statistic, count)
         figures[name] = estimate(value, draws[name])
-    clock = float(measures["seconds"].sum() / measures["full_step"].sum())
+    timed = np.isfinite(measures["full_step"])
+    clock = float(measures["seconds"][timed].sum() / measures["full_step"][timed].sum())
     flops = float(measures["flops"].mean())
     return Row(setting, tokens, flops, flops / step_flops, clock, figures, draws)
 

@@ -10,6 +10,9 @@ from fresco_core.demo.subjects import GUIDANCE, SHIFT
 from fresco_core.look.promotion import DEFAULT_ORDER
 from fresco_core.text.presets import PRESETS
 
+FIRST_SHIFT = 2.0
+"""Of all settings that were stored before settings had a shift."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -20,7 +23,7 @@ class Setting:
     looks whose schedule names none, a name in `benchmarks.quality.orders.ORDERS`. guidance: of the prompt; 1
     does without. enlarge: of drafts that go via pixels, a name in `benchmarks.quality.enlargements.ENLARGE`.
     size: of the picture, 0 full, 1 half the side. exact: whether all products are in float32, however the
-    studio works.
+    studio works. shift: of the run's sigmas.
     """
 
     schedule: str
@@ -31,6 +34,7 @@ class Setting:
     enlarge: str = "bicubic"
     size: int = 0
     exact: bool = False
+    shift: float = SHIFT
 
     @property
     def options(self) -> list[str]:
@@ -42,6 +46,7 @@ class Setting:
             "enlarge": f"{self.enlarge} enlargement",
             "size": f"pictures of 1/{1 << self.size} side",
             "exact": "float32",
+            "shift": f"shift {self.shift:g}",
         }
         return [words[f.name] for f in fields(self) if f.name in words and getattr(self, f.name) != f.default]
 
@@ -61,12 +66,14 @@ class Setting:
         for name in ("order", "enlarge", "size", "exact"):
             if own[name] == getattr(Setting, name):
                 del own[name]
+        if self.shift == FIRST_SHIFT:
+            del own["shift"]
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def plain(self) -> bool:
         """Whether this is the model's own sampler: one pass of full steps, guided as usual."""
-        usual = self.guidance == GUIDANCE and not self.size and not self.exact
+        usual = (self.guidance, self.shift) == (GUIDANCE, SHIFT) and not self.size and not self.exact
         return self.schedule == "full" and usual
 
 
@@ -185,6 +192,11 @@ def guidance() -> list[Setting]:
     return [Setting("full", 12, guidance=g) for g in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)]
 
 
+def shifts() -> list[Setting]:
+    """How the plain sampler's steps are spread best, few and more of them."""
+    return [Setting("full", n, shift=shift) for n in (6, 12, 50) for shift in (1.0, 1.5, 2.0, 3.0, 4.0)]
+
+
 def tolerances() -> list[Setting]:
     """When `spectral` becomes finer."""
     return [
@@ -217,5 +229,6 @@ SUITES = {
         bar,
         precision,
         rivals,
+        shifts,
     )
 }
