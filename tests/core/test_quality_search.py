@@ -88,7 +88,7 @@ def test_later_rounds_look_at_more_and_few_go_on():
         return [Effect(-1, 1).row(Setting(line, n)) for line in some for n in step.totals]
 
     verdicts, left = race(lines, steps, alike)
-    assert seen == [50, 24, 12, 8] and len(verdicts) == 8 and len(left) == 42
+    assert seen == [50, 20, 10, 6] and len(verdicts) == 6 and len(left) == 44
 
 
 def test_candidates_can_be_drawn():
