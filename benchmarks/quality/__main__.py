@@ -105,7 +105,7 @@ def search(workshop: Workshop, plain: list[Setting], name: str) -> tuple[list[Se
         some = [setting for line in lines for setting in workshop.settings_of(line, step.totals)]
         workshop.measure(plain, step.shards)
         workshop.measure(some, step.shards, step.inception)
-        return workshop.rows([*plain, *some], step.shards)
+        return workshop.rows([*plain, *some], step.shards, step.inception)
 
     verdicts, left = race(candidates(), rounds(len(workshop.shards)), measured)
     text = as_markdown(verdicts, left, len(workshop.studio.ids))

@@ -77,12 +77,18 @@ class Workshop:
         """A rule at some numbers of steps, where it does not run plain."""
         return settings_of(line, totals, self.studio.canvas)
 
-    def rows(self, settings: Sequence[Setting], shards: int | None = None) -> list[Row]:
-        """Compared rows of settings, over the first shards or all."""
+    def rows(
+        self, settings: Sequence[Setting], shards: int | None = None, inception: bool = True
+    ) -> list[Row]:
+        """Compared rows of settings, over the first shards or all; without Inception's features if they are
+        not wanted, whether they have been measured or not, so that a race comes out the same when it goes
+        on."""
         count = len(self.studio.shards) if shards is None else shards
         step, rows = self.studio.flops(REFERENCE) / REFERENCE.steps, []
         for setting in settings:
             measures = self.store.read(setting.key, count)
+            if not (self.inception and inception):
+                measures.pop("inception", None)
             key = (setting, count, "inception" in measures)
             if key not in self._rows:
                 yardstick, tokens = self._yardstick(setting.size, count), self.studio.tokens(setting)

@@ -2,7 +2,10 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +21,7 @@ from benchmarks.quality.rows import Row
 from benchmarks.quality.search import Verdict, as_markdown, race, rounds
 from benchmarks.quality.settings import REFERENCE, SUITES, Setting
 from benchmarks.quality.statistics import Estimate
+from benchmarks.quality.workshop import Workshop
 from fresco_core.canvas.size import Canvas
 from fresco_core.demo.scene import slots_of
 from fresco_core.demo.vocabulary import SHIPPED_WORDS, open_vocabulary
@@ -140,13 +144,28 @@ class _Workshop:
     def measure(self, settings, shards, inception=True):
         self.asked += settings
 
-    def rows(self, settings, shards):
+    def rows(self, settings, shards, inception):
         return [self._row(setting) for setting in settings]
 
     def _row(self, setting):
         if "refine 0.8 via pixels" not in setting.schedule:
             return Effect(1, 2).row(setting)
         return (Effect(-2, -1) if setting.steps == 12 else Effect(-1, 1)).row(setting)
+
+
+def test_inceptions_features_do_not_count_where_they_are_not_wanted():
+    """A race that goes on finds them measured already, and must decide as it did before."""
+    ones = np.ones(8)
+    names = "asked found placeable placed sizeable sized places_asked sizes_asked kinds kinds_asked colours"
+    found = dict.fromkeys((*names.split(), "colours_asked", "ground", "finest_band", "second_band"), ones)
+    found |= {"seconds": ones[:1], "full_step": ones[:1], "flops": ones, "lpips": ones}
+    found |= {name: np.random.default_rng(0).normal(size=(8, 3)) for name in ("features", "inception")}
+    store = SimpleNamespace(read=lambda key, count: dict(found))
+    studio = SimpleNamespace(shards=[slice(0, 8)], flops=lambda setting: 50.0, tokens=lambda setting: 1)
+    workshop = Workshop(Path(), "", "open", studio, store, studio.shards)
+    setting = Setting(GOOD, 8)
+    for wanted in (False, True, False):
+        assert ("fd_inception" in workshop.rows([setting], 1, wanted)[0].figures) == wanted
 
 
 def test_the_search_measures_what_it_judges_and_writes_what_passed(tmp_path):
