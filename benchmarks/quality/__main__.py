@@ -87,7 +87,8 @@ def plain_beside(suites: list[str], more: bool) -> list[Setting]:
     """The plain sampler's settings that suites need beside theirs: for comparisons at equal cost all."""
     if not more and set(suites) <= {"bar", "precision"}:
         return [REFERENCE]
-    return baselines() if not more and suites == ["baselines"] else [*baselines(), *between()]
+    plain = baselines() if not more and suites == ["baselines"] else [*baselines(), *between()]
+    return sorted(plain, key=lambda setting: -setting.steps)
 
 
 def suite(name: str) -> list[Setting]:

