@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +18,13 @@ from stand_ins import KEPT, MODELS, NODES
 
 # isort: split
 import comfy.samplers
+
+# older hosts' nodes put comfy/ first on the path, whose utils.py would hide their package of that name
+sys.path.insert(0, str(Path(comfy.samplers.__file__).parents[1]))
+sys.modules.pop("utils", None)
+importlib.import_module("utils")
+sys.path.pop(0)
+
 import execution
 import pytest
 import server
