@@ -23,8 +23,6 @@ TELLING = ("nodes/engine", "nodes/families", "nodes/mixed", "nodes/host", "fresc
 """Rooms whose functions that give words or None (`-> str | None`) say why a run is not what was asked for."""
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
 HOLE = "\0"
-NOT_YET = {"benchmarks.graph"}
-"""Commands that pages name before they are there."""
 FEWEST_WORDS = 4  # of a literal that is a reason, or most of one
 
 
@@ -130,7 +128,7 @@ def test_commands_of_the_pages_are_there():
         for name in re.findall(
             r"python3? -m ((?:benchmarks|tools|fresco_core)[\w.]*)", page.read_text("utf-8")
         )
-        if name.rstrip(".") not in modules() | NOT_YET
+        if name.rstrip(".") not in modules()
     }
     assert missing == set()
 

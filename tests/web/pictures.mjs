@@ -35,6 +35,11 @@ function applied() {
 /** A graph, run, in which each of the pack's nodes is; those of no graph stand alone. */
 const RUNS = {
   FrescoApply: applied,
+  FrescoBench: () => {
+    const prompt = read('workflows/api/fresco_bench.json')
+    Object.assign(prompt[3].inputs, { seeds: 2, presets: 'balanced\nfast' })
+    return prompt
+  },
   FrescoCompare: () => read('workflows/fresco_compare.json'),
   FrescoConvergence: demo,
   FrescoDemoLoader: demo,
@@ -49,7 +54,7 @@ const RUNS = {
 /** Every node of the pack by itself, for its help page. */
 async function help(page) {
   const types = await page.evaluate(() => Object.keys(LiteGraph.registered_node_types).filter((t) => t.startsWith('Fresco')))
-  for (const type of types.sort()) {
+  for (const type of types.filter((t) => !process.env.FRESCO_NODE || t === process.env.FRESCO_NODE).sort()) {
     const graph = RUNS[type]
     await load(page, graph ? graph() : { nodes: [], links: [], version: 0.4 })
     if (graph) await run(page)
