@@ -14,6 +14,7 @@ import os
 import re
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -191,5 +192,6 @@ def _write(entries: dict[str, Any]) -> None:
         beside.write_text(text + "\n", "utf-8")
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise ScheduleError(f"presets cannot be kept in {path}: {error}") from error

@@ -61,7 +61,8 @@ def test_distances_are_those_of_the_hosts_own_sampler_and_kornias(demo, apply):
     trials = {t["name"]: t for t in fields["trials"]}
     assert fields["seeds"] == [5, 6] and fields["size"] == "192x192"
     patched = apply(demo[0], HALF)
-    for name, steps, model in ((HALF, 4, patched), ("plain, 3 steps", 3, None)):
+    fewer = [(t["name"], t["steps"], None) for t in fields["trials"] if t["steps"] < 4]
+    for name, steps, model in ((HALF, 4, patched), *fewer):
         for index, seed in enumerate((5, 6)):
             plain, own = stock(demo, seed, 4), stock(demo, seed, steps, model)
             pair = [x.movedim(-1, 1) for x in (plain, own)]

@@ -15,6 +15,16 @@ export function testBench(on, renderer) {
   const offered = (type) =>
     on.page.evaluate((t) => app.canvas.graph.nodes.find((n) => n.type === t).widgets.find((w) => w.name === 'preset').options.values, type)
 
+  /** Bring the table and what is below it into the window. */
+  const lookAtPanel = async () => {
+    await lookAt(on.page, 'FrescoBench')
+    await on.page.evaluate(() => {
+      app.canvas.ds.scale = 0.55
+      app.canvas.setDirty(true, true)
+    })
+    await frames(on.page, 6)
+  }
+
   test('a bench shows its figures, and a schedule of it becomes a preset of every node', async () => {
     const { page } = on
     const graph = read('workflows/fresco_bench.json')
@@ -67,7 +77,7 @@ export function testBench(on, renderer) {
   })
 
   test('forgetting a preset takes it out of every choice', async () => {
-    const { page } = on
+    await lookAtPanel()
     await panel().locator('tr.keepable').first().click()
     await panel().locator('input').fill(name)
     await panel().getByRole('button', { name: 'Keep as preset' }).click()
