@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from booted import Server
+from booted import Server, pixels
 from comfyui_version import __version__
 
 PACK = Path(__file__).parents[2]
@@ -77,6 +77,13 @@ def measured(url, prompt, folder, *options):
     )
 
 
+def drawn(server, prompt):
+    """The picture of a prompt, byte for byte without what the file says of its graph."""
+    entry = server.run(prompt)
+    assert entry["status"]["status_str"] == "success", server.output()
+    return pixels(server.picture(entry["outputs"]["5"]["images"][0]))
+
+
 def url_of(server):
     return f"http://127.0.0.1:{server.port}"
 
@@ -110,13 +117,12 @@ def test_the_shipped_graph_gives_pictures_plot_and_recommendation(server):
 
 
 def test_an_interrupt_ends_a_bench_and_the_next_job_is_as_before(server):
-    picture = lambda entry: server.picture(entry["outputs"]["5"]["images"][0])  # noqa: E731
-    before = picture(server.run(demo(seed=11)))
+    before = drawn(server, demo(seed=11))
     _, progress, events = server.watch(example(first_seed=77), interrupt_at=3)
     assert events[-1] == "execution_interrupted" and progress["3"][-1][0] < progress["3"][-1][1]
     again = demo(seed=11)
     again["3"]["inputs"]["fresco_run"] = "anew"  # not from the cache
-    assert picture(server.run(again)) == before
+    assert drawn(server, again) == before
 
 
 def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server, base):
@@ -140,11 +146,7 @@ def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server, 
         prompts.append(prompt)
     applied = demo(model=["6", 0])
     applied["6"] = {"class_type": "FrescoApply", "inputs": {"model": ["1", 0], "schedule": "my frogs"}}
-    pictures = []
-    for prompt in (*prompts, applied):
-        entry = server.run(prompt)
-        assert entry["status"]["status_str"] == "success", server.output()
-        pictures.append(server.picture(entry["outputs"]["5"]["images"][0]))
+    pictures = [drawn(server, prompt) for prompt in (*prompts, applied)]
     assert pictures[0] == pictures[1] == pictures[2]
     again = Server(base)
     try:
