@@ -9,16 +9,15 @@ import comfy.patcher_extension
 import comfy.utils
 
 from ..host.executors import bound
-from ..host.model import first_stream
-from ..host.samplers import previewer_of
 
 KEY = "fresco_bench"
 
 
 class Progress:
-    """Steps done of all, on the node's own bar, with the host's previews; and words about the current run.
+    """Steps done of all, on the node's own bar, and words about the current run.
 
-    The bar heeds interrupts, as the host's own does.
+    The bar heeds interrupts, as the host's own does. There are no previews: they would be in the seconds, and
+    the browser would show the last one instead of the plot.
     """
 
     def __init__(self, total: int, tell: Callable[[str], None]):
@@ -51,13 +50,9 @@ class Progress:
     def _outer_sample(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
         names = "noise latent_image sampler sigmas denoise_mask callback disable_pbar seed"
         given = bound(names, args, kwargs)
-        previewer = previewer_of(given.get("callback"))
 
         def callback(step: int, x0: Any, x: Any, total_steps: int) -> None:
-            preview = None
-            if previewer is not None:
-                preview = previewer.decode_latent_to_preview_image("JPEG", first_stream(x0))
-            self._bar.update_absolute(min(self._done + step + 1, self.total), self.total, preview)
+            self._bar.update_absolute(min(self._done + step + 1, self.total), self.total)
 
         given["callback"] = callback
         positional = [given.pop(name) for name in names.split()[: len(args)]]

@@ -164,7 +164,7 @@ const fluxThumbnail = (page) =>
 
 /** The examples from their prompts on, up to the sampler. */
 async function exampleThumbnails(page) {
-  const drawn = ['fresco_demo', 'fresco_compare', 'fresco_flux']
+  const drawn = ['fresco_demo', 'fresco_compare', 'fresco_flux', 'fresco_bench']
   const names = readdirSync(`${PACK}workflows`).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -5))
   for (const name of names.filter((name) => !drawn.includes(name)))
     await graphThumbnail(page, name, '^(?!.*(Load|Note|Save|VAEDecode))')
