@@ -15,7 +15,7 @@ const HOSTS_NAME = '$$node-text-preview'
 const MARGINS = 20 // around a panel in the classic canvas
 const HEIGHT = { least: 84, most: 170 }
 const WIDTH_AHEAD = 340
-const HEIGHT_AHEAD = { least: 132, most: 230 } // with what the node will do; taken before there are words too, so that words change no node's size
+const HEIGHT_AHEAD = { least: 168, most: 260 } // with what the node will do; taken before there are words too, so that words change no node's size
 
 /**
  * Give a node a panel for its words, below what it has: those of its last run, and, `ahead`, above them what it will do.
