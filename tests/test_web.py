@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 WEB = Path(__file__).parent / "web"
-UNITS = ("readout.test.mjs", "plan_view.test.mjs", "words.test.mjs", "older_graphs.test.mjs")
+UNITS = (
+    "readout.test.mjs",
+    "plan_view.test.mjs",
+    "words.test.mjs",
+    "older_graphs.test.mjs",
+    "forecast.test.mjs",
+)
 OLDEST = (20, 19)  # the first that reads ES modules from .js files without a package.json
 
 

@@ -86,8 +86,9 @@ def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
 
 def basis_in_words(gain: Gain) -> str:
     """What a gain is read from."""
-    measured = "one was measured" if gain.measured == 1 else "as measured in this run"
-    words = f"{seconds_in_words(gain.plain)} at {seconds_in_words(gain.full_step)} a full step, {measured}"
+    measured = "measured once in this run" if gain.measured == 1 else "measured in this run"
+    words = f"{gain.steps} full steps: {seconds_in_words(gain.plain)}; one evaluation in full took "
+    words += f"{seconds_in_words(gain.full_step)}, {measured}"
     if gain.bridge:
         words += f"; {seconds_in_words(gain.bridge)} of the run were spent over pixels"
     if gain.warm_up > EQUAL * gain.seconds:

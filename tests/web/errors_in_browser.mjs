@@ -26,6 +26,8 @@ export function testErrors(on, renderer) {
     await lookAt(on.page, 'FrescoKSampler')
     await queue()
     await eventually(async () => (await marked()).FrescoKSampler, /^schedule - unknown word 'draf'.*did you mean 'draft'/)
+    const words = () => on.page.locator('.fresco-words .fresco-problem').first().innerText()
+    await eventually(words, /^unknown word 'draf'.*did you mean 'draft'/, 'and stands under its widgets')
     await screenshot(on.page, `error_ksampler_${renderer}`)
   })
 

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { sentence } from '../../web/fresco/forecast.js'
+import { samplerBehind, stepsBehind } from '../../web/fresco/graph.js'
+
+const steps = (...levels) => levels.map((level) => ({ level, fine: 0 }))
+
+test('a plan is one sentence, in the order of its looks', () => {
+  const plan = { reason: null, open: false, steps: steps(2, 2, 1, 0, 0, 0) }
+  assert.equal(sentence(plan, true), '6 steps: 2 at 1/4, then 1 at 1/2, then 3 in full')
+  assert.match(sentence(plan, false), /in full; finer where the model or the size needs it$/)
+  assert.match(sentence({ ...plan, open: true }, true), /finer where/)
+  const mixed = { ...plan, steps: [...steps(1), { level: 1, fine: 0.5 }, ...steps(0)] }
+  assert.equal(sentence(mixed, true), '3 steps: 1 at 1/2, then 1 of fine and coarse tokens, then 1 in full')
+  assert.equal(sentence({ ...plan, steps: steps(0, 0) }, true), '2 full steps, as without Fresco')
+  assert.equal(sentence({ ...plan, reason: 'too few steps' }, false), 'runs plain: too few steps')
+})
+
+/** Nodes by id, with links [from, slot, to, name of the input]. */
+function graphOf(nodes, links) {
+  const graph = { links: {}, getNodeById: (id) => nodes[id] ?? null }
+  for (const [id, node] of Object.entries(nodes)) Object.assign(node, { id, graph, inputs: [], outputs: [{ links: [] }, { links: [] }] })
+  links.forEach(([from, slot, to, name], id) => {
+    graph.links[id] = { origin_id: from, target_id: to }
+    nodes[from].outputs[slot].links.push(id)
+    nodes[to].inputs.push({ name, link: id })
+  })
+  return nodes
+}
+
+const widgets = (values) => ({ widgets: Object.entries(values).map(([name, value]) => ({ name, value })) })
+
+test('the sampler behind a model is found through patches and guiders', () => {
+  const nodes = graphOf(
+    { apply: {}, lora: widgets({ strength: 1 }), sampler: widgets({ steps: 8 }), latent: widgets({ width: 640, height: 480 }) },
+    [['apply', 0, 'lora', 'model'], ['lora', 0, 'sampler', 'model'], ['latent', 0, 'sampler', 'latent_image']]
+  )
+  assert.deepEqual(samplerBehind(nodes.apply), { steps: 8, size: [640, 480] })
+  const custom = graphOf(
+    { apply: {}, guider: widgets({ cfg: 1 }), sampler: {}, sigmas: widgets({ steps: 12 }) },
+    [['apply', 0, 'guider', 'model'], ['guider', 0, 'sampler', 'guider'], ['sigmas', 0, 'sampler', 'sigmas']]
+  )
+  assert.deepEqual(samplerBehind(custom.apply), { steps: 12, size: null })
+  assert.equal(stepsBehind(graphOf({ apply: {} }, []).apply), null)
+  const circle = graphOf({ apply: {}, other: {} }, [['apply', 0, 'other', 'a'], ['other', 0, 'apply', 'b']])
+  assert.equal(stepsBehind(circle.apply), null, 'a graph that goes round ends')
+})
