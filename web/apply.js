@@ -3,7 +3,7 @@
 import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
 import { sentence } from './fresco/forecast.js'
-import { link, samplerBehind, sizeOf, stepsOf, widget } from './fresco/graph.js'
+import { link, origin, samplerBehind, sizeOf, stepsOf, widget } from './fresco/graph.js'
 import { setActive } from './fresco/inactive.js'
 import { loadLanguage } from './fresco/language.js'
 import { chain } from './fresco/panel.js'
@@ -30,6 +30,12 @@ function sampling(node) {
   return samplerBehind(node)
 }
 
+/** What a Fresco Schedule's widgets say, as the route takes it; null for any other node. */
+function scheduleOf(node) {
+  if (node?.type !== 'FrescoSchedule') return null
+  return Object.fromEntries(['preset', 'text', 'draft_level', 'draft_share', 'refine_from'].map((name) => [name, widget(node, name)?.value]))
+}
+
 /** Words about inputs that do nothing, or contradict each other. */
 function conflicts(node, text) {
   const found = []
@@ -54,18 +60,23 @@ function watch(node, words) {
     setActive(widget(node, 'preset'), !used)
     const { steps, size } = sampling(node)
     const known = knownOf(node)
-    const preset = used ? 'from text' : widget(node, 'preset')?.value
-    const request = { preset, text: schedule, steps: steps ?? 20, baseline_steps: 0, ...(known ? { known } : { size: COARSEST }) }
+    const source = linked ? scheduleOf(origin(node, 'schedule')) : { preset: used ? 'from text' : widget(node, 'preset')?.value, text: schedule }
+    const request = { ...source, steps: steps ?? 20, baseline_steps: 0, ...(known ? { known } : { size: COARSEST }) }
     const notes = conflicts(node, linked ? null : schedule)
+    if (linked) notes.unshift(say('The schedule that is connected is used, not the preset.'))
     const key = JSON.stringify([request, notes, linked, steps, size])
     if (key === asked) return
     asked = key
-    if (linked) return words.forecast(say('The schedule that is connected is used, not the preset.'), notes)
+    if (source === null) return words.forecast(notes[0], notes.slice(1))
     const answer = await ask(request).catch(() => null)
     if (key !== asked) return
     if (answer === null) asked = '' // the server may come back
+    else if (answer.error && answer.read && steps === null) words.forecast(answer.read, notes) // of steps that nobody knows yet
     else if (answer.error) words.problem(answer.error, notes)
-    else words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told: sentence(answer, known !== null) }) : sentence(answer, known !== null), notes)
+    else {
+      const told = sentence(answer, known !== null)
+      words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told }) : told, notes)
+    }
   }
 
   const soon = () => {

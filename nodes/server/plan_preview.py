@@ -115,6 +115,7 @@ def answer(request: Any) -> dict:
         "levels": [level_name(k) for k in range(MAX_LEVEL + 1)],
         "assumed": list(setting.assumed),
     }
+    schedule = None
     try:
         schedule = built(
             text(request, "preset", "balanced"),
@@ -128,7 +129,8 @@ def answer(request: Any) -> dict:
         plan = _plan(schedule, setting)
         return {**base, "text": str(schedule), **_drawn(plan, setting, int(baseline))}
     except ScheduleError as error:
-        return {**base, "error": str(error)}
+        read = {} if schedule is None else {"read": str(schedule)}  # it is one, but does not fit these steps
+        return {**base, **read, "error": str(error)}
 
 
 def _plan(schedule: Schedule, setting: Setting) -> Plan:
