@@ -3,7 +3,7 @@
 import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
 import { sentence } from './fresco/forecast.js'
-import { link, origin, samplerBehind, sizeOf, stepsOf, widget } from './fresco/graph.js'
+import { link, origin, partial, samplerBehind, sizeOf, stepsOf, widget } from './fresco/graph.js'
 import { setActive } from './fresco/inactive.js'
 import { loadLanguage } from './fresco/language.js'
 import { chain } from './fresco/panel.js'
@@ -26,7 +26,7 @@ function knownOf(node) {
 
 /** What the sampler says: of Fresco KSampler itself, or of the one behind Fresco Apply. */
 function sampling(node) {
-  if (node.constructor.comfyClass === 'FrescoKSampler') return { steps: stepsOf(node), size: sizeOf(node, 'latent_image') }
+  if (node.constructor.comfyClass === 'FrescoKSampler') return { steps: stepsOf(node), size: sizeOf(node, 'latent_image'), part: partial(node) }
   return samplerBehind(node)
 }
 
@@ -58,13 +58,13 @@ function watch(node, words) {
     const linked = link(node, 'schedule') !== null
     const used = linked || schedule.trim() !== ''
     setActive(widget(node, 'preset'), !used)
-    const { steps, size } = sampling(node)
+    const { steps, size, part } = sampling(node)
     const known = knownOf(node)
     const source = linked ? scheduleOf(origin(node, 'schedule')) : { preset: used ? 'from text' : widget(node, 'preset')?.value, text: schedule }
     const request = { ...source, steps: steps ?? 20, baseline_steps: 0, ...(known ? { known } : { size: COARSEST }) }
     const notes = conflicts(node, linked ? null : schedule)
     if (linked) notes.unshift(say('The schedule that is connected is used, not the preset.'))
-    const key = JSON.stringify([request, notes, linked, steps, size])
+    const key = JSON.stringify([request, notes, linked, steps, size, part])
     if (key === asked) return
     asked = key
     if (source === null) return words.forecast(notes[0], notes.slice(1))
@@ -73,6 +73,7 @@ function watch(node, words) {
     if (answer === null) asked = '' // the server may come back
     else if (answer.error && answer.read && steps === null) words.forecast(answer.read, notes) // of steps that nobody knows yet
     else if (answer.error) words.problem(answer.error, notes)
+    else if (part) words.forecast(say('The run starts or ends part way: what it does is told when it runs.'), notes)
     else {
       const told = sentence(answer, known !== null)
       words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told }) : told, notes)

@@ -35,13 +35,17 @@ test('the sampler behind a model is found through patches and guiders', () => {
     { apply: {}, lora: widgets({ strength: 1 }), sampler: widgets({ steps: 8 }), latent: widgets({ width: 640, height: 480 }) },
     [['apply', 0, 'lora', 'model'], ['lora', 0, 'sampler', 'model'], ['latent', 0, 'sampler', 'latent_image']]
   )
-  assert.deepEqual(samplerBehind(nodes.apply), { steps: 8, size: [640, 480] })
+  assert.deepEqual(samplerBehind(nodes.apply), { steps: 8, size: [640, 480], part: false })
   const custom = graphOf(
     { apply: {}, guider: widgets({ cfg: 1 }), sampler: {}, sigmas: widgets({ steps: 12 }) },
     [['apply', 0, 'guider', 'model'], ['guider', 0, 'sampler', 'guider'], ['sigmas', 0, 'sampler', 'sigmas']]
   )
-  assert.deepEqual(samplerBehind(custom.apply), { steps: 12, size: null })
+  assert.deepEqual(samplerBehind(custom.apply), { steps: 12, size: null, part: false })
   assert.equal(stepsBehind(graphOf({ apply: {} }, []).apply), null)
+  for (const [values, part] of [[{ denoise: 0.5 }, true], [{ denoise: 1 }, false], [{ start_at_step: 0, end_at_step: 10 }, true], [{ start_at_step: 0, end_at_step: 10000 }, false], [{ start_at_step: 3 }, true]]) {
+    const stage = graphOf({ apply: {}, sampler: widgets({ steps: 20, ...values }) }, [['apply', 0, 'sampler', 'model']])
+    assert.equal(samplerBehind(stage.apply).part, part, JSON.stringify(values))
+  }
   const circle = graphOf({ apply: {}, other: {} }, [['apply', 0, 'other', 'a'], ['other', 0, 'apply', 'b']])
   assert.equal(stepsBehind(circle.apply), null, 'a graph that goes round ends')
 })

@@ -34,6 +34,12 @@ export function stepsOf(node) {
   return Number.isInteger(own) && own > 0 ? own : null
 }
 
+/** Whether a sampler's run starts or ends part way: from a picture, or as a stage of a longer run. */
+export function partial(node) {
+  const of = (name) => widget(node, name)?.value ?? widget(origin(node, 'sigmas'), name)?.value
+  return of('denoise') < 1 || of('start_at_step') > 0 || of('end_at_step') < of('steps')
+}
+
 /** The nodes behind an output, nearest first. */
 function* behind(node, slot) {
   const seen = new Set([node])
@@ -51,13 +57,13 @@ function* behind(node, slot) {
   }
 }
 
-/** What the first sampler behind an output tells: {steps, size}, null for what it does not. */
+/** What the first sampler behind an output tells: {steps, size, part}, null for what it does not. */
 export function samplerBehind(node, slot = 0) {
   for (const found of behind(node, slot)) {
     const steps = stepsOf(found)
-    if (steps !== null) return { steps, size: sizeOf(found, 'latent_image') }
+    if (steps !== null) return { steps, size: sizeOf(found, 'latent_image'), part: partial(found) }
   }
-  return { steps: null, size: null }
+  return { steps: null, size: null, part: false }
 }
 
 /** The number of steps of the sampler that a schedule goes to, through Fresco Apply or not; null where it is not known. */
