@@ -119,6 +119,8 @@ class FrescoCompare(io.ComfyNode):
         lines = words if len(words) == 1 else [f"pair {i}: {w}" for i, w in enumerate(words)]
         took = seconds_of(trace_a, latent_a, image_a), seconds_of(trace_b, latent_b, image_b)
         text = "\n".join([*timed((name_a, name_b), took), *lines])
+        compared = ((image_a, latent_a), (image_b, latent_b))
+        text += beside_sound(*(latent for image, latent in compared if image is None))
         versions.show_text(cls, text)
         numbers = [{"psnr": finite(p), "ssim": s} for p, s in zip(psnr.tolist(), ssim.tolist())]
         return io.NodeOutput(
@@ -175,6 +177,12 @@ def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> 
             f"latent_{side} is connected without a vae to decode it: connect vae, or image_{side}"
         )
     return decoded(vae, latent)[..., :3].float()
+
+
+def beside_sound(*latents: dict | None) -> str:
+    """What to say of latents that hold a sound beside their video; nothing where there are none."""
+    nested = [getattr(latent["samples"], "is_nested", False) for latent in latents if latent is not None]
+    return "\nthe videos are compared, without their sound" if any(nested) else ""
 
 
 def paired(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

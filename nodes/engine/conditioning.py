@@ -19,7 +19,7 @@ from ...fresco_core.canvas.haar import padded_size
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
 from .frames import told_rate
-from .guides import PLACES, guides_at
+from .guides import PACKED, PLACES, guides_at, keyframes_at
 from .look import CanvasView
 from .refusals import watched
 from .run import Run
@@ -33,6 +33,8 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
         name: _merged(view, x, value) if kinds[name] in (MAP, REFERENCE) else value
         for name, value in conds.items()
     }
+    if (conds.get(PACKED) or {}).get("keyframes"):
+        brought[PACKED] = keyframes_at(conds[PACKED], lambda latent: view.condition(latent, x))
     if REBUILT in kinds.values():
         level = view.look.level
         size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)

@@ -15,12 +15,11 @@ from ...fresco_core.cost import Architecture, plan_cost
 from ...fresco_core.text.told import plan_in_words
 from ..host.model import bare_canvas
 from ..host.vae import flops
+from .guides import HEARD, PACKED, SEEN, keyframes_in
 from .look import CanvasView
 from .streams import Streams
 
 TEXTS = ("c_crossattn", "txt_byt5")  # a prompt's tokens, and those of the words that HunyuanVideo 1.5 writes
-
-PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
 
 
 class Spending:
@@ -76,16 +75,18 @@ def call_flops(
     glyphs, vision = (conds.get(name) for name in ("txt_byt5", "clip_fea"))
     length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
     packed = conds.get(PACKED) or {}
-    pictures = [bare_canvas(view.target.model, tuple(z.shape)) for z in packed.get("cond_video_latents", ())]
+    pictures = [bare_canvas(view.target.model, tuple(seen.shape)) for seen in packed.get(SEEN, ())]
+    on_grid = keyframes_in(packed)
+    canvases += pictures[:on_grid]
     batch, seen = images[0].shape[0], 0 if vision is None else vision.shape[-2]
-    beside = sum(picture.tokens(0) for picture in pictures)
+    beside = sum(picture.tokens(0) for picture in pictures[on_grid:])
     full = beside + sum(c.tokens(0) for c in canvases)
     if isinstance(look, MixedLook):
         now = full - canvases[0].tokens(0) + look.layout.tokens
     else:
         now = beside + canvases[0].tokens(look.level, look.halvings)
         now += sum(c.tokens(look.level) for c in canvases[1:])
-    sound = sound_tokens(architecture, view.streams, packed.get("cond_audio_latents", ()))
+    sound = sound_tokens(architecture, view.streams, packed.get(HEARD, ()))
     rest = batch, length, seen, sound
     return architecture.step_flops(now, *rest), architecture.step_flops(full, *rest)
 

@@ -1,12 +1,14 @@
-"""LTX-Video's guides at a level: pictures and clips that steer a video, as frames behind its own.
+"""Guides at a level: pictures and clips that steer a video, on its own grid.
 
-A guide's frames lie in the latent and are looked at as it is. What tells the network where in the video they
-belong is made for the full grid: the places of every token (`keyframe_idxs`), and how many tokens each guide
-has (`guide_attention_entries`).
+LTX-Video's are frames behind the video's own: they lie in the latent and are looked at as it is. What tells
+the network where in the video they belong is made for the full grid: the places of every token
+(`keyframe_idxs`), and how many tokens each guide has (`guide_attention_entries`). MiniMax H3's keyframes are
+beside the latent, and its network makes their places anew of what it is given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +16,8 @@ from torch import Tensor
 from ...fresco_core import Canvas
 
 PLACES, ENTRIES = "keyframe_idxs", "guide_attention_entries"
+PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
+SEEN, HEARD = "cond_video_latents", "cond_audio_latents"  # of that: the keyframes' first
 
 
 def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]) -> dict[str, Any]:
@@ -50,3 +54,19 @@ def unplaceable(given: dict[str, Any], canvas: Canvas) -> str | None:
     if mask is not None and bool((mask < 0.0).any()):
         return "a guide on a smaller grid of its own is bound to the full grid"
     return None
+
+
+def keyframes_in(packed: dict[str, Any]) -> int:
+    """How many of the pictures that MiniMax H3 sees are keyframes, which lie on the video's grid."""
+    return sum(frame.get("latent") is not None for frame in packed.get("keyframes") or ())
+
+
+def keyframes_at(packed: dict[str, Any], merged: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """MiniMax H3's payload with its keyframes brought to a level by `merged`; the network lays them out."""
+    frames = [
+        frame if frame.get("latent") is None else {**frame, "latent": merged(frame["latent"])}
+        for frame in packed["keyframes"]
+    ]
+    seen = [frame["latent"] for frame in frames if frame.get("latent") is not None]
+    rest = {name: value for name, value in packed.items() if name != "layout"}
+    return {**rest, "keyframes": frames, SEEN: [*seen, *packed[SEEN][len(seen) :]]}

@@ -12,7 +12,6 @@ from ..host.conds import conditions_of
 from .guides import unplaceable
 
 MULTIPLE_OF_AUDIO = 8  # WanDancer attends from this many groups of a frame's tokens to the music
-H3_KEYFRAMES = "keyframes"  # of MiniMax H3's payload: rows of the full grid; its layout is made anew of any
 TEXT_AND_CHANNELS = {"c_crossattn", "crossattn_controlnet", "c_concat"}
 
 
@@ -25,9 +24,6 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
         for name, value in cond.get("model_conds", {}).items()
     }
     bound = sorted(name for name in given if kind_of(model, name) is GRID)
-    payload = given.get("minimax_payload")
-    if isinstance(payload, dict) and payload.get(H3_KEYFRAMES):
-        bound.append("minimax_payload")
     if (reason := unrestartable(model_options)) is not None:
         return reason
     if bound:

@@ -338,6 +338,76 @@ def test_references_of_minimax_h3_are_seen_as_they_are(apply, monkeypatch):
         close(seen.steps[index][1][1], audio)
 
 
+@LTXAV
+def test_it_goes_with_the_models_own_upsampler_between_two_samplers(apply, ltx):
+    """LTX-2's official graph in two stages: the first begins coarse, the second from a picture."""
+    import comfy.model_patcher
+    import comfy.ops
+    from comfy.ldm.lightricks.latent_upsampler import LatentUpsampler
+    from comfy_extras.nodes_lt import LTXVConcatAVLatent, LTXVSeparateAVLatent
+    from comfy_extras.nodes_lt_upsampler import LTXVLatentUpsampler
+    from tiny_vaes import VAES
+
+    spec, traces = SPECS["LTXAV"], []
+    network = LatentUpsampler(
+        operations=comfy.ops.disable_weight_init, mid_channels=32, num_blocks_per_stage=1
+    )
+    tiny.fill(network, 4)
+    cpu = torch.device("cpu")
+    enlarger = comfy.model_patcher.ModelPatcher(network, load_device=cpu, offload_device=cpu)
+    rows, columns = (side // 2 for side in spec.video[-2:])
+    empty = nested(torch.zeros(*spec.video[:-2], rows, columns), torch.zeros(spec.audio))
+    second = torch.tensor([0.85, 0.725, 0.4219, 0.0])
+
+    def stages(patcher):
+        low = tiny.sample(patcher, ltx, latent=empty, sigmas=SIGMAS)
+        video, sound = LTXVSeparateAVLatent.execute({"samples": low}).args
+        with torch.inference_mode():
+            large = LTXVLatentUpsampler().upsample_latent(video, enlarger, VAES["ltx"].build())
+        large = getattr(large, "args", large)[0]
+        joint = LTXVConcatAVLatent.execute(large, sound).args[0]["samples"]
+        return low, joint, tiny.sample(patcher, ltx, latent=joint, sigmas=second)
+
+    low, joint, out = stages(apply(ltx.patcher, "1/2 60%, full 40%", traces=traces))
+    assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 0, 0]
+    assert [e.level for e in traces[1].evaluations] == [0, 0, 0] and "detail" in traces[1].plan.reason
+    assert [tuple(part.shape) for part in parts(out)] == [spec.video, spec.audio]
+    alone = tiny.sample(ltx.patcher, ltx, latent=joint, sigmas=second)
+    assert all(torch.equal(ours, plain) for ours, plain in zip(parts(out), parts(alone)))
+    plain = stages(ltx.patcher)[0]
+    assert float((parts(low)[0] - parts(plain)[0]).std()) > 1e-4
+
+
+@H3
+def test_keyframes_of_minimax_h3_are_those_of_the_smaller_run(apply):
+    """First and last frame, with a sound and a picture of reference beside them."""
+    model, spec = tiny_streams.build("MiniMaxH3"), SPECS["MiniMaxH3"]
+    frames = [drawn((1, 24, 1, *spec.video[-2:]), seed) for seed in (8, 9)]
+    sound, picture = drawn((1, 32, 2, 1), 10), drawn((1, 24, 1, 4, 6), 11)
+    reference = {"kind": "image", "latent_h": 4, "latent_w": 6, "latent": picture}
+
+    def keyframes(level):
+        seen = [half(frame) if level else frame for frame in frames]
+        places = {"resolved_frame_index": 0, "audio_latent": sound}, {"resolved_frame_index": 4}
+        return [{**place, "latent": latent} for place, latent in zip(places, seen)]
+
+    extra = {"minimax_keyframes": keyframes(0), "minimax_refs": [reference]}
+    positive, traces = tiny_streams.text(spec, 1, **extra), []
+    _, seen = run(apply(model.patcher, "1/2 x3, full x2", traces=traces), model, positive=positive)
+    payload = {
+        "keyframes": keyframes(1),
+        "refs": [reference],
+        "cond_video_latents": [*map(half, frames), picture],
+        "cond_audio_latents": [sound],
+        "seed": 7,
+    }
+    for index, sigma in enumerate(SIGMAS[:3].tolist()):
+        video, audio = native(model, seen, index, sigma, payload)
+        close(half(seen.steps[index][1][0]), video)
+        close(seen.steps[index][1][1], audio)
+    assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 0, 0]
+
+
 def test_the_nodes_take_both(model, apply, tmp_path, monkeypatch):
     import folder_paths
     from fresco_pack.nodes.convergence import FrescoConvergence
@@ -394,10 +464,13 @@ def test_a_latent_of_both_is_compared_by_its_video(model):
 
     vae = Mosaic(SPECS[model.name].video[1], 32)
     a, b = ({"samples": nested(torch.zeros(SPECS[model.name].video), drawn((1, 2), seed))} for seed in (1, 2))
-    assert FrescoCompare.execute(latent_a=a, latent_b=b, vae=vae).args[3] == pytest.approx(1.0)
+    result = FrescoCompare.execute(latent_a=a, latent_b=b, vae=vae)
+    assert result.args[3] == pytest.approx(1.0) and result.args[4].endswith("without their sound")
+    pictures = vae.decode(a["samples"].unbind()[0]).flatten(0, 1)
+    told = FrescoCompare.execute(image_a=pictures, latent_a=a, image_b=pictures).args[4]
+    assert "sound" not in told
 
 
-H3_KEYFRAME = {"minimax_keyframes": [{"resolved_frame_index": 0, "latent": torch.zeros(1, 24, 1, 8, 16)}]}
 
 
 def held_plain(model, apply, words, caplog, prepared=lambda patcher: patcher, **settings):
@@ -432,14 +505,11 @@ def test_context_windows_run_plain(model, apply, caplog):
 
 
 @H3
-def test_keyframes_and_masks_of_minimax_h3_run_plain(apply, monkeypatch, caplog):
+def test_masks_of_minimax_h3_run_plain(apply, monkeypatch, caplog):
     from fresco_pack.nodes import families
 
     monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
     model, spec = tiny_streams.build("MiniMaxH3"), SPECS["MiniMaxH3"]
-    positive = tiny_streams.text(spec, 1, **H3_KEYFRAME)
-    held_plain(model, apply, "'minimax_payload' is bound to the full grid", caplog, positive=positive)
-    caplog.clear()
     mask = torch.ones(1, 1, *spec.video[2:])
     mask[..., :4] = 0.0
     latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
