@@ -25,11 +25,11 @@ sys.modules.pop("utils", None)
 importlib.import_module("utils")
 sys.path.pop(0)
 
-import execution
-import pytest
-import server
+import execution  # noqa: E402
+import pytest  # noqa: E402
+import server  # noqa: E402
 
-import nodes
+import nodes  # noqa: E402
 
 LISTED: dict[str, Any] = {}
 
