@@ -172,7 +172,7 @@ async function exampleThumbnails(page) {
 
 const DRAWINGS = { help, oneNode, demoThumbnail, fluxThumbnail, exampleThumbnails, compareThumbnail }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(DRAWINGS)
-const page = await newPage({ deviceScaleFactor: 1.5 })
-await open(page, { 'Comfy.VueNodes.Enabled': true, 'Comfy.LinkRenderMode': 3, 'Comfy.ColorPalette': 'dark', 'Comfy.Locale': 'en' })
+const page = await newPage({ deviceScaleFactor: 1.5, viewport: { width: 1240, height: 1300 } }) // as high as the highest node
+await open(page, { 'Comfy.VueNodes.Enabled': true, 'Comfy.LinkRenderMode': 3, 'Comfy.ColorPalette': 'dark', 'Comfy.Locale': 'en', 'Comfy.RightSidePanel.IsOpen': false })
 for (const name of names) await DRAWINGS[name](page)
 await page.context().browser().close()
