@@ -61,6 +61,12 @@ def test_it_holds_the_pack_alone(listed):
     assert folders == {"fresco_core", "nodes", "web", "locales", "workflows"}
 
 
+def test_no_two_names_differ_by_case_alone(listed):
+    """Some file systems take them for one file."""
+    lower = [name.lower() for name in listed]
+    assert [name for name in listed if lower.count(name.lower()) > 1] == []
+
+
 def imports(name: str, source: str) -> set[str]:
     """Files of the pack that a file imports anywhere, by their names in the archive."""
     package, found = name.split("/")[:-1], set()
