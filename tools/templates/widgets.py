@@ -23,7 +23,7 @@ _LINES = {
     "EmptyLatentImage": "width height batch_size",
     "EmptyQwenImageLayeredLatentImage": "width height layers batch_size",
     "EmptySD3LatentImage": "width height batch_size",
-    "FrescoApply": "schedule live_heatmap",
+    "FrescoApply": "preset schedule live_heatmap baseline_steps",
     "Flux2Scheduler": "steps width height",
     "GenerateTracks": (
         "width height start_x start_y end_x end_y num_frames num_tracks track_spread bezier "
