@@ -1,6 +1,36 @@
-"""`-k` reaches the tests that run under a host's Python: a suite goes by the names of its functions too."""
+"""`-k` reaches the tests that run under a host's Python: a suite goes by the names of its functions too. They
+run beside the others from the beginning on."""
+
+import os
+from contextlib import suppress
+
+import hosts
+import pytest
 
 
 def pytest_itemcollected(item):
     if item.originalname == "test_host_suite":
-        item.extra_keyword_matches.update(item.module.functions(item.callspec.params["case"][1]))
+        item.extra_keyword_matches.update(hosts.functions(item.callspec.params["case"][1]))
+
+
+@pytest.fixture(scope="session")
+def running(request, tmp_path_factory):
+    """What each host's suite will have found; without a host the tests that ask are skipped, or fail."""
+    reason = hosts.missing()
+    if reason:
+        (pytest.fail if os.environ.get("FRESCO_HOSTS") == "required" else pytest.skip)(reason)
+    cases = {item.callspec.params["case"] for item in _of_hosts(request.session)}
+    with hosts.started(cases, request.config.getoption("keyword"), tmp_path_factory.mktemp("hosts")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hosts_begin(request):
+    """Starts them before the first test, where any is wanted."""
+    if _of_hosts(request.session):
+        with suppress(pytest.skip.Exception, pytest.fail.Exception):  # said by the tests that ask for it
+            request.getfixturevalue("running")
+
+
+def _of_hosts(session):
+    return [item for item in session.items if "running" in getattr(item, "fixturenames", ())]

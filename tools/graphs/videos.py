@@ -122,7 +122,8 @@ def ltx2_with_audio(g: Graph) -> None:
     latent = g.add(
         "LTXVConcatAVLatent", 2, "Video and sound", video_latent=video[0], audio_latent=sound[0]
     )
-    front = fresco(g, 2, model[0], LTX_SCHEDULE, "Draw the first steps at half size")
+    words = "Draw the first steps at half size"
+    front = g.add("FrescoApply", 2, words, model=model[0], schedule=LTX_SCHEDULE)
     guider = g.add("CFGGuider", 2, "Guide", model=front[0], positive=both[0], negative=both[1], cfg=1.0)
     noise = g.add("RandomNoise", 3, "Noise", noise_seed=7)
     sampler = g.add("KSamplerSelect", 3, "Sampler", sampler_name="euler")
