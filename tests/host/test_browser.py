@@ -43,7 +43,7 @@ def test_the_pack_in_a_browser(tmp_path):
     server = Server(tmp_path)
     try:
         done = subprocess.run(
-            ["node", "--test", "browser.test.mjs"],
+            ["node", "--test", "--test-reporter=spec", "browser.test.mjs"],
             cwd=WEB,
             env={
                 **os.environ,
@@ -53,7 +53,7 @@ def test_the_pack_in_a_browser(tmp_path):
             },
             capture_output=True,
             text=True,
-            timeout=1200,
+            timeout=1800,
         )
     finally:
         server.process.terminate()

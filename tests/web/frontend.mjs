@@ -37,7 +37,7 @@ export const samplerOf = (prompt) => Object.values(prompt).find((node) => node.c
  */
 export function inBothRenderers(tests) {
   for (const renderer of ['classic', 'vue'])
-    describe(renderer, { timeout: 8 * MINUTE }, () => {
+    describe(renderer, { timeout: 12 * MINUTE }, () => {
       const on = { page: null, errors: [] }
       let browser
       before(async () => {
