@@ -198,7 +198,8 @@ def lumina(
     """
 
     def blocks(count: int, over: Sequence, modulation: int) -> Block:
-        return Block(count, width, (Stream(over, mlp, True, modulation),), key_width, conditioning)
+        stream = Stream(over, mlp, True, modulation)
+        return Block(count, width, (stream,), key_width=key_width, conditioning=conditioning)
 
     projections = (
         Projection(patch_inputs, width, IMAGE),
@@ -233,9 +234,9 @@ def krea2(
 
     def fusion(group: int) -> Block:
         stream = (Stream(TEXT, text_mlp, True),)
-        return Block(2, text_width, stream, text_key_width, output_gate=True, group=group)
+        return Block(2, text_width, stream, key_width=text_key_width, output_gate=True, group=group)
 
-    trunk = Block(layers, width, (Stream(JOINT, mlp, True),), key_width, output_gate=True)
+    trunk = Block(layers, width, (Stream(JOINT, mlp, True),), key_width=key_width, output_gate=True)
     projections = (
         Projection(patch_inputs, width, IMAGE),
         Projection(text_layers, 1, TEXT, text_width),

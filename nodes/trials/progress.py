@@ -41,6 +41,7 @@ class Progress:
     def foresee(self, steps: int) -> None:
         """So many steps are still to come."""
         self.total = self._done + steps
+        self._bar.update_absolute(self._done, self.total)
 
     def finish(self, steps: int) -> None:
         """A run of that many steps is over."""

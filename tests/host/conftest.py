@@ -26,21 +26,32 @@ else:
     pack = importlib.util.module_from_spec(spec)
     sys.modules["fresco_pack"] = pack
     spec.loader.exec_module(pack)
-    gc.collect()
-    gc.freeze()  # the host searches for garbage in every run behind a clone that is gone
 
 
 def pytest_collection_modifyitems(config, items):
-    """FRESCO_SHARE=I/N: of the cases of tests with parameters every N-th, another on each of N hosts."""
+    """FRESCO_SHARE=I/N: of the cases of tests with parameters every N-th, another on each of N hosts; what needs
+    a newer host runs on every host that is, and on no other."""
+    other = {item for item in items if not _wanted(item)}
+    config.hook.pytest_deselected(items=[*other])
+    items[:] = [item for item in items if item not in other]
+
+
+def _wanted(item):
+    import comfyui_version
+
+    since = item.get_closest_marker("since")
+    if since is not None:
+        found = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
+        return found >= since.args[0]
     index, count = (int(n) for n in os.environ.get("FRESCO_SHARE", "0/1").split("/"))
-    other = [
-        item
-        for item in items
-        if hasattr(item, "callspec") and zlib.crc32(item.name.encode()) % count != index
-    ]
-    config.hook.pytest_deselected(items=other)
-    left = set(other)
-    items[:] = [item for item in items if item not in left]
+    return not hasattr(item, "callspec") or zlib.crc32(item.name.encode()) % count == index
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_to_search():
+    """The host searches for garbage in every run behind a clone that is gone: not in what suites left."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ Needs the host's Python and COMFYUI_PATH, as the host tests do. One case again: 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -89,6 +90,7 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="judge this case alone")
     parser.add_argument("--families", nargs="+", choices=NAMES, default=NAMES, metavar="FAMILY")
     given = parser.parse_args()
+    gc.freeze()  # the host searches for garbage in every run
     warnings.simplefilter("ignore")
     logging.disable(logging.NOTSET if given.case is not None else logging.CRITICAL)
     first, count = (given.first, given.count) if given.case is None else (given.case, 1)

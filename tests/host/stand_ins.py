@@ -117,16 +117,15 @@ class Pictures:
 class Sound:
     """An audio autoencoder that hears silence."""
 
-    audio_sample_rate = 16000
+    audio_sample_rate = sample_rate = output_sample_rate = 16000
 
     def __init__(self, kind: str):
-        channels, self.last = tiny_streams.SPECS[kind].audio[1], tiny_streams.SPECS[kind].audio[-1]
-        self.latent_channels = channels
-        self.first_stage_model = SimpleNamespace(
-            latent_frequency_bins=self.last,
-            output_sample_rate=16000,
-            num_of_latents_from_frames=lambda frames, rate: round(frames / float(rate) * 25),
-        )
+        self.latent_channels = tiny_streams.SPECS[kind].audio[1]
+        self.last = self.latent_frequency_bins = tiny_streams.SPECS[kind].audio[-1]
+        self.first_stage_model = self  # older hosts ask the autoencoder itself
+
+    def num_of_latents_from_frames(self, frames: int, rate: float) -> int:
+        return round(frames / float(rate) * 25)
 
     def decode(self, latent: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         return torch.zeros(latent.shape[0], 640 * latent.shape[2], 2)

@@ -34,7 +34,8 @@ def test_all_nodes_are_registered_and_the_pack_was_imported_without_an_error(ser
     found = server.get("/object_info")
     pages = {path.stem for path in (PACK / "web" / "docs").glob("*.md")}
     assert {name for name in found if name.startswith("Fresco")} >= pages and len(pages) >= 7
-    assert "IMPORT FAILED" not in server.output()
+    failed = [line for line in server.output().splitlines() if "IMPORT FAILED" in line]
+    assert not [line for line in failed if "comfyui-fresco" in line], failed  # hosts may lack some of theirs
 
 
 def test_what_the_browser_asks_for_is_served(server):

@@ -13,7 +13,7 @@ PACK = Path(__file__).parents[2]
 sys.path.append(str(PACK))  # last: the pack's own nodes/ must not stand before the host's
 NAMES = sorted(path.stem for path in (PACK / "workflows").glob("*.json"))
 NEWEST = (0, 33)
-NEWER = {"pre_cfg", "resolution_steps"}  # inputs that older hosts do not have, and ignore
+NEWER = {"pre_cfg", "resolution_steps", "bit_depth"}  # inputs that older hosts do not have, and ignore
 OLD = ("fresco_demo", "fresco_compare", "fresco_flux", "fresco_bench")  # drawn by hand
 RUN = ("fresco_demo", "fresco_compare", "fresco_bench")  # need no file
 ABSENT = (" not in [", "Invalid image file")  # what the host says of files that it does not have
