@@ -29,8 +29,8 @@ else:
 
 
 def pytest_collection_modifyitems(config, items):
-    """FRESCO_SHARE=I/N: of the cases of tests with parameters every N-th, another on each of N hosts; what needs
-    a newer host runs on every host that is, and on no other."""
+    """FRESCO_SHARE=I/N: of the cases of tests with parameters every N-th, another on each of N hosts; what
+    needs a newer host runs on every host that is, and on no other."""
     other = {item for item in items if not _wanted(item)}
     config.hook.pytest_deselected(items=[*other])
     items[:] = [item for item in items if item not in other]

@@ -48,7 +48,7 @@ export function testGraphs(on, renderer) {
       })
       await screenshot(page, `layout_${name}_${renderer}`)
       assert.deepEqual(found.over, [])
-      assert.ok(found.previews > 0)
+      assert.equal(found.previews > 0, name !== 'fresco_bench', 'the bench sends none')
     })
 
   test('previews carry the plan along their bottom', async () => {
