@@ -25,7 +25,7 @@ from .inputs import (
     upscale_input,
     vae_input,
 )
-from .server.known import telling
+from .server.known import told_on
 
 
 class FrescoApply(io.ComfyNode):
@@ -85,11 +85,9 @@ class FrescoApply(io.ComfyNode):
             model,
             to_schedule(schedule, preset),
             runs,
-            tell=lambda words: versions.show_text(cls, words),
             baseline_steps=baseline_steps,
             live=live_heatmap,
             bridge=None if vae is None else Bridge(vae, upscale_model),
-            node=versions.id_of(cls),
-            seen=telling(versions.id_of(cls)),
+            **told_on(cls),
         )
         return io.NodeOutput(patched, runs)

@@ -22,7 +22,16 @@ from .engine.target import unsupported
 from .families import architecture_of
 from .host import versions
 from .host.model import shapes_of
-from .inputs import CATEGORY, FrescoScheduleType, scheduler_input, steps_input, to_clean_schedule
+from .inputs import (
+    CATEGORY,
+    FrescoScheduleType,
+    cfg_input,
+    denoise_input,
+    sampler_input,
+    scheduler_input,
+    steps_input,
+    to_clean_schedule,
+)
 from .trials.pictures import bench_of, compared, pictures_of
 from .trials.progress import Progress
 from .trials.runs import OFF, Runs, Sampling
@@ -159,9 +168,8 @@ class FrescoBench(io.ComfyNode):
 def sampling_inputs() -> list[Any]:
     """KSampler's widgets. The browser lets a `seed` change with every job, which would measure all anew: this
     one is called otherwise."""
-    number = versions.widget
     return [
-        number(
+        versions.widget(
             io.Int.Input,
             "first_seed",
             default=0,
@@ -170,32 +178,10 @@ def sampling_inputs() -> list[Any]:
             tooltip="The first seed; the others follow it.",
         ),
         steps_input("The steps that you use: what plain and the presets are given."),
-        number(
-            io.Float.Input,
-            "cfg",
-            default=8.0,
-            min=0.0,
-            max=100.0,
-            step=0.1,
-            round=0.01,
-            tooltip="Classifier-free guidance scale.",
-        ),
-        number(
-            io.Combo.Input,
-            "sampler_name",
-            options=comfy.samplers.KSampler.SAMPLERS,
-            tooltip="The sampling algorithm.",
-        ),
+        cfg_input(),
+        sampler_input("The sampling algorithm."),
         scheduler_input("How the steps are spread over the noise levels."),
-        number(
-            io.Float.Input,
-            "denoise",
-            default=1.0,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            tooltip="Below 1 the latent's own content is kept in part (image to image).",
-        ),
+        denoise_input(),
     ]
 
 

@@ -68,6 +68,39 @@ def steps_input(tooltip: str) -> Any:
     return versions.widget(io.Int.Input, "steps", default=20, min=1, max=10000, tooltip=tooltip)
 
 
+def cfg_input() -> Any:
+    """The scale of classifier-free guidance, as KSampler has it."""
+    return versions.widget(
+        io.Float.Input,
+        "cfg",
+        default=8.0,
+        min=0.0,
+        max=100.0,
+        step=0.1,
+        round=0.01,
+        tooltip="Classifier-free guidance scale.",
+    )
+
+
+def sampler_input(tooltip: str) -> Any:
+    """The choice of the host's samplers."""
+    names = comfy.samplers.KSampler.SAMPLERS
+    return versions.widget(io.Combo.Input, "sampler_name", options=names, tooltip=tooltip)
+
+
+def denoise_input() -> Any:
+    """How much of the noise a run begins with, as KSampler has it."""
+    return versions.widget(
+        io.Float.Input,
+        "denoise",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        tooltip="Below 1 the latent's own content is kept in part (image to image).",
+    )
+
+
 def scheduler_input(tooltip: str) -> Any:
     """The choice of the host's schedulers."""
     names = comfy.samplers.SCHEDULER_NAMES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import comfy.samplers
 from comfy_api.latest import io
 
 from ..fresco_core import Canvas, Schedule, ScheduleError
@@ -20,9 +19,12 @@ from .inputs import (
     SEARCH_WORDS,
     FrescoTraceType,
     baseline_input,
+    cfg_input,
+    denoise_input,
     explained,
     live_input,
     preset_input,
+    sampler_input,
     schedule_input,
     scheduler_input,
     steps_input,
@@ -30,7 +32,7 @@ from .inputs import (
     upscale_input,
     vae_input,
 )
-from .server.known import telling
+from .server.known import told_on
 
 
 class FrescoKSampler(io.ComfyNode):
@@ -38,7 +40,6 @@ class FrescoKSampler(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        number = versions.widget
         return versions.schema(
             node_id="FrescoKSampler",
             display_name="Fresco KSampler",
@@ -50,7 +51,7 @@ class FrescoKSampler(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The model used for denoising the latent."),
-                number(
+                versions.widget(
                     io.Int.Input,
                     "seed",
                     default=0,
@@ -60,22 +61,8 @@ class FrescoKSampler(io.ComfyNode):
                     tooltip="The random seed of the noise. The noise is the same as plain KSampler's.",
                 ),
                 steps_input("Steps over all passes. A schedule without counts divides them."),
-                number(
-                    io.Float.Input,
-                    "cfg",
-                    default=8.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    round=0.01,
-                    tooltip="Classifier-free guidance scale.",
-                ),
-                number(
-                    io.Combo.Input,
-                    "sampler_name",
-                    options=comfy.samplers.KSampler.SAMPLERS,
-                    tooltip="The sampling algorithm; every pass uses it.",
-                ),
+                cfg_input(),
+                sampler_input("The sampling algorithm; every pass uses it."),
                 scheduler_input(
                     "How the steps are spread over the noise levels; every pass keeps its shape."
                 ),
@@ -84,15 +71,7 @@ class FrescoKSampler(io.ComfyNode):
                 io.Latent.Input(
                     "latent_image", tooltip="The latent to denoise, at the full size of the result."
                 ),
-                number(
-                    io.Float.Input,
-                    "denoise",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Below 1 the latent's own content is kept in part (image to image).",
-                ),
+                denoise_input(),
                 schedule_input("", " Leave empty to use the preset."),
                 preset_input(
                     "Ready schedules, used while schedule is empty, from 'off' (no coarse step) to 'fast'. "
@@ -141,12 +120,10 @@ class FrescoKSampler(io.ComfyNode):
             model,
             to_clean_schedule(schedule, preset),
             traces,
-            tell=lambda words: versions.show_text(cls, words),
             baseline_steps=baseline_steps,
             live=live_heatmap,
             bridge=None if vae is None else Bridge(vae, upscale_model),
-            node=versions.id_of(cls),
-            seen=telling(versions.id_of(cls)),
+            **told_on(cls),
         )
         inputs = (seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image)
         try:

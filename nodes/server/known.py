@@ -6,11 +6,20 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from comfy_api.latest import io
+
 from ..engine.run import Run
 from ..families import adapter_of
+from ..host import versions
 from .plan_preview import known_setting
 
 EVENT = "fresco_known"
+
+
+def told_on(node: type[io.ComfyNode]) -> dict[str, Any]:
+    """What `apply_fresco` takes to tell of its runs on a node: their words, and their setting."""
+    id = versions.id_of(node)
+    return {"tell": lambda words: versions.show_text(node, words), "node": id, "seen": telling(id)}
 
 
 def telling(node: str | None) -> Callable[[Run], None] | None:

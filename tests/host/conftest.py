@@ -67,6 +67,20 @@ def flux():
     return tiny.build("flux")
 
 
+@pytest.fixture
+def wans():
+    """The two experts' models, of one size and different weights."""
+    return [tiny.build("wan", seed=seed, size=(32, 32), frames=2) for seed in (0, 5)]
+
+
+@pytest.fixture
+def pair(wans):
+    """The two experts' patchers, their sigmas shifted as official graphs shift them."""
+    from two_experts import shifted
+
+    return [shifted(model.patcher) for model in wans]
+
+
 @contextmanager
 def trained_for_any_size():
     """All known models but the demo model are trained for any size, while this lasts: for what `~` and

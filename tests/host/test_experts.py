@@ -5,7 +5,6 @@ import copy
 
 import comfy.model_patcher
 import pytest
-import tiny
 import torch
 from two_experts import (
     BOUNDARY,
@@ -21,18 +20,6 @@ from two_experts import (
 )
 
 DRAFT, MIXED = "draft 1/2 x4; refine 0.9 x4", "1/2 40%, mixed 50% high 40%, full"
-
-
-@pytest.fixture
-def wans():
-    """The two experts' models, of one size and different weights."""
-    return [tiny.build("wan", seed=seed, size=(32, 32), frames=2) for seed in (0, 5)]
-
-
-@pytest.fixture
-def pair(wans):
-    """The two experts' patchers, their sigmas shifted as official graphs shift them."""
-    return [shifted(model.patcher) for model in wans]
 
 
 class Either(torch.nn.Module):

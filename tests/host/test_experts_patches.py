@@ -26,16 +26,6 @@ DRAFT = "draft 1/2 x4; refine 0.9 x4"
 WEIGHT = "diffusion_model.blocks.0.self_attn.q.weight"
 
 
-@pytest.fixture
-def wans():
-    return [tiny.build("wan", seed=seed, size=(32, 32), frames=2) for seed in (0, 5)]
-
-
-@pytest.fixture
-def pair(wans):
-    return [shifted(model.patcher) for model in wans]
-
-
 def handed_over(joined, pair, wans, **settings):
     """One sampler over the joined model, rounded at the switch as the two-sampler graph is."""
     anew = handing_over("euler", switch_step(pair[0]))
