@@ -64,6 +64,13 @@ def figures(
     yield f"{'gain':10s}" + "".join(f"{plain / ours:9.2f}x" for _, (plain, ours), _ in columns)
 
 
+def equal_steps(plain: Trace, ours: Trace, step_flops: Callable[[Evaluation], int] | None) -> int:
+    """As many plain steps as cost at least what `ours` did, by FLOPs where known, else by tokens."""
+    cost = step_flops or (lambda evaluation: evaluation.tokens)
+    spent, whole = (sum(map(cost, trace.evaluations)) for trace in (ours, plain))
+    return math.ceil(len(plain.evaluations) * spent / whole)
+
+
 def psnr(a: Tensor, b: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of pictures in [-1, 1]."""
     return -10.0 * math.log10(max(float(((a - b) ** 2).mean()) / 4.0, 1e-12))
@@ -78,8 +85,8 @@ def run(options: argparse.Namespace) -> str:
     canvas = subject.canvas
     noise = hashed_noise(options.seed, (1, subject.channels, canvas.height, canvas.width))
 
-    def draw(schedule: Schedule) -> tuple[Tensor, Trace, float]:
-        plan = make_plan(schedule, flow_sigmas(options.steps, subject.shift), canvas)
+    def draw(schedule: Schedule, steps: int = options.steps) -> tuple[Tensor, Trace, float]:
+        plan = make_plan(schedule, flow_sigmas(steps, subject.shift), canvas)
         trace = Trace(1, canvas, subject.block_level, plan)
         start = time.perf_counter()
         result = sample(subject.denoise, noise, plan, trace=trace)
@@ -90,6 +97,8 @@ def run(options: argparse.Namespace) -> str:
     plain, plain_trace, plain_seconds = draw(Schedule())
     ours, trace, seconds = draw(schedule)
     similarity = psnr(plain, ours)
+    fewer = equal_steps(plain_trace, trace, subject.step_flops)
+    beside = psnr(plain, draw(Schedule(), fewer)[0])
     lines = [
         f"schedule {schedule}, {options.steps} steps, seed {options.seed}",
         f"model: {subject.words}",
@@ -97,6 +106,7 @@ def run(options: argparse.Namespace) -> str:
         *figures({"plain": (plain_trace, plain_seconds), "fresco": (trace, seconds)}, subject.step_flops),
         "",
         f"PSNR of fresco to plain, same seed: {similarity:.1f} dB",
+        f"PSNR of plain with {fewer} steps, which cost as much: {beside:.1f} dB",
     ]
     path = draw_sheet(
         options.out / f"fresco_demo_{options.seed}.png",

@@ -174,6 +174,7 @@ def test_the_demo_command_writes_a_sheet_and_compares(tmp_path, capsys):
         assert "2.00x" in printed and "PSNR of fresco to plain" in printed, (
             "4 of 6 steps at a quarter of the tokens"
         )
+        assert "PSNR of plain with 3 steps, which cost as much" in printed
         assert Image.open(tmp_path / "fresco_demo_4.png").size[0] == 1120
 
 
