@@ -31,6 +31,8 @@ else:
 def pytest_collection_modifyitems(config, items):
     """FRESCO_SHARE=I/N: of the cases of tests with parameters every N-th, another on each of N hosts; what
     needs a newer host runs on every host that is, and on no other."""
+    if "FRESCO_HOST_TESTS" not in os.environ:
+        return  # this folder's hooks are called for the whole run that starts the hosts
     other = {item for item in items if not _wanted(item)}
     config.hook.pytest_deselected(items=[*other])
     items[:] = [item for item in items if item not in other]
