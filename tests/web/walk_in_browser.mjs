@@ -7,6 +7,8 @@ import { inflateSync } from 'node:zlib'
 import { demo, eventually, frames, load, lookAt, opened, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
 const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been$/
+const HALF = 'draft 1/2 50%; refine 50%'
+const COMING_OF_HALF = /^20 steps: 10 at 1\/2, then 10 in full/
 const SEARCHES = ['faster', 'low res', 'two pass']
 
 /** The graph that a new user has: the demo model before stock nodes. */
@@ -36,6 +38,7 @@ function textsOf(png) {
 }
 
 export function testWalk(on, renderer) {
+  const kept = `walked in ${renderer}`
   const said = (part) =>
     on.page.evaluate((selector) => {
       const node = app.canvas.graph.nodes.find((n) => n.type === 'FrescoApply')
@@ -52,6 +55,8 @@ export function testWalk(on, renderer) {
       },
       [name, value]
     )
+  const offered = (name) =>
+    on.page.evaluate((n) => app.graph.nodes.find((found) => found.type === 'FrescoApply').widgets.find((w) => w.name === 'preset').options.values.includes(n), name)
   const inactive = (name) =>
     on.page.evaluate((n) => app.canvas.graph.nodes.find((found) => found.type === 'FrescoApply').widgets.find((w) => w.name === n).disabled === true, name)
 
@@ -137,7 +142,40 @@ export function testWalk(on, renderer) {
     await screenshot(page, `walk_heatmap_${renderer}`)
   })
 
-  // Fresco Bench comes here: put it into the graph, run it, keep its recommendation, and choose that in Fresco Apply.
+  test('a walk: Fresco Bench measures, and what is kept of it is a preset of Fresco Apply', async () => {
+    const { page } = on
+    await page.evaluate((preset) => {
+      const of = (type) => app.graph.nodes.find((n) => n.type === type)
+      const bench = LiteGraph.createNode('FrescoBench')
+      app.graph.add(bench)
+      bench.pos = [of('FrescoConvergence').pos[0] + 900, of('FrescoApply').pos[1]]
+      const into = (name) => bench.inputs.findIndex((i) => i.name === name)
+      for (const name of ['positive', 'negative', 'latent_image']) {
+        const { origin_id, origin_slot } = app.graph.links[of('KSampler').inputs.find((i) => i.name === name).link]
+        app.graph.getNodeById(origin_id).connect(origin_slot, bench, into(name))
+      }
+      const loader = of('FrescoDemoLoader')
+      for (const name of ['model', 'vae']) loader.connect(loader.outputs.findIndex((o) => o.type === name.toUpperCase()), bench, into(name))
+      for (const [name, value] of Object.entries({ steps: 4, cfg: 2.5, scheduler: 'simple', seeds: 2, presets: preset }))
+        bench.widgets.find((w) => w.name === name).value = value
+    }, HALF)
+    await lookAt(page, 'FrescoBench')
+    await run(page)
+    const panel = page.locator('.fresco-bench').first()
+    await eventually(() => panel.locator('tr.recommended').count(), 1)
+    await page.locator('.fresco-words').filter({ hasText: /^\s*Use / }).first().waitFor()
+    const row = (await panel.locator('tr.recommended.keepable').count()) ? 'tr.recommended' : 'tr.keepable' // plain is no preset
+    await panel.locator(row).first().click()
+    await panel.locator('input').fill(kept)
+    await panel.getByRole('button', { name: 'Keep as preset' }).click()
+    await eventually(() => panel.locator('.status').innerText(), new RegExp(`^Kept: ${kept}`))
+    await lookAt(page, 'FrescoBench')
+    await screenshot(page, `walk_bench_${renderer}`)
+    await lookAt(page, 'FrescoApply')
+    await eventually(() => offered(kept), true)
+    await set('preset', kept)
+    await eventually(() => said('.fresco-coming'), COMING_OF_HALF)
+  })
 
   test('a walk: after a reload everything is there', async () => {
     const { page } = on
@@ -151,7 +189,7 @@ export function testWalk(on, renderer) {
     assert.deepEqual(values(after), values(before))
     await lookAt(page, 'FrescoApply')
     await eventually(() => said('strong'), GAIN)
-    await eventually(() => said('.fresco-coming'), /^20 steps: 10 at 1\/4, then 10 in full$/)
+    await eventually(() => said('.fresco-coming'), COMING_OF_HALF, 'the kept preset is chosen still')
     await screenshot(page, `walk_reload_${renderer}`)
   })
 }
