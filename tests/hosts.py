@@ -55,8 +55,17 @@ FOUND: list[Path | None] = [*hosts()] or [None]
 
 def functions(suite: str) -> list[str]:
     """The names of a suite's tests."""
+    return [function.name for function in _functions(suite) if function.name.startswith("test_")]
+
+
+def boots(suite: str) -> bool:
+    """Whether a suite asks for the booted host that a process has one of."""
+    return any(arg.arg == "server" for function in _functions(suite) for arg in function.args.args)
+
+
+def _functions(suite: str) -> list[ast.FunctionDef]:
     tree = ast.parse((HERE / "host" / suite).read_text("utf-8"))
-    return [n.name for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def matches(keyword: str, *names: str) -> bool:
@@ -83,8 +92,8 @@ class Part:
 
 
 def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
-    """Every case in one part, as many parts of a host as there are processes; the browser in one of its own,
-    first, as it takes longest."""
+    """Every case in one part, as many parts of a host as there are processes, of like size; what asks for a
+    booted host in one of them, the browser in one of its own, first, as it takes longest."""
     suites: dict[Path, list[str]] = {}
     for host, suite in sorted(cases):
         suites.setdefault(host, []).append(suite)
@@ -92,12 +101,20 @@ def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
     parts = []
     for number, (host, names) in enumerate(suites.items()):
         share = f"{number}/{len(suites)}" if spread else "0/1"
-        alone = [name for name in names if name == BROWSER]
-        larger = sorted(set(names) - {BROWSER}, key=lambda n: -(HERE / "host" / n).stat().st_size)
-        groups = [alone, *(larger[i::processes] for i in range(processes))]
-        for group in [[name] for name in names] if keyword else filter(None, groups):
+        groups = [[name] for name in names] if keyword else _divided(set(names) - {BROWSER}, processes)
+        if not keyword and BROWSER in names:
+            groups.append([BROWSER])
+        for group in filter(None, groups):
             parts.append(Part(host, tuple(group), share, inner_keyword(keyword, (host, group[0]))))
     return sorted(parts, key=lambda part: BROWSER not in part.suites)
+
+
+def _divided(names: set[str], count: int) -> list[list[str]]:
+    groups = [sorted(filter(boots, names)), *([] for _ in range(count - 1))]
+    size = {name: (HERE / "host" / name).stat().st_size for name in names}
+    for name in sorted(names.difference(groups[0]), key=lambda name: (-size[name], name)):
+        min(groups, key=lambda group: sum(size[n] for n in group)).append(name)
+    return groups
 
 
 def run_part(part: Part, folder: Path) -> tuple[subprocess.CompletedProcess, dict[str, list[Element]]]:

@@ -95,11 +95,14 @@ def schedules(server: Server, asked: list[str] | None, steps: int) -> list[tuple
     names = asked or [*(FEW if steps <= FEW_STEPS else MANY), *listed["kept"]]
     found = []
     for name in names:
+        if name in listed["kept"]:  # which may have been kept for another number of steps: its row will say so
+            found.append((name, listed["kept"][name]["schedule"]))
+            continue
         known = name in listed["names"]
         request = {"preset": name} if known else {"preset": "from text", "text": name}
-        answer = server.post("/fresco/plan", {**request, "steps": 20})
+        answer = server.post("/fresco/plan", {**request, "steps": steps})
         if "text" not in answer:
-            raise CannotRun(f"{name} is no preset of the server and no schedule: {answer.get('error')}")
+            raise CannotRun(f"{name} cannot be tried on a graph of {steps} steps: {answer.get('error')}")
         found.append((name, answer["text"]))
     return found
 

@@ -2,7 +2,9 @@
 
 import gc
 import importlib.util
+import json
 import os
+import shutil
 import sys
 import zlib
 from contextlib import contextmanager
@@ -54,6 +56,26 @@ def little_to_search():
     """The host searches for garbage in every run behind a clone that is gone: not in what suites left."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A booted host: the pack from its archive, a FLUX of tiny files, one preset that was kept before it
+    started. server.archived: whether the pack is from the archive."""
+    from booted import KEPT, Server, install, save_tiny_files
+
+    base = tmp_path_factory.mktemp("host")
+    archived = install(base / "custom_nodes")
+    save_tiny_files(base / "models")
+    kept = base / "user" / "default" / "fresco_presets.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps(KEPT), "utf-8")
+    running = Server(base)
+    running.archived, running.base = archived, base
+    yield running
+    running.process.terminate()
+    running.process.wait(30)
+    shutil.rmtree(base / "models")
 
 
 @pytest.fixture(autouse=True)

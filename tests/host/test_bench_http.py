@@ -13,29 +13,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from booted import Server, pixels
+from booted import KEPT, pixels
 from comfyui_version import __version__
 
 PACK = Path(__file__).parents[2]
 OUT = PACK / "out" / "host" / __version__
 sys.path.append(str(PACK))  # last: the pack's own nodes/ must not stand before the host's
 HALF = "draft 1/2 50%; refine 50%"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    base = tmp_path_factory.mktemp("host")
-    (base / "custom_nodes").mkdir()
-    os.symlink(PACK, base / "custom_nodes" / "fresco")
-    return base
-
-
-@pytest.fixture(scope="module")
-def server(base):
-    running = Server(base)
-    yield running
-    running.process.terminate()
-    running.process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +49,22 @@ def demo(**sampler):
     return {key: {"class_type": kind, "inputs": inputs} for key, (kind, inputs) in nodes.items()}
 
 
-def measured(url, prompt, folder, *options):
-    """The command's process, on a prompt or on the text of a file."""
+def saved(prompt, folder):
+    """A prompt, or the text of a file, as a file."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "graph_api.json"
     file.write_text(prompt if isinstance(prompt, str) else json.dumps(prompt), "utf-8")
-    command = [sys.executable, "-m", "benchmarks.graph", "--url", url, "--workflow", file, "--out", folder]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [*command, *options], cwd=PACK, env=environment, capture_output=True, text=True, timeout=900
-    )
+    return file
+
+
+def refused(url, file, capsys):
+    """What the command says where it cannot measure."""
+    from benchmarks.graph.__main__ import main
+
+    status = main(["--url", url, "--workflow", str(file), "--out", str(file.parent)])
+    words = capsys.readouterr()
+    assert status == 2 and not (file.parent / "report.html").exists(), words
+    return words.err
 
 
 def drawn(server, prompt):
@@ -125,7 +115,7 @@ def test_an_interrupt_ends_a_bench_and_the_next_job_is_as_before(server):
     assert drawn(server, again) == before
 
 
-def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server, base):
+def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server):
     status, listed = post(server, name="my frogs", schedule=HALF, model="demo")
     assert status == 200 and listed["names"][-1] == "my frogs"
     assert server.get("/fresco/presets") == listed
@@ -148,12 +138,11 @@ def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server, 
     applied["6"] = {"class_type": "FrescoApply", "inputs": {"model": ["1", 0], "schedule": "my frogs"}}
     pictures = [drawn(server, prompt) for prompt in (*prompts, applied)]
     assert pictures[0] == pictures[1] == pictures[2]
-    again = Server(base)
-    try:
-        assert "my frogs" in choices(again, "FrescoKSampler")
-    finally:
-        again.process.terminate()
-        again.process.wait(30)
+    (earlier,) = KEPT["presets"]
+    assert earlier in choices(server, "FrescoKSampler"), "kept before the host was started"
+    kept = json.loads((server.base / "user" / "default" / "fresco_presets.json").read_text("utf-8"))
+    assert kept["presets"].pop("my frogs") == {**KEPT["presets"][earlier], "schedule": HALF}
+    assert kept == KEPT, "and in the same form"
     assert post(server, name="my frogs", do="forget")[0] == 200
     assert "my frogs" not in choices(server, "FrescoKSampler")
     refused = server.refusal(prompts[0])
@@ -162,12 +151,18 @@ def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server, 
 
 def test_the_command_measures_a_stock_graph_and_writes_a_page_that_needs_nothing(server):
     folder = OUT / "graph"
-    done = measured(url_of(server), demo(), folder, "--seeds", "2", "--presets", "balanced", HALF)
+    file = saved(demo(), folder)
+    command = [sys.executable, "-m", "benchmarks.graph", "--url", url_of(server), "--workflow", file]
+    (earlier,) = KEPT["presets"]
+    command += ["--out", folder, "--seeds", "2", "--presets", earlier, HALF]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=PACK, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Use ") and "plain, 4 steps" in done.stdout
     fields = json.loads((folder / "report.json").read_text("utf-8"))
     trials = {t["name"]: t for t in fields["trials"]}
-    assert set(trials) >= {"plain, 4 steps", "balanced", HALF}
+    assert set(trials) >= {"plain, 4 steps", earlier, HALF}
+    assert "sets 6 steps" in trials[earlier]["note"] and not trials[earlier]["seconds"]
     assert all(0.01 < s < 300 for t in trials.values() for s in t["seconds"])
     assert len(trials["plain, 4 steps"]["seconds"]) == 1 and len(trials[HALF]["psnr"]) == 2
     plain, own = (json.loads(json.dumps(demo(seed=6))) for _ in range(2))
@@ -227,25 +222,20 @@ def test_seconds_are_never_those_of_the_hosts_cache(server, info):
     ],
     ids=["no JSON", "browser", "list", "no sampler", "unknown node", "refused", "bad link"],
 )
-def test_what_cannot_be_measured_is_told(server, tmp_path, prompt, words):
-    done = measured(url_of(server), prompt, tmp_path)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert re.search(words, done.stderr, re.DOTALL), done.stderr
-    assert not (tmp_path / "report.html").exists()
+def test_what_cannot_be_measured_is_told(server, tmp_path, capsys, prompt, words):
+    said = refused(url_of(server), saved(prompt, tmp_path), capsys)
+    assert re.search(words, said, re.DOTALL), said
 
 
-def test_a_run_that_failed_names_its_node(server, tmp_path):
+def test_a_run_that_failed_names_its_node(server, tmp_path, capsys):
     prompt = demo()
     prompt["1"]["inputs"]["prompt"] = "a frogg on blue dots"
-    done = measured(url_of(server), prompt, tmp_path)
-    assert done.returncode == 2 and re.search(
-        "node 1 .FrescoDemoLoader. failed.*Nearest known", done.stderr, re.DOTALL
-    )
+    said = refused(url_of(server), saved(prompt, tmp_path), capsys)
+    assert re.search("node 1 .FrescoDemoLoader. failed.*Nearest known", said, re.DOTALL)
 
 
-def test_a_missing_server_and_a_missing_file_are_told(tmp_path):
-    done = measured("http://127.0.0.1:9", demo(), tmp_path)
-    assert done.returncode == 2 and "no server answers at http://127.0.0.1:9" in done.stderr
-    command = [sys.executable, "-m", "benchmarks.graph", "--workflow", tmp_path / "none.json"]
-    done = subprocess.run(command, cwd=PACK, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2 and "the workflow cannot be read" in done.stderr
+def test_a_missing_server_and_a_missing_file_are_told(tmp_path, capsys):
+    nobody = "http://127.0.0.1:9"
+    said = refused(nobody, saved(demo(), tmp_path), capsys)
+    assert f"no server answers at {nobody}" in said
+    assert "the workflow cannot be read" in refused(nobody, tmp_path / "none.json", capsys)

@@ -1,6 +1,8 @@
 """The pack in a real browser: boots the host, then starts the browser tests of tests/web with node.
 
-Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots are kept under out/web/.
+Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots are kept under out/web/. The
+frontend is the host's own, and every one in COMFYUI_FRONTENDS (folders into which pip has installed a
+comfyui_frontend_package, joined by the system's path separator).
 """
 
 import os
@@ -18,6 +20,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 NEWEST = (0, 33)  # the frontend is one package, the same below every host here
+FRONTENDS = [Path(name) for name in os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep) if name]
 
 
 def missing() -> str | None:
@@ -38,9 +41,17 @@ def test_the_pack_in_a_browser(tmp_path):
     reason = missing()
     if reason:
         pytest.skip(reason)
-    (tmp_path / "custom_nodes").mkdir()
-    os.symlink(PACK, tmp_path / "custom_nodes" / "fresco")
-    server = Server(tmp_path)
+    for frontend in (None, *FRONTENDS):
+        walk(tmp_path / (frontend.name if frontend else "own"), frontend)
+
+
+def walk(base: Path, frontend: Path | None):
+    """All browser tests on a host with that frontend, or its own."""
+    root = frontend and frontend / "comfyui_frontend_package" / "static"
+    assert root is None or root.is_dir(), f"{frontend} holds no comfyui_frontend_package"
+    (base / "custom_nodes").mkdir(parents=True)
+    os.symlink(PACK, base / "custom_nodes" / "fresco")
+    server = Server(base, *(["--front-end-root", str(root)] if root else []))
     try:
         done = subprocess.run(
             ["node", "--test", "--test-reporter=spec", "browser.test.mjs"],
@@ -49,7 +60,7 @@ def test_the_pack_in_a_browser(tmp_path):
                 **os.environ,
                 "FRESCO_URL": f"http://127.0.0.1:{server.port}",
                 "FRESCO_CHROMIUM": CHROMIUM,
-                "FRESCO_OUT": str(PACK / "out" / "web"),
+                "FRESCO_OUT": str(PACK / "out" / "web" / (frontend.name if frontend else "")),
             },
             capture_output=True,
             text=True,

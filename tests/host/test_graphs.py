@@ -1,12 +1,10 @@
 """The shipped graphs on a booted server: what the host says of each API twin, and their browser's form."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import pytest
-from booted import Server
 from comfyui_version import __version__
 
 PACK = Path(__file__).parents[2]
@@ -21,17 +19,6 @@ ABSENT = (" not in [", "Invalid image file")  # what the host says of files that
 
 def read(*parts):
     return json.loads((PACK / "workflows").joinpath(*parts).read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    base = tmp_path_factory.mktemp("host")
-    (base / "custom_nodes").mkdir()
-    os.symlink(PACK, base / "custom_nodes" / "fresco")
-    running = Server(base)
-    yield running
-    running.process.terminate()
-    running.process.wait(30)
 
 
 @pytest.fixture(scope="module")

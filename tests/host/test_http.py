@@ -6,14 +6,12 @@ Pictures and heatmaps are kept under out/host/ for looking at.
 
 import io
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from booted import Server, pixels, save_tiny_files
+from booted import pixels
 from comfyui_version import __version__
 from PIL import Image
 
@@ -29,19 +27,6 @@ NODES = {
     "FrescoExperts",
     "FrescoBench",
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    base = tmp_path_factory.mktemp("host")
-    (base / "custom_nodes").mkdir()
-    os.symlink(PACK, base / "custom_nodes" / "a-folder-of-any-name")
-    save_tiny_files(base / "models")
-    running = Server(base)
-    yield running
-    running.process.terminate()
-    running.process.wait(30)
-    shutil.rmtree(base / "models")
 
 
 def workflow(**sampler):
