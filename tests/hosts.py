@@ -5,12 +5,14 @@ Hosts: COMFYUI_PATH (several joined by the system's path separator), by default 
 host the tests skip; with FRESCO_HOSTS=required they fail. `-k` chooses among suites and hosts by their names,
 else among the functions of the suites.
 
-Of a test with parameters every case runs on one of the hosts, all others run on each; FRESCO_MATRIX=all runs
-all cases on all hosts, as `-k` does. Suites share a process, as many at a time as there are cores.
+Of a test with parameters every case runs on one of the hosts. Other tests run on the newest host, and on one
+of the older ones. FRESCO_MATRIX=all runs everything on all hosts, as `-k` does. Suites share a process, as
+many at a time as there are cores.
 """
 
 import ast
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,11 +31,18 @@ HOME = Path.home()
 
 
 def hosts() -> list[Path]:
+    """Those that are found, the newest first."""
     named = os.environ.get("COMFYUI_PATH")
     found = (
         [Path(p).expanduser() for p in named.split(os.pathsep)] if named else sorted(HOME.glob("ComfyUI*"))
     )
-    return [p for p in found if (p / "comfyui_version.py").exists()]
+    return sorted((p for p in found if (p / "comfyui_version.py").exists()), key=version, reverse=True)
+
+
+def version(host: Path) -> list[int]:
+    """Its numbers, most significant first."""
+    text = (host / "comfyui_version.py").read_text("utf-8")
+    return [int(n) for n in re.findall(r"\d+", text.split("__version__")[1])]
 
 
 PYTHON = Path(os.environ.get("COMFYUI_PYTHON", HOME / "ComfyUI" / ".venv" / "bin" / "python")).expanduser()
@@ -83,7 +92,7 @@ def inner_keyword(keyword: str, case: tuple[Path | None, str]) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """Some suites of a host, run in one process. share: which cases of tests with parameters, I/N."""
+    """Some suites of a host, run in one process. share: which tests, as number I of N hosts, newest first."""
 
     host: Path
     suites: tuple[str, ...]
@@ -95,7 +104,7 @@ def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
     """Every case in one part, as many parts of a host as there are processes, of like size; what asks for a
     booted host in one of them, the browser in one of its own, first, as it takes longest."""
     suites: dict[Path, list[str]] = {}
-    for host, suite in sorted(cases):
+    for host, suite in sorted(cases, key=lambda case: (FOUND.index(case[0]), case[1])):
         suites.setdefault(host, []).append(suite)
     spread = not keyword and os.environ.get("FRESCO_MATRIX") != "all"
     parts = []

@@ -22,8 +22,8 @@ def shifted(model, shift):
 @pytest.fixture
 def models():
     """What both stages run on: two experts of different weights, one flow model, one exploding one."""
-    high, low = (tiny.build("wan", seed=seed, size=(32, 32), frames=2) for seed in (0, 5))
-    flux, unet = tiny.build("flux", size=(32, 32)), tiny.build("sd15", size=(32, 32))
+    high, low = (tiny.build("wan", seed=seed, size=(16, 16), frames=2) for seed in (0, 5))
+    flux, unet = tiny.build("flux", size=(16, 16)), tiny.build("sd15", size=(16, 16))
     return {
         "wan": ((shifted(high, 5.0), high), (shifted(low, 5.0), low)),
         "flux": ((flux.patcher, flux),) * 2,
