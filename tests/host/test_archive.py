@@ -1,7 +1,6 @@
-"""The registry's archive on a real host: unpacked into custom_nodes, its nodes are there and the model in
-the box draws. The other suites that ask a booted host ask this one."""
+"""The registry's archive on a real host: unpacked into custom_nodes, its nodes are there and its files are
+served. The other suites that ask a booted host ask this one, so that all they test is in the archive."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -34,13 +33,3 @@ def test_what_the_browser_asks_for_is_served(server):
         assert len(server.get(f"/extensions/{FOLDER}/{path}", raw=True)) > 100
     assert "fresco_demo" in server.get("/workflow_templates")[FOLDER]
     assert server.get("/i18n")["zh"]["nodeDefs"]["FrescoApply"]["display_name"]
-
-
-def test_the_model_in_the_box_draws(server):
-    prompt = json.loads((PACK / "workflows" / "api" / "fresco_demo.json").read_text("utf-8"))
-    for node in prompt.values():
-        if "batch_size" in node["inputs"]:
-            node["inputs"]["batch_size"] = 1
-    history = server.run(prompt)
-    assert history["status"]["status_str"] == "success", history["status"]
-    assert any("images" in output for output in history["outputs"].values())

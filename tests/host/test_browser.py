@@ -1,8 +1,8 @@
 """The pack in a real browser: boots the host, then starts the browser tests of tests/web with node.
 
-Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots are kept under out/web/. The
-frontend is the host's own, and every one in COMFYUI_FRONTENDS (folders into which pip has installed a
-comfyui_frontend_package, joined by the system's path separator).
+Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots and each test's milliseconds
+are kept under out/web/. The frontend is the host's own, and then each in COMFYUI_FRONTENDS: folders into
+which pip has installed a comfyui_frontend_package, joined by the system's path separator.
 """
 
 import os
@@ -52,6 +52,7 @@ def walk(base: Path, frontend: Path | None):
     (base / "custom_nodes").mkdir(parents=True)
     os.symlink(PACK, base / "custom_nodes" / "fresco")
     server = Server(base, *(["--front-end-root", str(root)] if root else []))
+    shown = PACK / "out" / "web" / (frontend.name if frontend else "")
     try:
         done = subprocess.run(
             ["node", "--test", "--test-reporter=spec", "browser.test.mjs"],
@@ -60,7 +61,7 @@ def walk(base: Path, frontend: Path | None):
                 **os.environ,
                 "FRESCO_URL": f"http://127.0.0.1:{server.port}",
                 "FRESCO_CHROMIUM": CHROMIUM,
-                "FRESCO_OUT": str(PACK / "out" / "web" / (frontend.name if frontend else "")),
+                "FRESCO_OUT": str(shown),
             },
             capture_output=True,
             text=True,
@@ -69,4 +70,5 @@ def walk(base: Path, frontend: Path | None):
     finally:
         server.process.terminate()
         server.process.wait(30)
+    (shown / "tests.txt").write_text(done.stdout, "utf-8")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:] + server.output()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventually, frames, load, lookAt, opened, photograph, promptOf, read, run } from './frontend.mjs'
+import { eventually, frames, load, lookAt, photograph, read, run } from './frontend.mjs'
 
 const HALF = 'draft 1/2 50%; refine 50%'
 
@@ -58,24 +58,6 @@ export function testBench(on, renderer) {
     await eventually(async () => (await offered('FrescoKSampler')).includes(name), true)
     await lookAtPanel()
     await photograph(page, `bench_${renderer}`)
-  })
-
-  test('figures and kept preset survive a reload of the page', async () => {
-    const { page } = on
-    await page.evaluate(() => {
-      const preset = app.graph.nodes.find((n) => n.type === 'FrescoKSampler').widgets.find((w) => w.name === 'preset')
-      preset.value = preset.options.values.at(-1)
-      const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker
-      tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState()
-    })
-    await page.waitForTimeout(1500) // the host keeps drafts now and then
-    await page.reload()
-    await opened(page)
-    await lookAt(page, 'FrescoBench')
-    await eventually(async () => (await panel().locator('tr').allInnerTexts()).join('\n'), /plain, 4 steps/)
-    await eventually(async () => (await offered('FrescoKSampler')).includes(name), true)
-    const sent = Object.values(await promptOf(page)).find((n) => n.class_type === 'FrescoKSampler')
-    assert.equal(sent.inputs.preset, name, 'the graph that was saved with it')
   })
 
   test('forgetting a preset takes it out of every choice', async () => {

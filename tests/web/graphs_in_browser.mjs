@@ -9,15 +9,10 @@ const GRAPHS = readdirSync(`${PACK}workflows`).filter((file) => file.endsWith('.
 
 export function testGraphs(on, renderer) {
   for (const name of GRAPHS.map((file) => file.replace('.json', '')))
-    test(`${name} queues as its API twin`, async () => {
-      await load(on.page, read(`workflows/${name}.json`))
-      assert.deepEqual(await promptOf(on.page), read(`workflows/api/${name}.json`))
-    })
-
-  for (const name of GRAPHS.map((file) => file.replace('.json', '')))
-    test(`${name}: no node lies on another, with previews on, and all can be read at half size`, async () => {
+    test(`${name} queues as its API twin; no node lies on another, with previews on, and all can be read at half size`, async () => {
       const { page } = on
       await load(page, read(`workflows/${name}.json`))
+      assert.deepEqual(await promptOf(page), read(`workflows/api/${name}.json`))
       const found = await page.evaluate(async () => {
         const canvas = new OffscreenCanvas(512, 512)
         canvas.getContext('2d').fillRect(0, 0, 512, 512)
@@ -32,7 +27,7 @@ export function testGraphs(on, renderer) {
         const top = Math.min(...app.graph.nodes.map((n) => n.pos[1]))
         app.canvas.ds.offset = [160 - left, 160 - top]
         app.canvas.setDirty(true, true)
-        await new Promise((resolve) => setTimeout(resolve, 1500))
+        await new Promise((resolve) => setTimeout(resolve, 700))
         const title = 30
         const boxes = app.graph.nodes.map((node) => {
           const shown = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect()

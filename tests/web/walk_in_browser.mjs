@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inflateSync } from 'node:zlib'
-import { demo, eventually, frames, load, lookAt, opened, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
+import { demo, eventually, frames, load, lookAt, opened, promptOf, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
 const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been$/
 const HALF = 'draft 1/2 50%; refine 50%'
@@ -156,7 +156,7 @@ export function testWalk(on, renderer) {
       }
       const loader = of('FrescoDemoLoader')
       for (const name of ['model', 'vae']) loader.connect(loader.outputs.findIndex((o) => o.type === name.toUpperCase()), bench, into(name))
-      for (const [name, value] of Object.entries({ steps: 4, cfg: 2.5, scheduler: 'simple', seeds: 2, presets: preset }))
+      for (const [name, value] of Object.entries({ steps: 4, cfg: 2.5, scheduler: 'simple', seeds: 1, presets: preset }))
         bench.widgets.find((w) => w.name === name).value = value
     }, HALF)
     await lookAt(page, 'FrescoBench')
@@ -179,6 +179,10 @@ export function testWalk(on, renderer) {
 
   test('a walk: after a reload everything is there', async () => {
     const { page } = on
+    await page.evaluate(() => {
+      const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker
+      tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState()
+    })
     const before = await savedOf(page)
     await page.waitForTimeout(1500) // the browser keeps the open graph every second
     await page.reload()
@@ -190,6 +194,10 @@ export function testWalk(on, renderer) {
     await lookAt(page, 'FrescoApply')
     await eventually(() => said('strong'), GAIN)
     await eventually(() => said('.fresco-coming'), COMING_OF_HALF, 'the kept preset is chosen still')
+    const sent = Object.values(await promptOf(page)).find((n) => n.class_type === 'FrescoApply')
+    assert.equal(sent.inputs.preset, kept)
     await screenshot(page, `walk_reload_${renderer}`)
+    await lookAt(page, 'FrescoBench')
+    await eventually(async () => (await page.locator('.fresco-bench').first().locator('tr').allInnerTexts()).join('\n'), /plain, 4 steps/)
   })
 }
