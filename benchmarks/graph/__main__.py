@@ -95,7 +95,7 @@ def schedules(server: Server, asked: list[str] | None, steps: int) -> list[tuple
     names = asked or [*(FEW if steps <= FEW_STEPS else MANY), *listed["kept"]]
     found = []
     for name in names:
-        if name in listed["kept"]:  # which may have been kept for another number of steps: its row will say so
+        if name in listed["kept"]:  # perhaps for another number of steps, which its row will say
             found.append((name, listed["kept"][name]["schedule"]))
             continue
         known = name in listed["names"]

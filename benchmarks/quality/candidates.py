@@ -18,10 +18,12 @@ TOTALS = (4, 6, 8, 12, 20, 30)
 FEW_TOTALS = (6, 12)
 """Where candidates are tried first."""
 
-BRIDGED_STARTS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-COPIED_STARTS = (0.85, 0.9, 0.95, 0.98)
+BRIDGED_STARTS = (0.5, 0.6, 0.7, 0.8, 0.9)
+HIGH_STARTS = (0.9, 0.95, 0.98)
+"""Where the copy may do as well as the bridge: the draft hardly counts there."""
 FULL_STEPS = (1, 2, 3, 4, 6)
-PARTS = (25, 50, 75)
+FEW_FULL_STEPS = (2, 3, 4)
+PARTS = (25, 50)
 
 
 def candidates() -> list[str]:
@@ -30,22 +32,19 @@ def candidates() -> list[str]:
     return list(dict.fromkeys([*own, *_counted(), *_divided(), *_three_levels(), *_one_pass()]))
 
 
-def _ways() -> Iterator[tuple[str, float]]:
-    """How the draft crosses, and where the refine pass starts."""
-    yield from (("via pixels ", start) for start in BRIDGED_STARTS)
-    yield from (("", start) for start in COPIED_STARTS)
-
-
 def _counted() -> Iterator[str]:
     """A draft and a fixed number of full steps behind it."""
-    for level in ("1/2", "1/4"):
-        for via, start in _ways():
-            yield from (f"draft {level}; refine {start:g} {via}x{n}" for n in FULL_STEPS)
+    for start in BRIDGED_STARTS:
+        yield from (f"draft 1/2; refine {start:g} via pixels x{n}" for n in FULL_STEPS)
+        yield from (f"draft 1/4; refine {start:g} via pixels x{n}" for n in FEW_FULL_STEPS)
+    for start in HIGH_STARTS:
+        yield from (f"draft 1/2; refine {start:g} x{n}" for n in FEW_FULL_STEPS)
 
 
 def _divided() -> Iterator[str]:
     """A draft and a part of the steps behind it, two at least."""
-    for via, start in _ways():
+    ways = [("via pixels ", start) for start in BRIDGED_STARTS] + [("", start) for start in HIGH_STARTS]
+    for via, start in ways:
         for part in PARTS:
             yield f"draft 1/2 {100 - part}%; refine {start:g} {via}{part}% min x2"
 

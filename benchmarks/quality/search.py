@@ -64,11 +64,11 @@ def _judged(columns: Sequence[str]) -> bool:
 def rounds(shards: int) -> list[Round]:
     """For as many shards in all."""
     quarter = max(1, shards // 4)
-    found = [Round(1, FEW_TOTALS, 20, False), Round(1, TOTALS, 10, shards == 1)]
+    found = [Round(1, FEW_TOTALS, 12, False), Round(1, TOTALS, 6, shards == 1)]
     if quarter > 1:
-        found.append(Round(quarter, TOTALS, 6))
+        found.append(Round(quarter, TOTALS, 5))
     if shards > quarter:
-        found.append(Round(shards, TOTALS, 6))
+        found.append(Round(shards, TOTALS, 5))
     return found
 
 
