@@ -12,6 +12,7 @@ UNITS = (
     "readout.test.mjs",
     "plan_view.test.mjs",
     "words.test.mjs",
+    "told.test.mjs",
     "older_graphs.test.mjs",
     "forecast.test.mjs",
 )
