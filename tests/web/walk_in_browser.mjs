@@ -10,7 +10,7 @@ const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast 
 const SEARCHES = ['faster', 'low res', 'two pass']
 
 /** The graph that a new user has: the demo model before stock nodes. */
-function stock(seed) {
+export function stock(seed) {
   const prompt = demo()
   const id = Object.keys(prompt).find((key) => prompt[key] === samplerOf(prompt))
   const { model, positive, negative, latent_image } = prompt[id].inputs
