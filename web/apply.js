@@ -9,6 +9,7 @@ import { loadLanguage } from './fresco/language.js'
 import { chain } from './fresco/panel.js'
 import { recall, remember } from './fresco/runs.js'
 import { ask } from './fresco/server.js'
+import { told } from './fresco/told.js'
 import { addWords } from './fresco/words_panel.js'
 import { say } from './fresco/words.js'
 
@@ -72,11 +73,11 @@ function watch(node, words) {
     if (key !== asked) return
     if (answer === null) asked = '' // the server may come back
     else if (answer.error && answer.read && steps === null) words.forecast(answer.read, notes) // of steps that nobody knows yet
-    else if (answer.error) words.problem(answer.error, notes)
+    else if (answer.error) words.problem(told(answer.error), notes)
     else if (part) words.forecast(say('The run starts or ends part way: what it does is told when it runs.'), notes)
     else {
-      const told = sentence(answer, known !== null)
-      words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told }) : told, notes)
+      const coming = sentence(answer, known !== null)
+      words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told: coming }) : coming, notes)
     }
   }
 

@@ -6,6 +6,7 @@ import { createBenchPanel } from './fresco/bench_panel.js'
 import { loadLanguage } from './fresco/language.js'
 import { followOutput } from './fresco/outputs.js'
 import { addPanel, enlarge } from './fresco/panel.js'
+import { told } from './fresco/told.js'
 import { say } from './fresco/words.js'
 import { addWords } from './fresco/words_panel.js'
 
@@ -25,7 +26,7 @@ async function change(request) {
   } catch (failure) {
     return say('the server did not answer: {reason}', { reason: failure.message })
   }
-  if (answer.error) return answer.error
+  if (answer.error) return told(answer.error)
   await app.refreshComboInNodes?.()
   return null
 }

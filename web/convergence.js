@@ -5,6 +5,7 @@ import { api } from '../../scripts/api.js'
 import { loadLanguage } from './fresco/language.js'
 import { followOutput } from './fresco/outputs.js'
 import { addPanel, chain, enlarge } from './fresco/panel.js'
+import { told } from './fresco/told.js'
 import { ConvergenceViewer } from './fresco/viewer.js'
 import { say } from './fresco/words.js'
 
@@ -43,7 +44,7 @@ function showOn(viewer) {
     if (shown !== asked) return
     const gone = name !== null && record === null
     if (gone) shown = undefined
-    viewer.receive(record, gone ? say('The host has this run no more: queue the graph again.') : note)
+    viewer.receive(record, gone ? say('The host has this run no more: queue the graph again.') : told(note))
   }
 }
 

@@ -7,6 +7,7 @@ import { testErrors } from './errors_in_browser.mjs'
 import { inBothRenderers } from './frontend.mjs'
 import { testGraphs } from './graphs_in_browser.mjs'
 import { testSurvival } from './survival_in_browser.mjs'
+import { testTold } from './told_in_browser.mjs'
 import { testWalk } from './walk_in_browser.mjs'
 import { testLanguage, testNothingToShow, testViewer } from './viewer_in_browser.mjs'
 
@@ -20,4 +21,5 @@ inBothRenderers((on, renderer) => {
   testBench(on, renderer)
   testWalk(on, renderer)
   testLanguage(on, renderer)
+  testTold(on, renderer)
 })

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { sentence } from '../../web/fresco/forecast.js'
 import { samplerBehind, stepsBehind } from '../../web/fresco/graph.js'
+import { setSentences } from '../../web/fresco/told.js'
+import { setWords } from '../../web/fresco/words.js'
 
 const steps = (...levels) => levels.map((level) => ({ level, fine: 0 }))
 
@@ -14,6 +17,17 @@ test('a plan is one sentence, in the order of its looks', () => {
   assert.equal(sentence(mixed, true), '3 steps: 1 at 1/2, then 1 of fine and coarse tokens, then 1 in full')
   assert.equal(sentence({ ...plan, steps: steps(0, 0) }, true), '2 full steps, as without Fresco')
   assert.equal(sentence({ ...plan, reason: 'too few steps' }, false), 'runs plain: too few steps')
+})
+
+test('in another language the reason is in it too', () => {
+  const plan = { reason: "a run of 2 is too short for 'draft 1/2; refine', which needs 4 steps", open: false, steps: steps(0, 0) }
+  const found = JSON.parse(readFileSync(new URL('../../locales/zh/main.json', import.meta.url), 'utf8'))
+  setWords(found.fresco)
+  setSentences(found.fresco_told)
+  assert.equal(sentence(plan, true), "按普通方式运行：2 步的运行对 'draft 1/2; refine' 来说太短，它需要 4 步")
+  assert.equal(sentence({ ...plan, reason: null, steps: steps(2, 0) }, true), '共 2 步：在 1/4 1 步，然后在全分辨率 1 步')
+  setWords(undefined)
+  setSentences(undefined)
 })
 
 /** Nodes by id, with links [from, slot, to, name of the input]. */

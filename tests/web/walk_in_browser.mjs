@@ -12,7 +12,7 @@ const COMING_OF_HALF = /^20 steps: 10 at 1\/2, then 10 in full/
 const SEARCHES = ['faster', 'low res', 'two pass']
 
 /** The graph that a new user has: the demo model before stock nodes. */
-function stock(seed) {
+export function stock(seed) {
   const prompt = demo()
   const id = Object.keys(prompt).find((key) => prompt[key] === samplerOf(prompt))
   const { model, positive, negative, latent_image } = prompt[id].inputs

@@ -1,6 +1,7 @@
 // The table of a bench and the line that keeps one of its schedules under a name.
 
 import { addStyle, element } from './style.js'
+import { told } from './told.js'
 import { say } from './words.js'
 
 const CSS = `
@@ -68,8 +69,8 @@ export function createBenchPanel(change) {
   }
 
   function rowOf(trial, used) {
-    const cells = [trial.name, ...used.map((i) => trial.figures[i])].map((textContent) => element('td', { textContent }))
-    const row = element('tr', { title: trial.note || trial.words || '' }, ...cells)
+    const cells = [trial.name, ...used.map((i) => trial.figures[i])].map(told).map((textContent) => element('td', { textContent }))
+    const row = element('tr', { title: told(trial.note || trial.words || '') }, ...cells)
     row.classList.toggle('recommended', trial.name === bench.recommendation.name)
     if (trial.schedule === null) return row
     row.classList.add('keepable')

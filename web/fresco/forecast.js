@@ -1,5 +1,6 @@
 // What a node will do, in a sentence, from the server's answer. No browser objects here.
 
+import { told } from './told.js'
 import { levelName, say } from './words.js'
 
 /** The steps of a plan by what they look at, in their order: [[words, count], ...]. */
@@ -17,9 +18,9 @@ function parts(plan) {
  * levels are the coarsest that the schedule may take.
  */
 export function sentence(plan, sure) {
-  if (plan.reason) return say('runs plain: {reason}', { reason: plan.reason })
+  if (plan.reason) return say('runs plain: {reason}', { reason: told(plan.reason) })
   if (!plan.steps.some((step) => step.level || step.fine)) return say('{count} full steps, as without Fresco', { count: plan.steps.length })
   const looks = parts(plan).map(([words, count]) => say('{count} {where}', { count, where: words }))
-  const told = say('{count} steps: {looks}', { count: plan.steps.length, looks: looks.join(say(', then ')) })
-  return sure && !plan.open ? told : say('{told}; finer where the model or the size needs it', { told })
+  const words = say('{count} steps: {looks}', { count: plan.steps.length, looks: looks.join(say(', then ')) })
+  return sure && !plan.open ? words : say('{told}; finer where the model or the size needs it', { told: words })
 }

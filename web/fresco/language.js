@@ -2,6 +2,7 @@
 
 import { api } from '../../../scripts/api.js'
 import { app } from '../../../scripts/app.js'
+import { setSentences } from './told.js'
 import { setWords } from './words.js'
 
 let loading = null
@@ -10,7 +11,10 @@ async function load() {
   const language = app.extensionManager.setting.get('Comfy.Locale')
   if (!language || language === 'en') return
   const response = await api.fetchApi('/i18n')
-  if (response.ok) setWords((await response.json())[language]?.fresco)
+  if (!response.ok) return
+  const found = (await response.json())[language]
+  setWords(found?.fresco)
+  setSentences(found?.fresco_told)
 }
 
 /** Load the translations, once per page. */

@@ -9,6 +9,7 @@ import { followOutput } from './outputs.js'
 import { addPanel, enlarge } from './panel.js'
 import { remember } from './runs.js'
 import { addStyle, element } from './style.js'
+import { told } from './told.js'
 import { say } from './words.js'
 
 const HOSTS_NAME = '$$node-text-preview'
@@ -31,7 +32,7 @@ export function addWords(node, ahead = false) {
   let words = ''
   const write = (found) => {
     words = found
-    const [first, ...rest] = (words || hint).split('\n')
+    const [first, ...rest] = (told(words) || hint).split('\n')
     result.textContent = first
     details.textContent = rest.join('\n')
     result.classList.toggle('fresco-hint', words === '')

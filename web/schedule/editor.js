@@ -1,5 +1,6 @@
 // The schedule editor: a drawn plan whose stages can be dragged. The server draws; this shows and sends edits.
 
+import { told } from '../fresco/told.js'
 import { levelName, say } from '../fresco/words.js'
 import { colours, keepKeys, make, pen, pointOn, redrawOnChange } from './dom.js'
 import { basis, editOf, editOfKey, figures, grip, layout } from './plan_view.js'
@@ -92,7 +93,7 @@ export function createEditor({ fields, ask, write, locked, conflict = () => null
     } catch (failure) {
       answer = { error: say('the server did not answer: {reason}', { reason: failure.message }) }
     }
-    error = answer.error ?? null
+    error = told(answer.error ?? null)
     if (answer.presets) showPresets(answer.presets, edit && !error ? 'from text' : base.preset)
     if (!error) plan = answer
     return answer
@@ -125,7 +126,7 @@ export function createEditor({ fields, ask, write, locked, conflict = () => null
     numbers.replaceChildren(
       ...figures(plan).map(([value, words]) => make('span', {}, make('b', { textContent: value }), ` ${words}`))
     )
-    note.textContent = conflict() ?? reason ?? plan.reason ?? basis(plan)
+    note.textContent = conflict() ?? reason ?? told(plan.reason) ?? basis(plan)
     note.title = note.textContent
     const paper = pen(canvas)
     if (paper) drawPlan(paper)
