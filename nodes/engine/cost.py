@@ -61,12 +61,13 @@ def sound_tokens(architecture: Architecture, streams: Streams, given: Sequence[T
 
 
 def call_flops(
-    view: CanvasView, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]
+    view: CanvasView, streams: Streams, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]
 ) -> tuple[int, int]:
     """FLOPs of a call of the network at the view's look, and of the same call at full resolution; 0 where not
     known.
 
-    `images` are the canvas (or an area or window of it) and pictures of reference, all at full size.
+    `streams` are what the call holds, and `images` the canvas (or an area or window of it) and pictures of
+    reference, all at full size.
     """
     architecture, look = view.target.architecture, view.look
     if architecture is None:
@@ -86,7 +87,7 @@ def call_flops(
     else:
         now = beside + canvases[0].tokens(look.level, look.halvings)
         now += sum(c.tokens(look.level) for c in canvases[1:])
-    sound = sound_tokens(architecture, view.streams, packed.get(HEARD, ()))
+    sound = sound_tokens(architecture, streams, packed.get(HEARD, ()))
     rest = batch, length, seen, sound
     return architecture.step_flops(now, *rest), architecture.step_flops(full, *rest)
 

@@ -29,7 +29,7 @@ def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]
     made: dict[str, Any] = {}
     places: Tensor | None = conds.get(PLACES)
     if places is not None:
-        grid = places.unflatten(2, (-1, *size))
+        grid = places.unflatten(2, (places.shape[2] // full, *size))  # none in a window without guides
         made[PLACES] = grid[:, :, :, : low[0], : low[1]].flatten(2, 4)
     if conds.get(ENTRIES) is not None:
         made[ENTRIES] = [

@@ -21,8 +21,8 @@ from ...fresco_core.canvas.haar import (
 from ...fresco_core.course import ChosenLook
 from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
-from ..host.conds import windowed
 from ..host.model import kept_latent
+from ..host.windows import windowed
 from .frames import shortened
 from .streams import ALONE, Streams
 from .target import Target
@@ -36,9 +36,10 @@ class Kept:
     latent: Tensor
     mask: Tensor
 
-    def of(self, x: Tensor, transformer_options: dict) -> Kept | None:
-        """The same for x, several batches of the canvas or a window of it; None for other parts of it."""
-        found = [windowed(part, x, transformer_options) for part in (self.latent, self.mask)]
+    def of(self, x: Tensor, transformer_options: dict, frames: list[int]) -> Kept | None:
+        """The same for x, several batches of the canvas or a window of it, with the `frames` that every
+        window has; None for other parts of it."""
+        found = [windowed(part, x, transformer_options, frames) for part in (self.latent, self.mask)]
         if found[0] is None or found[1] is None:
             return None
         return Kept(*(repeated(part, x.shape[0]).to(x) for part in found))
@@ -62,7 +63,8 @@ class CanvasView:
 
     prediction: the last one, of all that the run holds. maps: the conditionings that the host says
     lie on the canvas. foreign: whether the sampler has shown the model something else than the canvas.
-    streams: what the run holds, the first of which is the canvas.
+    streams: what the run holds, the first of which is the canvas. repeated: frames that every context window
+    has.
     """
 
     target: Target
@@ -74,11 +76,13 @@ class CanvasView:
     maps: frozenset[str] = field(default_factory=frozenset)
     foreign: bool = False
     streams: Streams = ALONE
+    repeated: list[int] = field(default_factory=list)
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
         window of it, at sigma (B,)."""
-        kept, model = None if self.kept is None else self.kept.of(x, transformer_options), self.target.model
+        kept, model = self.kept, self.target.model
+        kept = None if kept is None else kept.of(x, transformer_options, self.repeated)
         noisy = x if kept is None else x - kept.part(model, sigma)
         state, _ = self._continued(noisy, sigma, transformer_options)
         if kept is not None:
@@ -159,7 +163,7 @@ class CanvasView:
         state = self.unpacked(x)
         size = padded_size((state.shape[-2], state.shape[-1]), self.look.level, self._token)
         last = None if self.prediction is None else self.streams.first(self.prediction)
-        last = windowed(last, x, transformer_options)
+        last = windowed(last, x, transformer_options, self.repeated)
         if last is None:  # an area, whose border is no edge; it has all frames
             return extend(state, size), None
         last, at = self.unpacked(last).to(state), self.target.parameterisation

@@ -17,6 +17,7 @@ from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
 from ..host.conds import conditions_of, declared_maps
 from ..host.samplers import off_grid, restart_hooks
+from ..host.windows import kept_frames, not_along_frames
 from . import frames
 from .cost import Spending, as_run, describe_plan
 from .look import CanvasView
@@ -111,9 +112,12 @@ class Run:
     def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
         """Hold the plan against this run's conditioning, and tell it, before the first step."""
         plan, settings, model = self.plan, self.settings, self.target.model
-        self.view.maps = declared_maps(conds)
+        self.view.maps, self.view.repeated = declared_maps(conds), kept_frames(model_options)
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
+        if self.view.prediction is not None:
+            shape = tuple(self.view.streams.first(self.view.prediction).shape)
+            reason = reason or not_along_frames(model_options, shape)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
         several = bool(self.view.streams.shapes)

@@ -42,7 +42,16 @@ from .recording import RunTrace
 from .refusals import evaluate, watched
 from .run import KEY, RUN, Bridge, Recorder, Run, Settings
 from .signature import sign
-from .streams import ALONE, Streams, joined, level_clock, told_kept, with_level_clock
+from .streams import (
+    ALONE,
+    TELLS_SHAPES,
+    Streams,
+    joined,
+    level_clock,
+    shapes_told,
+    told_kept,
+    with_level_clock,
+)
 from .target import Target, unsupported
 
 log = logging.getLogger(__name__)
@@ -203,16 +212,17 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
     predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
+    streams = run.view.streams.of_call(shapes_told(conds))
     return [
-        prediction if cond is None else evened(run.view, prediction, x)
+        prediction if cond is None else evened(run.view, streams, prediction, x)
         for prediction, cond in zip(predictions, conds)
     ]
 
 
-def evened(view: CanvasView, prediction: Tensor, x: Tensor) -> Tensor:
-    """A prediction for x whose canvas is constant again over what is coarse."""
-    first, others = view.streams.parted(prediction)
-    return joined(view.levelled(first, view.streams.first(x)), others)
+def evened(view: CanvasView, streams: Streams, prediction: Tensor, x: Tensor) -> Tensor:
+    """A prediction for x, which holds `streams`, whose canvas is constant again over what is coarse."""
+    first, others = streams.parted(prediction)
+    return joined(view.levelled(first, streams.first(x)), others)
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -222,12 +232,12 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
-    view = run.view
+    view, streams = run.view, run.view.streams.of_call(given.get(TELLS_SHAPES))
     if run.keeps_sound:
-        kept = told_kept(view.streams, given["x"])
+        kept = told_kept(streams, given["x"])
         given, kwargs = given | kept, kwargs | kept
-    images = [view.streams.first(given["x"]), *(given.get("ref_latents") or ())]
-    run.spending.add(*call_flops(view, images, given.get("c_crossattn"), given))
+    images = [streams.first(given["x"]), *(given.get("ref_latents") or ())]
+    run.spending.add(*call_flops(view, streams, images, given.get("c_crossattn"), given))
     if view.look == FULL:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
@@ -242,12 +252,13 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def coarse_prediction(
     executor: Any, view: CanvasView, x: Tensor, sigma: Tensor, conds: dict[str, Any], options: dict
 ) -> Tensor:
-    """The prediction for x, the canvas (or an area) with what the run holds beside it, that the model makes
-    at the view's level; `conds` as `mixed_prediction` takes them."""
+    """The prediction for x, the canvas (or an area or window) with what the run holds beside it, that the
+    model makes at the view's level; `conds` as `mixed_prediction` takes them."""
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
-    x, others = view.streams.parted(x)
+    streams = view.streams.of_call(conds.get(TELLS_SHAPES))
+    x, others = streams.parted(x)
     state, level_sigma = view.coarse(x, sigma, options)
-    conds, streams = at_level(view, x, conds), view.streams.with_first(state)
+    conds, streams = at_level(view, x, conds), streams.with_first(state)
     if others is not None:  # the call is told the canvas's noise level, which is theirs
         network, level, sigmas = view.target.model.diffusion_model, view.look.level, (sigma, level_sigma)
         conds, options = with_level_clock(network, level, sigmas, state, conds, options)
