@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...fresco_core import Canvas, Margin, MixedLook, coarse_state, expand, merge
-from ...fresco_core.canvas.frames import before, continued, expand_frames
+from ...fresco_core.canvas.frames import expand_frames
 from ...fresco_core.canvas.haar import (
     extend,
     level_size,
@@ -21,40 +19,11 @@ from ...fresco_core.canvas.haar import (
 from ...fresco_core.course import ChosenLook
 from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
-from ..host.model import kept_latent
 from ..host.windows import windowed
 from .frames import shortened
+from .kept import Kept, seen_of
 from .streams import ALONE, Streams
 from .target import Target
-
-
-@dataclass
-class Kept:
-    """What inpainting keeps of a latent (B, C, ..., H, W), as a model of the image-to-video kind sees it:
-    clean, where the mask is 0, and in part where it is below 1."""
-
-    latent: Tensor
-    mask: Tensor
-
-    def of(self, x: Tensor, transformer_options: dict, frames: list[int]) -> Kept | None:
-        """The same for x, several batches of the canvas or a window of it, with the `frames` that every
-        window has; None for other parts of it."""
-        found = [windowed(part, x, transformer_options, frames) for part in (self.latent, self.mask)]
-        if found[0] is None or found[1] is None:
-            return None
-        return Kept(*(repeated(part, x.shape[0]).to(x) for part in found))
-
-    def part(self, model: Any, sigma: Tensor) -> Tensor:
-        """What is kept in a state at sigma (B,): the rest of it is the sampler's own state times the mask."""
-        return kept_latent(model, sigma, self.latent, torch.zeros_like(self.latent)) * (1.0 - self.mask)
-
-    def beyond(self, size: tuple[int, int], halvings: int = 0) -> Tensor:
-        """What the canvas is multiplied by where it is continued to `size` and to whole groups of frames: 1
-        within it, as that is already, and the mask continued beyond."""
-        mask = continued(extend(self.mask, size), halvings).clone()
-        inner = mask if not halvings else mask.narrow(-3, before(halvings), self.mask.shape[-3])
-        inner[..., : self.mask.shape[-2], : self.mask.shape[-1]] = 1.0
-        return mask
 
 
 @dataclass
@@ -81,16 +50,16 @@ class CanvasView:
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
         window of it, at sigma (B,)."""
-        kept, model = self.kept, self.target.model
-        kept = None if kept is None else kept.of(x, transformer_options, self.repeated)
-        noisy = x if kept is None else x - kept.part(model, sigma)
+        whole = self.kept
+        kept = None if whole is None else seen_of(whole, x, transformer_options, self.repeated)
+        noisy = x if kept is None else kept.without(self, x, sigma)
         state, _ = self._continued(noisy, sigma, transformer_options)
         if kept is not None:
-            state = state * kept.beyond((state.shape[-2], state.shape[-1]), self.look.halvings)
+            state = kept.beyond(state, self.look.halvings)
         at, halvings = self.target.parameterisation, self.look.halvings
         state, level_sigma = coarse_state(state, sigma, self.look.level, at, halvings)
         if kept is not None:
-            state = state + self.condition(kept.part(model, level_sigma), x)
+            state = kept.together(self, state, level_sigma, x)
         return self.packed(state), level_sigma
 
     def mixed_states(

@@ -20,6 +20,7 @@ from ..host.samplers import off_grid, restart_hooks
 from ..host.windows import kept_frames, not_along_frames
 from . import frames
 from .cost import Spending, as_run, describe_plan
+from .kept import unkeepable
 from .look import CanvasView
 from .obstacles import unmergeable, unmixable
 from .recording import RunTrace
@@ -115,6 +116,7 @@ class Run:
         self.view.maps, self.view.repeated = declared_maps(conds), kept_frames(model_options)
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
+        reason = reason or unkeepable(self.view.kept, model_options)
         if self.view.prediction is not None:
             shape = tuple(self.view.streams.first(self.view.prediction).shape)
             reason = reason or not_along_frames(model_options, shape)

@@ -28,13 +28,14 @@ from ..host.clock import Clock
 from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
 from ..host.metadata import note_run
-from ..host.model import latent_in, looks_up_sigmas, shows_kept_clean
+from ..host.model import latent_in, looks_up_sigmas
 from .conditioning import at_level, with_level_controls
 from .cost import call_flops
 from .experts import EXPERTS
 from .gain import result_in_words, summary
+from .kept import kept_by
 from .live_view import live_view
-from .look import CanvasView, Kept
+from .look import CanvasView
 from .mixed import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .planning import plan_run
@@ -176,14 +177,13 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None:
         return executor(*args, **kwargs)
     mask, latent = given.get("denoise_mask"), given["latent_image"]
-    run.view.prediction = latent
-    if mask is not None and shows_kept_clean(run.target.model):
-        run.view.kept = Kept(run.view.streams.first(latent), run.view.streams.first(mask))
+    conds, view = evaluated_conds(given["guider"], model_options), run.view
+    view.prediction, view.kept = latent, kept_by(run.target.model, view.streams.first, given, conds)
     if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
         plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
     experts = options.get(EXPERTS)
     whole = model_options if experts is None else experts.whole_options(model_options)
-    plan = run.prepare(evaluated_conds(given["guider"], model_options), whole)
+    plan = run.prepare(conds, whole)
     with run.trace.sampling():
         if len(plan.passes) > 1:
             return run_passes(executor, run, given)
