@@ -28,7 +28,7 @@ from .run import Run
 def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
     """The network's keyword arguments for a canvas (or area) x (B, C, ..., H, W), brought to the view's
     level: maps of the canvas and pictures of reference merged, what is neither as it is."""
-    kinds = {name: kind_of(view.target.model, name, view.maps) for name in conds}
+    kinds = {name: kind_of(view.target.model, name, view.given.maps) for name in conds}
     brought = {
         name: _merged(view, x, value) if kinds[name] in (MAP, REFERENCE) else value
         for name, value in conds.items()

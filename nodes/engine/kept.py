@@ -7,6 +7,7 @@ what it has nothing of is shown nearly clean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,12 @@ def seen_of(kept: AnyKept, x: Tensor, transformer_options: dict, frames: list[in
     found = {name: windowed(part, x, transformer_options, frames) for name, part in vars(kept).items()}
     parts = {name: repeated(part, x.shape[0]).to(x) for name, part in found.items() if part is not None}
     return replace(kept, **parts) if len(parts) == len(found) else None
+
+
+def rearranged(kept: AnyKept, moved: Callable[[Tensor], Tensor]) -> AnyKept:
+    """The same of a canvas whose pixels are `moved`."""
+    parts: dict[str, Any] = {name: moved(part) for name, part in vars(kept).items()}
+    return replace(kept, **parts)
 
 
 @dataclass

@@ -21,7 +21,8 @@ from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
 from ..host.windows import windowed
 from .frames import shortened
-from .kept import Kept, seen_of
+from .given import Given
+from .kept import rearranged, seen_of
 from .streams import ALONE, Streams
 from .target import Target
 
@@ -30,10 +31,9 @@ from .target import Target
 class CanvasView:
     """A run's canvas through its current look.
 
-    prediction: the last one, of all that the run holds. maps: the conditionings that the host says
-    lie on the canvas. foreign: whether the sampler has shown the model something else than the canvas.
-    streams: what the run holds, the first of which is the canvas. repeated: frames that every context window
-    has.
+    prediction: the last one, of all that the run holds. given: what the network gets beside the state.
+    foreign: whether the sampler has shown the model something else than the canvas. streams: what the run
+    holds, the first of which is the canvas.
     """
 
     target: Target
@@ -41,17 +41,17 @@ class CanvasView:
     margin: Margin
     look: ChosenLook = FULL
     prediction: Tensor | None = None
-    kept: Kept | None = None
-    maps: frozenset[str] = field(default_factory=frozenset)
+    given: Given = field(default_factory=Given)
     foreign: bool = False
     streams: Streams = ALONE
-    repeated: list[int] = field(default_factory=list)
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
-        window of it, at sigma (B,)."""
-        whole = self.kept
-        kept = None if whole is None else seen_of(whole, x, transformer_options, self.repeated)
+        window of it, `gathered`, at sigma (B,)."""
+        whole, repeated = self.given.kept, self.given.repeated
+        kept = None if whole is None else seen_of(whole, x, transformer_options, repeated)
+        if kept is not None:
+            kept = rearranged(kept, lambda part: self.gathered(part, transformer_options))
         noisy = x if kept is None else kept.without(self, x, sigma)
         state, _ = self._continued(noisy, sigma, transformer_options)
         if kept is not None:
@@ -118,6 +118,17 @@ class CanvasView:
             out = levelled(unpacked, level, self.look.halvings)
         return self.packed(out).to(prediction.dtype)
 
+    def gathered(self, x: Tensor, transformer_options: dict) -> Tensor:
+        """x on the grid of the canvas, or of a window of it, with the guides' pixels that are one at the
+        level together; pixels of the video stay where they are."""
+        thin, level = self.given.thin, self.look.level
+        return x if thin is None else thin.gathered(x, level, transformer_options)
+
+    def scattered(self, x: Tensor, transformer_options: dict) -> Tensor:
+        """Inverse of `gathered`."""
+        thin, level = self.given.thin, self.look.level
+        return x if thin is None else thin.scattered(x, level, transformer_options)
+
     def unpacked(self, x: Tensor) -> Tensor:
         """x with the pixels that the host packs into its channels spread out."""
         return unpack_channels(x, self.canvas.packing)
@@ -132,7 +143,7 @@ class CanvasView:
         state = self.unpacked(x)
         size = padded_size((state.shape[-2], state.shape[-1]), self.look.level, self._token)
         last = None if self.prediction is None else self.streams.first(self.prediction)
-        last = windowed(last, x, transformer_options, self.repeated)
+        last = windowed(last, x, transformer_options, self.given.repeated)
         if last is None:  # an area, whose border is no edge; it has all frames
             return extend(state, size), None
         last, at = self.unpacked(last).to(state), self.target.parameterisation

@@ -33,7 +33,7 @@ from .conditioning import at_level, with_level_controls
 from .cost import call_flops
 from .experts import EXPERTS
 from .gain import result_in_words, summary
-from .kept import kept_by
+from .kept import MASK, kept_by
 from .live_view import live_view
 from .look import CanvasView
 from .mixed import diffusion_model, mixed_prediction
@@ -178,7 +178,8 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         return executor(*args, **kwargs)
     mask, latent = given.get("denoise_mask"), given["latent_image"]
     conds, view = evaluated_conds(given["guider"], model_options), run.view
-    view.prediction, view.kept = latent, kept_by(run.target.model, view.streams.first, given, conds)
+    view.prediction = latent
+    view.given.kept = kept_by(run.target.model, view.streams.first, given, conds)
     if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
         plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
     experts = options.get(EXPERTS)
@@ -207,22 +208,24 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """At a coarse look: ControlNets see the level, and every prediction is constant over what is coarse."""
     given = bound("model conds x_in timestep model_options", args, kwargs)
-    run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
+    options = given["model_options"].get("transformer_options", {})
+    run: Run | None = options.get(RUN)
     if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
     predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
     streams = run.view.streams.of_call(shapes_told(conds))
     return [
-        prediction if cond is None else evened(run.view, streams, prediction, x)
+        prediction if cond is None else evened(run.view, streams, prediction, x, options)
         for prediction, cond in zip(predictions, conds)
     ]
 
 
-def evened(view: CanvasView, streams: Streams, prediction: Tensor, x: Tensor) -> Tensor:
+def evened(view: CanvasView, streams: Streams, prediction: Tensor, x: Tensor, options: dict) -> Tensor:
     """A prediction for x, which holds `streams`, whose canvas is constant again over what is coarse."""
     first, others = streams.parted(prediction)
-    return joined(view.levelled(first, streams.first(x)), others)
+    level = view.levelled(view.gathered(first, options), streams.first(x))
+    return joined(view.scattered(level, options), others)
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -257,6 +260,9 @@ def coarse_prediction(
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
     streams = view.streams.of_call(conds.get(TELLS_SHAPES))
     x, others = streams.parted(x)
+    x, around = view.gathered(x, options), options
+    if MASK in conds:
+        conds = {**conds, MASK: view.gathered(conds[MASK], options)}
     state, level_sigma = view.coarse(x, sigma, options)
     conds, streams = at_level(view, x, conds), streams.with_first(state)
     if others is not None:  # the call is told the canvas's noise level, which is theirs
@@ -271,4 +277,4 @@ def coarse_prediction(
     state = joined(state, others)
     prediction = executor(state, level_sigma, concat, crossattn, control, options, **conds)
     low, others = streams.parted(prediction)
-    return joined(view.on_canvas(low, (x.shape[-2], x.shape[-1])), others)
+    return joined(view.scattered(view.on_canvas(low, (x.shape[-2], x.shape[-1])), around), others)

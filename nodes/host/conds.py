@@ -14,6 +14,11 @@ def conditions_of(conds: dict[str, list[dict]]) -> dict[str, list[Any]]:
     return found
 
 
+def given_once(conds: dict[str, list[dict]]) -> dict[str, Any]:
+    """What a run's conditioning gives the network, the last value of each argument, by its name."""
+    return {name: values[-1] for name, values in conditions_of(conds).items()}
+
+
 def evaluated_conds(guider: Any, model_options: dict) -> dict[str, list[dict]]:
     """The conditionings that a guider evaluates: the host leaves the negative ones out at a CFG of 1."""
     from comfy.samplers import CFGGuider

@@ -21,7 +21,7 @@ from stream_runs import (
     parts,
     run,
 )
-from tiny_streams import SPECS, nested
+from tiny_streams import AVAILABLE, SPECS, nested
 
 pytestmark = ANY
 
@@ -313,20 +313,25 @@ def test_masks_of_minimax_h3_that_no_token_can_be_read_from_run_plain(apply, cap
     held_plain(model, apply, "this run adds none", caplog, noise=noise, **masked)
 
 
-@LTXAV
-def test_guides_that_are_not_on_the_videos_grid_run_plain(apply, ltx, caplog):
-    from comfy_extras import nodes_lt
-
-    spec = SPECS["LTXAV"]
-    cond = nodes_lt.LTXVAddGuide.add_keyframe_index(
-        [[None, {}]], 8, torch.zeros(1, 128, 1, *spec.video[-2:]), (8, 32, 32)
-    )
-    mask = torch.ones(1, 1, *spec.video[2:])
-    mask[:, :, -1] = -1.0
-    mask[:, :, -1, ::2, ::2] = 0.0  # an IC-LoRA's guide of half size, spread over the grid
-    masked = {
-        "latent": nested(drawn(spec.video, 5), drawn(spec.audio, 6)),
-        "noise_mask": nested(mask, torch.ones(1, 1, *spec.audio[2:])),
-        "positive": tiny_streams.text(spec, 1, **cond[0][1]),
-    }
-    held_plain(ltx, apply, "a guide on a smaller grid of its own", caplog, **masked)
+@ANY
+@pytest.mark.parametrize(
+    "extra",
+    (
+        {"area": (4, 4, 0, 0), "strength": 1.0},
+        {"area": ("percentage", 0.5, 0.5, 0.0, 0.0), "strength": 1.0},
+        {"mask": torch.ones(1, 8, 12), "mask_strength": 1.0},
+        {"mask": torch.ones(1, 8, 12), "mask_strength": 1.0, "set_area_to_bounds": True},
+    ),
+)
+def test_areas_and_masks_of_prompts_are_the_hosts_to_refuse(apply, extra):
+    """Core lays them over both streams as over one picture, and fails: there is no run to be faster than. A
+    host that learns it fails here, and `bound_together` is to learn it too."""
+    for name in AVAILABLE:
+        model = tiny_streams.build(name)
+        positive = tiny_streams.text(SPECS[name], 1, **extra)
+        failures = []
+        for patcher in (model.patcher, apply(model.patcher, "1/2 x3, full x2")):
+            with pytest.raises((IndexError, RuntimeError, ValueError)) as failure:
+                run(patcher, model, positive=positive)
+            failures.append(str(failure.value))
+        assert failures[0] == failures[1], "the host's own words"
