@@ -9,24 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...fresco_core import Canvas
 from ...fresco_core.canvas.frames import before, continued
 from ...fresco_core.canvas.haar import extend, repeated
+from ...fresco_core.course import ChosenLook
 from ..host.conds import conditions_of
 from ..host.model import kept_latent, shows_kept_clean
 from ..host.windows import windowed
-
-if TYPE_CHECKING:
-    from .look import CanvasView
+from .target import Target
 
 MASK = "denoise_mask"  # the conditioning by which the host tells a network what is painted
 CHANGES_MASK = "denoise_mask_function"  # of model options: Differential Diffusion's
 AnyKept = TypeVar("AnyKept", bound="KeptPixels | KeptTokens")
+
+
+class View(Protocol):
+    """A canvas through a look, as far as it is needed here."""
+
+    target: Target
+    canvas: Canvas
+    look: ChosenLook
+
+    def condition(self, tensor: Tensor, x: Tensor, /) -> Tensor:
+        """A tensor on x's grid, brought to the level."""
 
 
 def seen_of(kept: AnyKept, x: Tensor, transformer_options: dict, frames: list[int]) -> AnyKept | None:
@@ -55,7 +66,7 @@ class KeptPixels:
         """What is kept in a state at sigma (B,): the rest of it is the sampler's own state times the mask."""
         return kept_latent(model, sigma, self.latent, torch.zeros_like(self.latent)) * (1.0 - self.mask)
 
-    def without(self, view: CanvasView, x: Tensor, sigma: Tensor) -> Tensor:
+    def without(self, view: View, x: Tensor, sigma: Tensor) -> Tensor:
         """The noisy part of what the model is to see as x at sigma (B,)."""
         return x - self.part(view.target.model, sigma)
 
@@ -67,7 +78,7 @@ class KeptPixels:
         inner[..., : self.mask.shape[-2], : self.mask.shape[-1]] = 1.0
         return state * mask
 
-    def together(self, view: CanvasView, state: Tensor, level_sigma: Tensor, x: Tensor) -> Tensor:
+    def together(self, view: View, state: Tensor, level_sigma: Tensor, x: Tensor) -> Tensor:
         """The level's noisy part, at level_sigma (B,), with what is kept of x."""
         return state + view.condition(self.part(view.target.model, level_sigma), x)
 
@@ -84,7 +95,7 @@ class KeptTokens:
     noise: Tensor
     mask: Tensor
 
-    def without(self, view: CanvasView, x: Tensor, sigma: Tensor) -> Tensor:
+    def without(self, view: View, x: Tensor, sigma: Tensor) -> Tensor:
         """The sampler's own state of what the model is to see as x at sigma (B,): read out of x where that
         has some of it, and where it has none the latent with the run's noise."""
         state = view.target.sampling.noise_scaling(sigma.view(-1, 1, 1, 1, 1), self.noise, self.latent)
@@ -96,7 +107,7 @@ class KeptTokens:
         """A canvas that is continued to whole tokens has its noise everywhere."""
         return state
 
-    def together(self, view: CanvasView, state: Tensor, level_sigma: Tensor, x: Tensor) -> Tensor:
+    def together(self, view: View, state: Tensor, level_sigma: Tensor, x: Tensor) -> Tensor:
         """The level's state with what is kept, each of its tokens at the noise of the most painted pixel."""
         noise = view.condition(self.noise, x) * 2**view.look.level
         patch = view.canvas.patch

@@ -47,11 +47,12 @@ class CanvasView:
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
-        window of it, `gathered`, at sigma (B,)."""
+        window of it, at sigma (B,)."""
         whole, repeated = self.given.kept, self.given.repeated
         kept = None if whole is None else seen_of(whole, x, transformer_options, repeated)
         if kept is not None:
-            kept = rearranged(kept, lambda part: self.gathered(part, transformer_options))
+            kept = rearranged(kept, lambda part: self.arranged(part, transformer_options))
+        x = self.arranged(x, transformer_options)
         noisy = x if kept is None else kept.without(self, x, sigma)
         state, _ = self._continued(noisy, sigma, transformer_options)
         if kept is not None:
@@ -118,16 +119,11 @@ class CanvasView:
             out = levelled(unpacked, level, self.look.halvings)
         return self.packed(out).to(prediction.dtype)
 
-    def gathered(self, x: Tensor, transformer_options: dict) -> Tensor:
+    def arranged(self, x: Tensor, transformer_options: dict, back: bool = False) -> Tensor:
         """x on the grid of the canvas, or of a window of it, with the guides' pixels that are one at the
-        level together; pixels of the video stay where they are."""
-        thin, level = self.given.thin, self.look.level
-        return x if thin is None else thin.gathered(x, level, transformer_options)
-
-    def scattered(self, x: Tensor, transformer_options: dict) -> Tensor:
-        """Inverse of `gathered`."""
-        thin, level = self.given.thin, self.look.level
-        return x if thin is None else thin.scattered(x, level, transformer_options)
+        level together, or `back` where they were; pixels of the video stay where they are."""
+        thin = self.given.thin
+        return x if thin is None else thin.arranged(x, self.look.level, transformer_options, back)
 
     def unpacked(self, x: Tensor) -> Tensor:
         """x with the pixels that the host packs into its channels spread out."""

@@ -30,15 +30,9 @@ class ThinGuides:
     repeated: list[int]
     _orders: dict[tuple, Tensor] = field(default_factory=dict)
 
-    def gathered(self, x: Tensor, level: int, transformer_options: dict) -> Tensor:
-        """x (B, C, T, H, W), the canvas or a window of it, with what is one pixel at `level` together."""
-        return self._ordered(x, level, transformer_options, False)
-
-    def scattered(self, x: Tensor, level: int, transformer_options: dict) -> Tensor:
-        """Inverse of `gathered`."""
-        return self._ordered(x, level, transformer_options, True)
-
-    def _ordered(self, x: Tensor, level: int, transformer_options: dict, back: bool) -> Tensor:
+    def arranged(self, x: Tensor, level: int, transformer_options: dict, back: bool) -> Tensor:
+        """x (B, C, T, H, W), the canvas or a window of it, with what is one pixel at `level` together, or
+        `back` where it was."""
         key = level, back, x.device
         if key not in self._orders:
             orders = torch.stack([order(factor, self.size, level) for factor in self.factors])

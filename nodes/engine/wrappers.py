@@ -224,8 +224,8 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def evened(view: CanvasView, streams: Streams, prediction: Tensor, x: Tensor, options: dict) -> Tensor:
     """A prediction for x, which holds `streams`, whose canvas is constant again over what is coarse."""
     first, others = streams.parted(prediction)
-    level = view.levelled(view.gathered(first, options), streams.first(x))
-    return joined(view.scattered(level, options), others)
+    level = view.levelled(view.arranged(first, options), streams.first(x))
+    return joined(view.arranged(level, options, back=True), others)
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -260,9 +260,9 @@ def coarse_prediction(
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
     streams = view.streams.of_call(conds.get(TELLS_SHAPES))
     x, others = streams.parted(x)
-    x, around = view.gathered(x, options), options
+    seen = options
     if MASK in conds:
-        conds = {**conds, MASK: view.gathered(conds[MASK], options)}
+        conds = {**conds, MASK: view.arranged(conds[MASK], options)}
     state, level_sigma = view.coarse(x, sigma, options)
     conds, streams = at_level(view, x, conds), streams.with_first(state)
     if others is not None:  # the call is told the canvas's noise level, which is theirs
@@ -277,4 +277,5 @@ def coarse_prediction(
     state = joined(state, others)
     prediction = executor(state, level_sigma, concat, crossattn, control, options, **conds)
     low, others = streams.parted(prediction)
-    return joined(view.scattered(view.on_canvas(low, (x.shape[-2], x.shape[-1])), around), others)
+    canvas = view.on_canvas(low, (x.shape[-2], x.shape[-1]))
+    return joined(view.arranged(canvas, seen, back=True), others)
