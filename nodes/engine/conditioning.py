@@ -19,7 +19,7 @@ from ...fresco_core.canvas.haar import padded_size
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
 from .frames import told_rate
-from .guides import PACKED, PLACES, guides_at, keyframes_at
+from .guides import DRAWN, PACKED, PLACES, guides_at, keyframes_at
 from .look import CanvasView
 from .refusals import watched
 from .run import Run
@@ -39,7 +39,7 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
         level = view.look.level
         size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)
         low = size[0] >> level, size[1] >> level
-        if PLACES in conds:
+        if PLACES in conds or DRAWN in conds:
             brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low)
         else:
             brought |= rebuilt(conds, (*x.shape[:-2], *low))

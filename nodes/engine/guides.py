@@ -17,6 +17,7 @@ from ...fresco_core import Canvas
 from .thin import factors_of
 
 PLACES, ENTRIES = "keyframe_idxs", "guide_attention_entries"
+DRAWN = "generated_keyframes"  # frames behind the video's own that are made with it, each a single picture
 PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
 SEEN, HEARD = "cond_video_latents", "cond_audio_latents"  # of that: the keyframes' first
 
@@ -41,6 +42,8 @@ def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]
             }
             for entry in conds[ENTRIES]
         ]
+    if conds.get(DRAWN) is not None:
+        made[DRAWN] = {**conds[DRAWN], "tokens_per_frame": few}
     return made
 
 

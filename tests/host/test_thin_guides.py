@@ -1,6 +1,11 @@
 """LTX's guides: a look gives them what the host's own nodes would at half size, whatever grid they are on."""
 
+import dataclasses
+
+import comfy.ldm.lightricks.model
 import pytest
+import test_all_models
+import tiny
 import tiny_streams
 import torch
 from comfy_extras import nodes_lt
@@ -12,6 +17,7 @@ from tiny_streams import SPECS, nested
 THIN = pytest.mark.skipif(
     not hasattr(nodes_lt.LTXVAddGuide, "dilate_latent"), reason="this host's guides have the video's grid"
 )
+MARKS = hasattr(comfy.ldm.lightricks.model.LTXVModel, "keyframes_abs_pos_mask")
 SCALE = (8, 32, 32)
 FRAMES, SIDE = 3, 16
 
@@ -77,9 +83,40 @@ def test_a_guide_is_the_one_of_the_smaller_run(apply, factors, strength):
 
 
 @THIN
-def test_off_is_the_hosts_own_run_with_guides(apply):
-    import tiny
+@pytest.mark.skipif(not MARKS, reason="this host's LTX-Video does not mark frames that are pictures")
+def test_pictures_that_are_made_with_the_video_have_their_mark_at_a_look(apply, monkeypatch):
+    """One behind the frames, all of noise, and a guide behind it."""
+    row = test_all_models.ROWS["LTXV"]
+    marking = dataclasses.replace(row, unet=row.unet | {"use_keyframes_abs_pos_embedding": True})
+    monkeypatch.setitem(test_all_models.ROWS, "LTXV", marking)
+    patcher = built("LTXV")
+    marks = []
 
+    def given(level):
+        made = guided(patcher, level, (1, 1))
+        made["noise_mask"][:, :, FRAMES] = 1.0
+        tokens = (SIDE >> level) ** 2
+        drawn_frames = {"first_latent_frame": FRAMES, "num_keyframes": 1, "tokens_per_frame": tokens}
+        (text, extra), *_ = made["positive"]
+        cond = [[text, {**extra, "generated_keyframes": drawn_frames}]]
+        return made | {"positive": cond, "negative": cond}
+
+    network = patcher.model.diffusion_model
+    host = network.keyframes_abs_pos_mask
+
+    def note(*args, **kwargs):
+        mask = host(*args, **kwargs)
+        marks.append(mask.sum())
+        return mask
+
+    monkeypatch.setattr(network, "keyframes_abs_pos_mask", note)
+    held(apply, patcher, "LTXV", given)
+    marked = [2 * 2 * 64] * 3 + [2 * 2 * 256]
+    assert [int(count) for count in marks[:4]] == marked, "first frame and picture, of both prompts"
+
+
+@THIN
+def test_off_is_the_hosts_own_run_with_guides(apply):
     patcher = built("LTXV")
     model, given = tiny.Tiny("LTXV", patcher, {}, 1), guided(patcher, 0, (2,))
     plain = tiny.sample(patcher, model, steps=3, **given)
@@ -89,8 +126,6 @@ def test_off_is_the_hosts_own_run_with_guides(apply):
 
 @THIN
 def test_two_passes_leave_the_guides_as_they_are(apply):
-    import tiny
-
     patcher, traces = built("LTXV"), []
     model, given = tiny.Tiny("LTXV", patcher, {}, 1), guided(patcher, 0, (2, 1))
     text = "draft 1/4 x2; refine 0.97 1/2 x2; refine 0.9 x1"
