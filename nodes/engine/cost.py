@@ -107,8 +107,15 @@ def bridge_flops(plan: Plan, vae: Any) -> int | None:
     return total
 
 
-def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps: int, vae: Any = None) -> str:
-    """The plan in words, with its cost where the architecture is known."""
+def describe_plan(
+    plan: Plan,
+    architecture: Architecture | None,
+    baseline_steps: int,
+    vae: Any = None,
+    windows: tuple[int, int] | None = None,
+) -> str:
+    """The plan in words, with its cost where the architecture is known, in as many `windows` of so many
+    frames."""
     words, canvas = plan_in_words(plan), plan.canvas
     if canvas.unknown and not plan.plain:
         words += (
@@ -117,4 +124,7 @@ def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps:
     if architecture is None:
         return words
     bridge = 0 if vae is None else bridge_flops(plan, vae)
-    return f"{words}\n{plan_cost(plan, architecture, bridge=bridge).describe(baseline_steps)}"
+    count, frames = windows or (1, canvas.frames)
+    seen = replace(plan, canvas=replace(canvas, frames=frames))
+    heard = replace(architecture, sound_tokens=architecture.sound_tokens * frames // canvas.frames)
+    return f"{words}\n{plan_cost(seen, heard, count, bridge=bridge).describe(baseline_steps)}"

@@ -17,7 +17,7 @@ from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
 from ..host.conds import conditions_of, declared_maps, given_once
 from ..host.samplers import off_grid, restart_hooks
-from ..host.windows import kept_frames, not_along_frames
+from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
 from .cost import Spending, as_run, describe_plan
 from .given import Given
@@ -147,7 +147,8 @@ class Run:
         architecture = self.target.architecture
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
-        words = describe_plan(plan, known, settings.baseline_steps, vae)
+        windows = windows_of(model_options, plan.canvas.frames)
+        words = describe_plan(plan, known, settings.baseline_steps, vae, windows)
         words += "" if plan.plain else words_of(self.view.streams, plan) + frames.words_of(plan, conds)
         self.trace.words = words
         if settings.seen is not None:

@@ -7,12 +7,14 @@ and guides (LTX-Video) behind it.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 KEY = "context_handler"  # of model options
+FRAMES = 2  # their place in a video (B, C, T, H, W)
 
 
 def kept_frames(model_options: dict) -> list[int]:
@@ -55,6 +57,19 @@ def _cut(tensor: Tensor, window: Any, kept: list[int]) -> Tensor | None:
     if not guides:
         return part
     return torch.cat((part, tensor.index_select(dim, torch.tensor(guides, device=tensor.device))), dim)
+
+
+def windows_of(model_options: dict, frames: int) -> tuple[int, int]:
+    """How many windows see a clip of so many frames, and how many frames one sees, as far as that can be told
+    before the run: one of all, where there are no windows."""
+    handler = model_options.get(KEY)
+    length, overlap = (getattr(handler, name, None) for name in ("context_length", "context_overlap"))
+    if getattr(handler, "dim", None) != FRAMES or not length or overlap is None or frames <= length:
+        return 1, frames
+    name = getattr(getattr(handler, "context_schedule", None), "name", None)
+    shared = 0 if name == "batched" else min(overlap, length - 1)
+    before = 1 if getattr(handler, "causal_window_fix", False) else 0
+    return math.ceil((frames - shared) / (length - shared)), length + before
 
 
 def not_along_frames(model_options: dict, shape: tuple[int, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 
 import comfy.context_windows
 import comfy.sample
@@ -144,3 +145,27 @@ def test_windows_keep_the_frames_of_looks_of_fewer_frames(apply, monkeypatch):
     tiny.sample(apply(patcher, text, traces=traces, tell=told.append), model, steps=3)
     assert "every look has all frames of the latent: context windows cut the clip" in told[0]
     assert [e.level for e in traces[0].evaluations] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("schedule", ("standard_static", "batched"))
+def test_the_cost_that_is_told_is_that_of_the_windows(apply, schedule):
+    """Against what the calls of the run have cost."""
+    from fresco_pack.nodes.schedule import describe
+
+    model = tiny.build("wan", size=(32, 32), frames=8)
+    patcher = windowed(model.patcher, context_schedule=schedule, causal_window_fix=False)
+    told, traces = [], []
+    run = apply(patcher, "1/2 x2, full x1", traces=traces, tell=told.append)
+    tiny.sample(run, model, steps=3)
+    found = re.search(r"([\d.]+) (\w+) a full step, ([\d.]+) \2 in all", told[0])
+    assert found[2] == "GFLOPs", found[0]
+    spent = [e.flops / 1e9 for e in traces[0].evaluations]
+    assert [float(found[1]), float(found[3])] == pytest.approx([spent[2], sum(spent)], rel=0.01)
+    sigmas = comfy.samplers.calculate_sigmas(patcher.get_model_object("model_sampling"), "simple", 3)
+    short = {"samples": torch.zeros(1, 16, 4, 32, 32)}
+    before = [
+        describe(traces[0].plan.schedule, 3, sigmas, patcher, latent) for latent in (model.latent, short)
+    ]
+    steps = [float(re.search(r"([\d.]+) GFLOPs a full step", words)[1]) for words in before]
+    count = {"standard_static": 3, "batched": 2}[schedule]
+    assert steps[0] == pytest.approx(count * steps[1], rel=1e-3), "so many clips of a window's frames"
