@@ -15,6 +15,7 @@ from .engine.target import unsupported
 from .families import adapter_of, architecture_of, canvas_of
 from .host import versions
 from .host.model import parameterisation_of, sampling_of, shapes_of
+from .host.windows import windows_of
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
@@ -156,7 +157,7 @@ def describe(
     """
     shapes = ((1, 16, 128, 128),) if latent is None else shapes_of(latent["samples"])
     shape = shapes[0]
-    notes = ""
+    notes, windows = "", None
     try:
         if model is None:
             assumed_model = MODELS["flux.1-dev"]
@@ -170,6 +171,7 @@ def describe(
             sampling = sampling_of(model)
             architecture = architecture_of(model.model)
             canvas = canvas_of(model.model, shape)
+            windows = windows_of(model.model_options, canvas.frames)
             parameterisation = parameterisation_of(sampling)
             assert parameterisation is not None
             highest = float(sampling.sigma_max)
@@ -186,7 +188,7 @@ def describe(
     if missing:
         of = "FLUX.1-dev, " if model is None else ""
         notes += f"\n({of}a latent of {shape[-2]}x{shape[-1]}; connect {' and '.join(missing)} for yours)"
-    return describe_plan(plan, architecture, baseline_steps) + notes
+    return describe_plan(plan, architecture, baseline_steps, windows=windows) + notes
 
 
 def setting_of(

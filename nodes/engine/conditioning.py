@@ -19,7 +19,7 @@ from ...fresco_core.canvas.haar import padded_size
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
 from .frames import told_rate
-from .guides import PACKED, PLACES, guides_at, keyframes_at
+from .guides import DRAWN, PACKED, PLACES, guides_at, keyframes_at
 from .look import CanvasView
 from .refusals import watched
 from .run import Run
@@ -28,7 +28,7 @@ from .run import Run
 def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
     """The network's keyword arguments for a canvas (or area) x (B, C, ..., H, W), brought to the view's
     level: maps of the canvas and pictures of reference merged, what is neither as it is."""
-    kinds = {name: kind_of(view.target.model, name, view.maps) for name in conds}
+    kinds = {name: kind_of(view.target.model, name, view.given.maps) for name in conds}
     brought = {
         name: _merged(view, x, value) if kinds[name] in (MAP, REFERENCE) else value
         for name, value in conds.items()
@@ -39,7 +39,7 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
         level = view.look.level
         size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)
         low = size[0] >> level, size[1] >> level
-        if PLACES in conds:
+        if PLACES in conds or DRAWN in conds:
             brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low)
         else:
             brought |= rebuilt(conds, (*x.shape[:-2], *low))

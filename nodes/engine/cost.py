@@ -61,12 +61,13 @@ def sound_tokens(architecture: Architecture, streams: Streams, given: Sequence[T
 
 
 def call_flops(
-    view: CanvasView, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]
+    view: CanvasView, streams: Streams, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]
 ) -> tuple[int, int]:
     """FLOPs of a call of the network at the view's look, and of the same call at full resolution; 0 where not
     known.
 
-    `images` are the canvas (or an area or window of it) and pictures of reference, all at full size.
+    `streams` are what the call holds, and `images` the canvas (or an area or window of it) and pictures of
+    reference, all at full size.
     """
     architecture, look = view.target.architecture, view.look
     if architecture is None:
@@ -86,7 +87,7 @@ def call_flops(
     else:
         now = beside + canvases[0].tokens(look.level, look.halvings)
         now += sum(c.tokens(look.level) for c in canvases[1:])
-    sound = sound_tokens(architecture, view.streams, packed.get(HEARD, ()))
+    sound = sound_tokens(architecture, streams, packed.get(HEARD, ()))
     rest = batch, length, seen, sound
     return architecture.step_flops(now, *rest), architecture.step_flops(full, *rest)
 
@@ -106,8 +107,15 @@ def bridge_flops(plan: Plan, vae: Any) -> int | None:
     return total
 
 
-def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps: int, vae: Any = None) -> str:
-    """The plan in words, with its cost where the architecture is known."""
+def describe_plan(
+    plan: Plan,
+    architecture: Architecture | None,
+    baseline_steps: int,
+    vae: Any = None,
+    windows: tuple[int, int] | None = None,
+) -> str:
+    """The plan in words, with its cost where the architecture is known, in as many `windows` of so many
+    frames."""
     words, canvas = plan_in_words(plan), plan.canvas
     if canvas.unknown and not plan.plain:
         words += (
@@ -116,4 +124,7 @@ def describe_plan(plan: Plan, architecture: Architecture | None, baseline_steps:
     if architecture is None:
         return words
     bridge = 0 if vae is None else bridge_flops(plan, vae)
-    return f"{words}\n{plan_cost(plan, architecture, bridge=bridge).describe(baseline_steps)}"
+    count, frames = windows or (1, canvas.frames)
+    seen = replace(plan, canvas=replace(canvas, frames=frames))
+    heard = replace(architecture, sound_tokens=architecture.sound_tokens * frames // canvas.frames)
+    return f"{words}\n{plan_cost(seen, heard, count, bridge=bridge).describe(baseline_steps)}"

@@ -14,8 +14,10 @@ from typing import Any
 from torch import Tensor
 
 from ...fresco_core import Canvas
+from .thin import factors_of
 
 PLACES, ENTRIES = "keyframe_idxs", "guide_attention_entries"
+DRAWN = "generated_keyframes"  # frames behind the video's own that are made with it, each a single picture
 PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
 SEEN, HEARD = "cond_video_latents", "cond_audio_latents"  # of that: the keyframes' first
 
@@ -29,30 +31,42 @@ def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]
     made: dict[str, Any] = {}
     places: Tensor | None = conds.get(PLACES)
     if places is not None:
-        grid = places.unflatten(2, (-1, *size))
+        grid = places.unflatten(2, (places.shape[2] // full, *size))  # none in a window without guides
         made[PLACES] = grid[:, :, :, : low[0], : low[1]].flatten(2, 4)
     if conds.get(ENTRIES) is not None:
         made[ENTRIES] = [
             {
                 **entry,
                 "pre_filter_count": entry["pre_filter_count"] // full * few,
-                "latent_shape": [entry["latent_shape"][0], *low],
+                "latent_shape": [entry["latent_shape"][0], *thinned(entry["latent_shape"][1:], size, low)],
             }
             for entry in conds[ENTRIES]
         ]
+    if conds.get(DRAWN) is not None:
+        made[DRAWN] = {**conds[DRAWN], "tokens_per_frame": few}
     return made
 
 
-def unplaceable(given: dict[str, Any], canvas: Canvas) -> str | None:
-    """Why the guides of a run, whose conditioning is `given` by name, have no places at a level; None where
-    they have, or there are none. Reads from the device, where there are guides."""
+def thinned(own: list[int], size: tuple[int, int], low: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a guide that has `own` of the video's `size`, at a look of `low`."""
+    return low[0] * own[0] // size[0], low[1] * own[1] // size[1]
+
+
+def unplaceable(given: dict[str, Any], canvas: Canvas, level: int) -> str | None:
+    """Why the guides of a run, whose conditioning is `given` by name, have no places at its coarsest level;
+    None where they have, or there are none. Reads from the device, where there are guides."""
     places, mask = given.get(PLACES), given.get("denoise_mask")
     if places is None:
         return None
     if places.shape[2] % (canvas.height * canvas.width):
         return f"a guide of {places.shape[2]} tokens is not on the grid of {canvas.height}x{canvas.width}"
-    if mask is not None and bool((mask < 0.0).any()):
-        return "a guide on a smaller grid of its own is bound to the full grid"
+    factors = (1,) if mask is None else factors_of(mask)
+    if factors is None:
+        return "a guide on a grid of its own has no whole number of the video's pixels in each of its own"
+    coarsest = max(factors)
+    if coarsest > 1 and (canvas.height % (coarsest << level) or canvas.width % (coarsest << level)):
+        own, side = f"{canvas.height // coarsest}x{canvas.width // coarsest}", 1 << level
+        return f"a guide on a grid of its own, {own}, has no whole blocks of {side}x{side}"
     return None
 
 

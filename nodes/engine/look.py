@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...fresco_core import Canvas, Margin, MixedLook, coarse_state, expand, merge
-from ...fresco_core.canvas.frames import before, continued, expand_frames
+from ...fresco_core.canvas.frames import expand_frames
 from ...fresco_core.canvas.haar import (
     extend,
     level_size,
@@ -21,48 +19,21 @@ from ...fresco_core.canvas.haar import (
 from ...fresco_core.course import ChosenLook
 from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
-from ..host.conds import windowed
-from ..host.model import kept_latent
+from ..host.windows import windowed
 from .frames import shortened
+from .given import Given
+from .kept import rearranged, seen_of
 from .streams import ALONE, Streams
 from .target import Target
-
-
-@dataclass
-class Kept:
-    """What inpainting keeps of a latent (B, C, ..., H, W), as a model of the image-to-video kind sees it:
-    clean, where the mask is 0, and in part where it is below 1."""
-
-    latent: Tensor
-    mask: Tensor
-
-    def of(self, x: Tensor, transformer_options: dict) -> Kept | None:
-        """The same for x, several batches of the canvas or a window of it; None for other parts of it."""
-        found = [windowed(part, x, transformer_options) for part in (self.latent, self.mask)]
-        if found[0] is None or found[1] is None:
-            return None
-        return Kept(*(repeated(part, x.shape[0]).to(x) for part in found))
-
-    def part(self, model: Any, sigma: Tensor) -> Tensor:
-        """What is kept in a state at sigma (B,): the rest of it is the sampler's own state times the mask."""
-        return kept_latent(model, sigma, self.latent, torch.zeros_like(self.latent)) * (1.0 - self.mask)
-
-    def beyond(self, size: tuple[int, int], halvings: int = 0) -> Tensor:
-        """What the canvas is multiplied by where it is continued to `size` and to whole groups of frames: 1
-        within it, as that is already, and the mask continued beyond."""
-        mask = continued(extend(self.mask, size), halvings).clone()
-        inner = mask if not halvings else mask.narrow(-3, before(halvings), self.mask.shape[-3])
-        inner[..., : self.mask.shape[-2], : self.mask.shape[-1]] = 1.0
-        return mask
 
 
 @dataclass
 class CanvasView:
     """A run's canvas through its current look.
 
-    prediction: the last one, of all that the run holds. maps: the conditionings that the host says
-    lie on the canvas. foreign: whether the sampler has shown the model something else than the canvas.
-    streams: what the run holds, the first of which is the canvas.
+    prediction: the last one, of all that the run holds. given: what the network gets beside the state.
+    foreign: whether the sampler has shown the model something else than the canvas. streams: what the run
+    holds, the first of which is the canvas.
     """
 
     target: Target
@@ -70,23 +41,26 @@ class CanvasView:
     margin: Margin
     look: ChosenLook = FULL
     prediction: Tensor | None = None
-    kept: Kept | None = None
-    maps: frozenset[str] = field(default_factory=frozenset)
+    given: Given = field(default_factory=Given)
     foreign: bool = False
     streams: Streams = ALONE
 
     def coarse(self, x: Tensor, sigma: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """(p, sigma_k) that the model is called with for a canvas x (B, C, ..., H, W), an area or a context
         window of it, at sigma (B,)."""
-        kept, model = None if self.kept is None else self.kept.of(x, transformer_options), self.target.model
-        noisy = x if kept is None else x - kept.part(model, sigma)
+        whole, repeated = self.given.kept, self.given.repeated
+        kept = None if whole is None else seen_of(whole, x, transformer_options, repeated)
+        if kept is not None:
+            kept = rearranged(kept, lambda part: self.arranged(part, transformer_options))
+        x = self.arranged(x, transformer_options)
+        noisy = x if kept is None else kept.without(self, x, sigma)
         state, _ = self._continued(noisy, sigma, transformer_options)
         if kept is not None:
-            state = state * kept.beyond((state.shape[-2], state.shape[-1]), self.look.halvings)
+            state = kept.beyond(state, self.look.halvings)
         at, halvings = self.target.parameterisation, self.look.halvings
         state, level_sigma = coarse_state(state, sigma, self.look.level, at, halvings)
         if kept is not None:
-            state = state + self.condition(kept.part(model, level_sigma), x)
+            state = kept.together(self, state, level_sigma, x)
         return self.packed(state), level_sigma
 
     def mixed_states(
@@ -145,6 +119,12 @@ class CanvasView:
             out = levelled(unpacked, level, self.look.halvings)
         return self.packed(out).to(prediction.dtype)
 
+    def arranged(self, x: Tensor, transformer_options: dict, back: bool = False) -> Tensor:
+        """x on the grid of the canvas, or of a window of it, with the guides' pixels that are one at the
+        level together, or `back` where they were; pixels of the video stay where they are."""
+        thin = self.given.thin
+        return x if thin is None else thin.arranged(x, self.look.level, transformer_options, back)
+
     def unpacked(self, x: Tensor) -> Tensor:
         """x with the pixels that the host packs into its channels spread out."""
         return unpack_channels(x, self.canvas.packing)
@@ -159,7 +139,7 @@ class CanvasView:
         state = self.unpacked(x)
         size = padded_size((state.shape[-2], state.shape[-1]), self.look.level, self._token)
         last = None if self.prediction is None else self.streams.first(self.prediction)
-        last = windowed(last, x, transformer_options)
+        last = windowed(last, x, transformer_options, self.given.repeated)
         if last is None:  # an area, whose border is no edge; it has all frames
             return extend(state, size), None
         last, at = self.unpacked(last).to(state), self.target.parameterisation

@@ -8,7 +8,7 @@ from ...fresco_core import Plan
 from ..families import kind_of
 from ..families.family import GRID
 from ..host.caches import patches_of, unrestartable
-from ..host.conds import conditions_of
+from ..host.conds import conditions_of, given_once
 from .guides import unplaceable
 
 MULTIPLE_OF_AUDIO = 8  # WanDancer attends from this many groups of a frame's tokens to the music
@@ -17,20 +17,15 @@ TEXT_AND_CHANNELS = {"c_crossattn", "crossattn_controlnet", "c_concat"}
 
 def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_options: dict) -> str | None:
     """Why a run with this conditioning and these patches can have none of the plan's coarse levels, if so."""
-    given = {
-        name: getattr(value, "cond", None)
-        for group in conds.values()
-        for cond in group
-        for name, value in cond.get("model_conds", {}).items()
-    }
+    given = given_once(conds)
     bound = sorted(name for name in given if kind_of(model, name) is GRID)
     if (reason := unrestartable(model_options)) is not None:
         return reason
     if bound:
         return f"the conditioning '{bound[0]}' is bound to the full grid"
-    if (reason := unplaceable(given, plan.canvas)) is not None:
-        return reason
     levels = {level for planned in plan.passes for level in planned.levels if level}
+    if (reason := unplaceable(given, plan.canvas, max(levels, default=0))) is not None:
+        return reason
     if "audio_embed" in given and hasattr(model.diffusion_model, "music_injector"):
         for level in sorted(levels):
             rows, columns = plan.canvas.blocks(level)

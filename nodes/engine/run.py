@@ -15,15 +15,19 @@ from ...fresco_core.text.told import plan_sentence
 from ..families import adapter_of
 from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
-from ..host.conds import conditions_of, declared_maps
+from ..host.conds import conditions_of, declared_maps, given_once
 from ..host.samplers import off_grid, restart_hooks
+from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
 from .cost import Spending, as_run, describe_plan
+from .given import Given
+from .kept import unkeepable
 from .look import CanvasView
 from .obstacles import unmergeable, unmixable
 from .recording import RunTrace
 from .streams import bound_together, words_of
 from .target import Target
+from .thin import thin_guides
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +115,15 @@ class Run:
     def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
         """Hold the plan against this run's conditioning, and tell it, before the first step."""
         plan, settings, model = self.plan, self.settings, self.target.model
-        self.view.maps = declared_maps(conds)
+        given = self.view.given
+        given.maps, given.repeated = declared_maps(conds), kept_frames(model_options)
+        given.thin = thin_guides(given_once(conds), given.repeated)
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
+        reason = reason or unkeepable(given.kept, model_options)
+        if self.view.prediction is not None:
+            shape = tuple(self.view.streams.first(self.view.prediction).shape)
+            reason = reason or not_along_frames(model_options, shape)
         if reason is not None and not plan.plain:
             plan = plain_plan(plan.schedule, self.grid, plan.canvas, reason)
         several = bool(self.view.streams.shapes)
@@ -137,7 +147,8 @@ class Run:
         architecture = self.target.architecture
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
-        words = describe_plan(plan, known, settings.baseline_steps, vae)
+        windows = windows_of(model_options, plan.canvas.frames)
+        words = describe_plan(plan, known, settings.baseline_steps, vae, windows)
         words += "" if plan.plain else words_of(self.view.streams, plan) + frames.words_of(plan, conds)
         self.trace.words = words
         if settings.seen is not None:
@@ -223,7 +234,8 @@ class Run:
     def close(self) -> None:
         """End of the run, on every way out."""
         self.controls.clear()
-        self.view.prediction = self.view.kept = self.course = None
+        self.view.prediction = self.course = None
+        self.view.given = Given()
         self.view.margin = Margin()
         self.trace.finish()
 
@@ -235,7 +247,7 @@ class Run:
         adapter, reason = adapter_of(network)
         if adapter is None:
             return None, reason
-        if self.view.kept is not None:
+        if self.view.given.kept is not None:
             return None, "what inpainting keeps is bound to the whole grid"
         reason = unmixable(conds, model_options, adapter.arguments)
         if reason is not None:

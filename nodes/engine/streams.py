@@ -22,6 +22,7 @@ from torch import Tensor
 from ...fresco_core import Flow, Plan
 from ..families import own_clock_of
 from ..families.family import OwnClock
+from ..host.windows import cuts_several_as_one
 
 CLOCK = "fresco_clock"
 TELLS_SHAPES = "latent_shapes"  # the conditioning by which the host takes the latents apart
@@ -53,6 +54,11 @@ class Streams:
         """The same with a video (B, C, ..., h, w) of another size."""
         return Streams((tuple(video.shape[1:]), *self.shapes[1:])) if self.shapes else self
 
+    def of_call(self, told: Any) -> Streams:
+        """Those of a call of the network, from its latents' shapes as it is `told` them: in a context window
+        both are shorter."""
+        return Streams.of(told) if self.shapes and told is not None else self
+
     def first(self, x: Tensor) -> Tensor:
         """The video of a run's tensor."""
         return self.parted(x)[0]
@@ -64,6 +70,12 @@ def joined(first: Tensor, rest: Tensor | None) -> Tensor:
 
 
 ALONE = Streams()
+
+
+def shapes_told(conds: list[list[dict] | None]) -> Any:
+    """The shapes of the latents that conditionings tell their calls of; None where they tell none."""
+    told = (cond.get("model_conds", {}).get(TELLS_SHAPES) for group in conds for cond in group or ())
+    return next((shapes.cond for shapes in told if shapes is not None), None)
 
 
 @dataclass(frozen=True)
@@ -123,8 +135,8 @@ def bound_together(streams: Streams, conds: dict[str, list[dict]], model_options
     it has nothing of the kind."""
     if not streams.shapes:
         return None
-    if model_options.get("context_handler") is not None:
-        return "context windows cut several streams in one latent"
+    if cuts_several_as_one(model_options):
+        return "this host's context windows cut several streams in one latent as if they were one"
     over = {"control": "ControlNets see", "area": "areas cut", "mask": "masks of a prompt lie on"}
     for name, words in over.items():
         if any(cond.get(name) is not None for group in conds.values() for cond in group):

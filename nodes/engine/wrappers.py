@@ -28,13 +28,14 @@ from ..host.clock import Clock
 from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
 from ..host.metadata import note_run
-from ..host.model import latent_in, looks_up_sigmas, shows_kept_clean
+from ..host.model import latent_in, looks_up_sigmas
 from .conditioning import at_level, with_level_controls
 from .cost import call_flops
 from .experts import EXPERTS
 from .gain import result_in_words, summary
+from .kept import MASK, kept_by
 from .live_view import live_view
-from .look import CanvasView, Kept
+from .look import CanvasView
 from .mixed import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .planning import plan_run
@@ -42,7 +43,16 @@ from .recording import RunTrace
 from .refusals import evaluate, watched
 from .run import KEY, RUN, Bridge, Recorder, Run, Settings
 from .signature import sign
-from .streams import ALONE, Streams, joined, level_clock, told_kept, with_level_clock
+from .streams import (
+    ALONE,
+    TELLS_SHAPES,
+    Streams,
+    joined,
+    level_clock,
+    shapes_told,
+    told_kept,
+    with_level_clock,
+)
 from .target import Target, unsupported
 
 log = logging.getLogger(__name__)
@@ -167,14 +177,14 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None:
         return executor(*args, **kwargs)
     mask, latent = given.get("denoise_mask"), given["latent_image"]
-    run.view.prediction = latent
-    if mask is not None and shows_kept_clean(run.target.model):
-        run.view.kept = Kept(run.view.streams.first(latent), run.view.streams.first(mask))
+    conds, view = evaluated_conds(given["guider"], model_options), run.view
+    view.prediction = latent
+    view.given.kept = kept_by(run.target.model, view.streams.first, given, conds)
     if given["sigmas"].tolist() != run.grid:  # another pack's wrapper has changed them
         plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
     experts = options.get(EXPERTS)
     whole = model_options if experts is None else experts.whole_options(model_options)
-    plan = run.prepare(evaluated_conds(given["guider"], model_options), whole)
+    plan = run.prepare(conds, whole)
     with run.trace.sampling():
         if len(plan.passes) > 1:
             return run_passes(executor, run, given)
@@ -198,21 +208,24 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """At a coarse look: ControlNets see the level, and every prediction is constant over what is coarse."""
     given = bound("model conds x_in timestep model_options", args, kwargs)
-    run: Run | None = given["model_options"].get("transformer_options", {}).get(RUN)
+    options = given["model_options"].get("transformer_options", {})
+    run: Run | None = options.get(RUN)
     if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
     predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
+    streams = run.view.streams.of_call(shapes_told(conds))
     return [
-        prediction if cond is None else evened(run.view, prediction, x)
+        prediction if cond is None else evened(run.view, streams, prediction, x, options)
         for prediction, cond in zip(predictions, conds)
     ]
 
 
-def evened(view: CanvasView, prediction: Tensor, x: Tensor) -> Tensor:
-    """A prediction for x whose canvas is constant again over what is coarse."""
-    first, others = view.streams.parted(prediction)
-    return joined(view.levelled(first, view.streams.first(x)), others)
+def evened(view: CanvasView, streams: Streams, prediction: Tensor, x: Tensor, options: dict) -> Tensor:
+    """A prediction for x, which holds `streams`, whose canvas is constant again over what is coarse."""
+    first, others = streams.parted(prediction)
+    level = view.levelled(view.arranged(first, options), streams.first(x))
+    return joined(view.arranged(level, options, back=True), others)
 
 
 def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -222,12 +235,12 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
-    view = run.view
+    view, streams = run.view, run.view.streams.of_call(given.get(TELLS_SHAPES))
     if run.keeps_sound:
-        kept = told_kept(view.streams, given["x"])
+        kept = told_kept(streams, given["x"])
         given, kwargs = given | kept, kwargs | kept
-    images = [view.streams.first(given["x"]), *(given.get("ref_latents") or ())]
-    run.spending.add(*call_flops(view, images, given.get("c_crossattn"), given))
+    images = [streams.first(given["x"]), *(given.get("ref_latents") or ())]
+    run.spending.add(*call_flops(view, streams, images, given.get("c_crossattn"), given))
     if view.look == FULL:
         return executor(*args, **kwargs)
     x, sigma, crossattn, control = (given.pop(name, None) for name in ("x", "t", "c_crossattn", "control"))
@@ -242,12 +255,16 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def coarse_prediction(
     executor: Any, view: CanvasView, x: Tensor, sigma: Tensor, conds: dict[str, Any], options: dict
 ) -> Tensor:
-    """The prediction for x, the canvas (or an area) with what the run holds beside it, that the model makes
-    at the view's level; `conds` as `mixed_prediction` takes them."""
+    """The prediction for x, the canvas (or an area or window) with what the run holds beside it, that the
+    model makes at the view's level; `conds` as `mixed_prediction` takes them."""
     crossattn, control = conds.pop("c_crossattn", None), conds.pop("control", None)
-    x, others = view.streams.parted(x)
+    streams = view.streams.of_call(conds.get(TELLS_SHAPES))
+    x, others = streams.parted(x)
+    seen = options
+    if MASK in conds:
+        conds = {**conds, MASK: view.arranged(conds[MASK], options)}
     state, level_sigma = view.coarse(x, sigma, options)
-    conds, streams = at_level(view, x, conds), view.streams.with_first(state)
+    conds, streams = at_level(view, x, conds), streams.with_first(state)
     if others is not None:  # the call is told the canvas's noise level, which is theirs
         network, level, sigmas = view.target.model.diffusion_model, view.look.level, (sigma, level_sigma)
         conds, options = with_level_clock(network, level, sigmas, state, conds, options)
@@ -260,4 +277,5 @@ def coarse_prediction(
     state = joined(state, others)
     prediction = executor(state, level_sigma, concat, crossattn, control, options, **conds)
     low, others = streams.parted(prediction)
-    return joined(view.on_canvas(low, (x.shape[-2], x.shape[-1])), others)
+    canvas = view.on_canvas(low, (x.shape[-2], x.shape[-1]))
+    return joined(view.arranged(canvas, seen, back=True), others)

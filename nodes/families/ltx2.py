@@ -34,6 +34,6 @@ LTX_2 = Family(
     LTX_2_PIXELS,
     pixels={"LTXAV": 32},
     readers={"LTXAVModel": cost},
-    conditions=kinds(UNTOUCHED="audio_denoise_mask ref_audio latent_shapes", GRID="generated_keyframes"),
+    conditions=kinds(UNTOUCHED="audio_denoise_mask ref_audio latent_shapes"),
     clocks={"LTXAVModel": video_clock},
 )

@@ -33,5 +33,7 @@ LTXV = Family(
     LTX_VIDEO_PIXELS,
     pixels={"LTXV": 32},
     readers={"LTXVModel": cost},
-    conditions=kinds(UNTOUCHED="frame_rate", REBUILT="keyframe_idxs guide_attention_entries"),
+    conditions=kinds(
+        UNTOUCHED="frame_rate", REBUILT="keyframe_idxs guide_attention_entries generated_keyframes"
+    ),
 )

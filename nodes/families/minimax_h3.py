@@ -34,6 +34,6 @@ MINIMAX_H3 = Family(
     frozenset({"MiniMaxH3", "MiniMaxH3Model"}),
     MINIMAX_H3_PIXELS,
     readers={"MiniMaxH3Model": cost},
-    conditions=kinds(UNTOUCHED="minimax_payload", GRID="MiniMaxH3.denoise_mask"),
+    conditions=kinds(UNTOUCHED="minimax_payload"),
     clocks={"MiniMaxH3Model": video_clock},
 )

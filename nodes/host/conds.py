@@ -1,11 +1,8 @@
-"""What a run's conditioning gives the network, and what a part of the canvas is."""
+"""What a run's conditioning gives the network."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import torch
-from torch import Tensor
 
 
 def conditions_of(conds: dict[str, list[dict]]) -> dict[str, list[Any]]:
@@ -17,20 +14,9 @@ def conditions_of(conds: dict[str, list[dict]]) -> dict[str, list[Any]]:
     return found
 
 
-def windowed(tensor: Tensor | None, like: Tensor, transformer_options: dict) -> Tensor | None:
-    """A tensor of the run's canvas cut to what `like` shows of it; None where that is not known.
-
-    `like` may be the canvas, several of its batches, or the context window that the host says it is.
-    """
-    if tensor is None:
-        return None
-    if tensor.shape[2:] != like.shape[2:] or like.shape[0] % tensor.shape[0]:
-        window = transformer_options.get("context_window")
-        dim, frames = getattr(window, "dim", None), getattr(window, "index_list", None)
-        if dim is None or frames is None or tensor.ndim != like.ndim or max(frames) >= tensor.shape[dim]:
-            return None
-        tensor = tensor.index_select(dim, torch.tensor(frames, device=tensor.device))
-    return tensor if tensor.shape[2:] == like.shape[2:] and like.shape[0] % tensor.shape[0] == 0 else None
+def given_once(conds: dict[str, list[dict]]) -> dict[str, Any]:
+    """What a run's conditioning gives the network, the last value of each argument, by its name."""
+    return {name: values[-1] for name, values in conditions_of(conds).items()}
 
 
 def evaluated_conds(guider: Any, model_options: dict) -> dict[str, list[dict]]:

@@ -607,14 +607,17 @@ ROWS: dict[str, Row] = {
     ),
     "CosmosT2V": Row("CosmosT2V", COSMOS1, VIDEO),
     "CosmosI2V": Row(
-        "CosmosI2V", COSMOS1 | {"in_channels": 17}, VIDEO, extra=lambda f: {"concat_mask": f.mask(1, 1, 3)}
+        "CosmosI2V",
+        COSMOS1 | {"in_channels": 17},
+        VIDEO,
+        extra=lambda f: {"concat_mask": f.mask(1, 1, f.frames)},
     ),
     "CosmosT2IPredict2": Row("CosmosT2IPredict2", COSMOS2, (1, 16, 1, 16, 16)),
     "CosmosI2VPredict2": Row(
         "CosmosI2VPredict2",
         COSMOS2 | {"in_channels": 17},
         VIDEO,
-        extra=lambda f: {"concat_mask": f.mask(1, 1, 3)},
+        extra=lambda f: {"concat_mask": f.mask(1, 1, f.frames)},
     ),
     "Anima": Row(
         "Anima",

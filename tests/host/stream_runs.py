@@ -48,7 +48,7 @@ def native(model, seen, index, sigma, payload=()):
         return native_h3(network, state, audio, context, (sigma, low), dict(payload))
 
 
-def native_h3(network, state, audio, context, sigmas, payload):
+def native_h3(network, state, audio, context, sigmas, payload, **told):
     """MiniMax H3's, whose sampler carries the sound on the video's schedule: a run at half size has half the
     video's shift, and carries the same sound accordingly."""
     from comfy.ldm.minimax.model import time_shift_sigma
@@ -62,6 +62,7 @@ def native_h3(network, state, audio, context, sigmas, payload):
         context=context,
         transformer_options={"minimax_h3_sigma_shift_video": shift / 2.0},
         minimax_payload=payload | {"audio_scale": shift / 2.0 / sound_shift},
+        **told,
     )
     carried = sound * (low / of_sound) - low * made[1]
     return state - low * made[0], carried * 2.0  # of clean sound, the whole run carries twice as much

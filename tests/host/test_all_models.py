@@ -69,7 +69,7 @@ def dressed(name, patcher, level):
     return model
 
 
-def predictions(patcher, model, sigmas, noise):
+def predictions(patcher, model, sigmas, noise, **settings):
     """The clean prediction of every step, as the host's callback gets it."""
     seen = []
     tiny.sample(
@@ -79,6 +79,7 @@ def predictions(patcher, model, sigmas, noise):
         noise=noise,
         cfg=2.0,
         callback=lambda step, x0, x, total: seen.append(x0.clone()),
+        **settings,
     )
     return seen
 
@@ -92,10 +93,27 @@ def merged(patcher, tensor):
     return pack_channels(merge(unpack_channels(tensor, packing), 1), packing)
 
 
+def native_run(patcher, half, sigmas, noise, **settings):
+    """The clean predictions of the host's own run at half size, from the means of the state that `noise`
+    makes, over the noise levels behind them. settings: what is given at that size besides."""
+    from fresco_pack.nodes.host.model import parameterisation_of
+
+    sampling = patcher.get_model_object("model_sampling")
+    parameterisation = parameterisation_of(sampling)
+    level_sigmas = parameterisation.level_sigma(sigmas[: COARSE + 1], 1)
+    begin = comfy.samplers.KSAMPLER(None).max_denoise(SimpleNamespace(inner_model=patcher.model), sigmas)
+    state = sampling.noise_scaling(sigmas[0], noise, torch.zeros_like(noise), begin)
+    state = merged(patcher, state) * parameterisation.state_scale(sigmas[0], 1)
+    one, zero = torch.ones(1), torch.zeros(1)
+    noise = state / sampling.noise_scaling(level_sigmas[0], one, zero)
+    native = predictions(patcher, half, level_sigmas, noise, **settings)
+    assert len(native) == COARSE
+    return native
+
+
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypatch, caplog):
     from fresco_pack.nodes import families
-    from fresco_pack.nodes.host.model import parameterisation_of
 
     monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
     row, patcher = ROWS[name], built(name)
@@ -113,18 +131,7 @@ def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypat
         assert all(torch.equal(a, b) for a, b in zip(ours, plain))
         return
     assert said == []
-    parameterisation = parameterisation_of(sampling)
-    half = dressed(name, patcher, 1)
-    level_sigmas = parameterisation.level_sigma(sigmas[: COARSE + 1], 1)
-    begin = comfy.samplers.KSAMPLER(None).max_denoise(SimpleNamespace(inner_model=patcher.model), sigmas)
-    state = sampling.noise_scaling(sigmas[0], noise, torch.zeros_like(noise), begin)
-    state = merged(patcher, state) * parameterisation.state_scale(sigmas[0], 1)
-    one, zero = torch.ones(1), torch.zeros(1)
-    native = predictions(
-        patcher, half, level_sigmas, state / sampling.noise_scaling(level_sigmas[0], one, zero)
-    )
-    assert len(native) == COARSE
-    for coarse, alone in zip(ours, native):
+    for coarse, alone in zip(ours, native_run(patcher, dressed(name, patcher, 1), sigmas, noise)):
         low = merged(patcher, coarse)
         assert float(alone.std()) > 1e-4
         if row.differs is None:

@@ -17,10 +17,11 @@ from stream_runs import (
     held_plain,
     level_sigma,
     native,
+    native_h3,
     parts,
     run,
 )
-from tiny_streams import SPECS, nested
+from tiny_streams import AVAILABLE, SPECS, nested
 
 pytestmark = ANY
 
@@ -224,30 +225,113 @@ def test_keyframes_of_minimax_h3_are_those_of_the_smaller_run(apply):
     assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 0, 0]
 
 
+def blocks(*rest):
+    """A mask, the same in each 2x2 of its pixels: 0, in part, and 1, so that tokens at half size mix them."""
+    drawn = torch.rand(1, 1, *rest, generator=torch.Generator().manual_seed(4)).mul(1.6).sub(0.3)
+    return drawn.clamp(0.0, 1.0).repeat_interleave(2, -2).repeat_interleave(2, -1)
+
+
+def left_half(*rest):
+    mask = torch.ones(1, 1, *rest).repeat_interleave(2, -2).repeat_interleave(2, -1)
+    mask[..., : mask.shape[-1] // 2] = 0.0
+    return mask
+
+
+def first_frame(*rest):
+    mask = torch.ones(1, 1, *rest).repeat_interleave(2, -2).repeat_interleave(2, -1)
+    mask[:, :, 0] = 0.0
+    return mask
+
+
 @H3
-def test_masks_of_minimax_h3_run_plain(apply, caplog):
+@pytest.mark.parametrize("drawn_as", (left_half, first_frame, blocks))
+def test_masks_of_minimax_h3_are_those_of_the_smaller_run(apply, drawn_as):
+    """Its tokens, their noise and their clocks as the host itself has them at half size, with a mask over the
+    sound as well."""
+    import comfy.utils
+
+    model, spec, traces = tiny_streams.build("MiniMaxH3"), SPECS["MiniMaxH3"], []
+    frames, rows, columns = spec.video[2:]
+    mask, audio_mask = drawn_as(frames, rows // 2, columns // 2), torch.ones(spec.audio)
+    audio_mask[..., :3] = 0.0
+    latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
+    masked = {"latent": latent, "noise_mask": nested(mask, audio_mask)}
+    out, seen = run(apply(model.patcher, "1/2 x3, full x2", traces=traces), model, **masked)
+    assert [e.level for e in traces[0].evaluations] == [1, 1, 1, 0, 0]
+    host, (clean, sound) = model.model, parts(latent)
+    noise, sound_noise = seen.steps[0][0]  # all that the first state is
+    small, small_clean = half(mask), half(clean)
+
+    def shown(shapes, sigma, video, sound, noise):
+        """What the host shows its network of a state, and what it tells of the mask."""
+        host.latent_shapes = shapes
+        masks, carried = (mask if shapes[0] == spec.video else small).expand(shapes[0]), sound_clean * 4.0
+        clean_video = clean if shapes[0] == spec.video else small_clean
+        packed = [(video, sound), (clean_video, carried), (noise, sound_noise), (masks, audio_mask)]
+        x, kept, noise, masks = (comfy.utils.pack_latents(pair)[0] for pair in packed)
+        sigma = torch.tensor([sigma])
+        seen = host.scale_latent_inpaint(x=x, sigma=sigma, noise=noise, latent_image=kept, denoise_mask=masks)
+        told = host._denoise_mask_values(masks, shapes)
+        host.latent_shapes = None
+        return *comfy.utils.unpack_latents(x * masks + seen * (1.0 - masks), shapes), told
+
+    sound_clean, halved = sound, (*spec.video[:3], rows // 2, columns // 2)
+    for index, sigma in enumerate(SIGMAS[:3].tolist()):
+        (video, sound), (got, got_sound) = seen.steps[index]
+        low = level_sigma(sigma)
+        state = half(video) / ((1.0 - sigma) + sigma / 2.0)
+        _, heard, _ = shown([spec.video, spec.audio], sigma, video, sound, noise)
+        state, _, told = shown([halved, spec.audio], low, state, sound, half(noise) * 2.0)
+        with torch.inference_mode():
+            context, payload = seen.calls[index][2], {"seed": 7}
+            made, made_sound = native_h3(
+                model.model.diffusion_model, state, heard, context, (sigma, low), payload, **told
+            )
+        close(half(got), made * small + small_clean * (1.0 - small))
+        close(got_sound, made_sound * audio_mask + sound_clean * 4.0 * (1.0 - audio_mask))
+    torch.testing.assert_close(out[0] * (mask == 0.0), clean * (mask == 0.0), rtol=0, atol=1e-5)
+
+
+@H3
+def test_masks_of_minimax_h3_that_no_token_can_be_read_from_run_plain(apply, caplog):
+    from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
+
     model, spec = tiny_streams.build("MiniMaxH3"), SPECS["MiniMaxH3"]
-    mask = torch.ones(1, 1, *spec.video[2:])
-    mask[..., :4] = 0.0
+    mask = left_half(spec.video[2], *(side // 2 for side in spec.video[3:]))
     latent = nested(drawn(spec.video, 5), drawn(spec.audio, 6))
     masked = {"latent": latent, "noise_mask": nested(mask, torch.ones(1, 1, *spec.audio[2:]))}
-    held_plain(model, apply, "'denoise_mask' is bound to the full grid", caplog, **masked)
-
-
-@LTXAV
-def test_guides_that_are_not_on_the_videos_grid_run_plain(apply, ltx, caplog):
-    from comfy_extras import nodes_lt
-
-    spec = SPECS["LTXAV"]
-    cond = nodes_lt.LTXVAddGuide.add_keyframe_index(
-        [[None, {}]], 8, torch.zeros(1, 128, 1, *spec.video[-2:]), (8, 32, 32)
+    held_plain(
+        model,
+        apply,
+        "a mask that changes from step to step",
+        caplog,
+        lambda patcher: DifferentialDiffusion.execute(patcher).args[0],
+        **masked,
     )
-    mask = torch.ones(1, 1, *spec.video[2:])
-    mask[:, :, -1] = -1.0
-    mask[:, :, -1, ::2, ::2] = 0.0  # an IC-LoRA's guide of half size, spread over the grid
-    masked = {
-        "latent": nested(drawn(spec.video, 5), drawn(spec.audio, 6)),
-        "noise_mask": nested(mask, torch.ones(1, 1, *spec.audio[2:])),
-        "positive": tiny_streams.text(spec, 1, **cond[0][1]),
-    }
-    held_plain(ltx, apply, "a guide on a smaller grid of its own", caplog, **masked)
+    caplog.clear()
+    noise = nested(torch.zeros(spec.video), torch.zeros(spec.audio))
+    held_plain(model, apply, "this run adds none", caplog, noise=noise, **masked)
+
+
+@ANY
+@pytest.mark.parametrize(
+    "extra",
+    (
+        {"area": (4, 4, 0, 0), "strength": 1.0},
+        {"area": ("percentage", 0.5, 0.5, 0.0, 0.0), "strength": 1.0},
+        {"mask": torch.ones(1, 8, 12), "mask_strength": 1.0},
+        {"mask": torch.ones(1, 8, 12), "mask_strength": 1.0, "set_area_to_bounds": True},
+    ),
+)
+def test_areas_and_masks_of_prompts_are_the_hosts_to_refuse(apply, extra):
+    """Core lays them over both streams as over one picture, and fails: there is no run to be faster than. A
+    host that learns it fails here, and `bound_together` is to learn it too."""
+    for name in AVAILABLE:
+        model = tiny_streams.build(name)
+        positive = tiny_streams.text(SPECS[name], 1, **extra)
+        failures = []
+        for patcher in (model.patcher, apply(model.patcher, "1/2 x3, full x2")):
+            with pytest.raises((IndexError, RuntimeError, ValueError)) as failure:
+                run(patcher, model, positive=positive)
+            failures.append(str(failure.value))
+        assert failures[0] == failures[1], "the host's own words"

@@ -204,17 +204,6 @@ def test_a_network_whose_clocks_nobody_has_told_runs_plain(model, apply, monkeyp
     held_plain(model, apply, "takes no clock of its own for each of the streams", caplog)
 
 
-def test_context_windows_run_plain(model, apply, caplog):
-    from comfy.context_windows import ContextFuseMethod, ContextSchedule, IndexListContextHandler
-
-    def windowed(patcher):
-        schedule, fuse = ContextSchedule("static", lambda *_: []), ContextFuseMethod("flat", lambda *_: [])
-        patcher.model_options["context_handler"] = IndexListContextHandler(schedule, fuse, 10**6, 0)
-        return patcher
-
-    held_plain(model, apply, "context windows cut several streams", caplog, windowed)
-
-
 @pytest.mark.parametrize(
     "cond, words",
     (

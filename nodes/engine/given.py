@@ -1,0 +1,20 @@
+"""What a run gives its network on the canvas, beside the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .kept import Kept
+from .thin import ThinGuides
+
+
+@dataclass
+class Given:
+    """maps: names of the conditionings that the host says lie on the canvas. kept: what inpainting keeps,
+    where the model is shown that without its noise. repeated: frames that every context window has. thin:
+    guides on grids of their own."""
+
+    maps: frozenset[str] = field(default_factory=frozenset)
+    kept: Kept | None = None
+    repeated: list[int] = field(default_factory=list)
+    thin: ThinGuides | None = None
