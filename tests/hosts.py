@@ -158,7 +158,7 @@ def run_part(part: Part, folder: Path) -> tuple[subprocess.CompletedProcess, dic
 def started(cases: Iterable[Case], keyword: str, folder: Path) -> Iterator[dict[Case, Future]]:
     """The parts of all hosts, started together: for each of `cases` what its part will have found."""
     processes = os.cpu_count() or 1
-    with ThreadPoolExecutor(processes) as pool:
+    with ThreadPoolExecutor(processes + 1) as pool:  # the browser waits much
         yield {
             (part.host, suite): future
             for part in parts_of(cases, keyword, processes)

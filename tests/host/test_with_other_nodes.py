@@ -285,18 +285,18 @@ def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply,
 
     original = type(flux.model).extra_conds
 
-    def with_keyframes(self, **kwargs):
-        slots = comfy.conds.CONDConstant({"tokens_per_frame": 64})
-        return {**original(self, **kwargs), "generated_keyframes": slots}
+    def with_places(self, **kwargs):
+        places = comfy.conds.CONDConstant(torch.zeros(1, 64))
+        return {**original(self, **kwargs), "position_ids": places}
 
-    monkeypatch.setattr(type(flux.model), "extra_conds", with_keyframes)
+    monkeypatch.setattr(type(flux.model), "extra_conds", with_places)
     monkeypatch.setattr(
         flux.model.diffusion_model, "forward", lambda x, t, **kwargs: torch.zeros_like(x), raising=False
     )
     with caplog.at_level("WARNING"):
         tiny.sample(apply(flux.patcher, TWO_PASS), flux, steps=7)
     said = [r.message for r in caplog.records if "Fresco runs plain" in r.message]
-    assert said == ["Fresco runs plain: the conditioning 'generated_keyframes' is bound to the full grid"]
+    assert said == ["Fresco runs plain: the conditioning 'position_ids' is bound to the full grid"]
 
 
 def test_a_compiled_model_takes_mixed_steps_after_looks_of_other_sizes(apply, caplog, monkeypatch):
