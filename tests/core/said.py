@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("fresco_core", "nodes")
@@ -103,20 +98,3 @@ def _silent(node: ast.AST) -> bool:
 
 def _name(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def translations(texts: list[str]) -> dict[str, list[str | None]]:
-    """What the page makes of texts, by language, None of one that is not wholly translated. Skips the test
-    where there is no node."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("NO NODE: install Node.js 20.19 or newer to test the translations")
-    done = subprocess.run(
-        [node, ROOT / "tests" / "web" / "translate.mjs"],
-        input=json.dumps(texts),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)

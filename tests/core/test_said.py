@@ -7,6 +7,7 @@ import pytest
 import random_schedules
 import said
 import test_bench_verdict
+from translations import translations
 
 from fresco_core import ScheduleError, flow_sigmas, make_plan, parse
 from fresco_core.bench import recommend
@@ -116,7 +117,7 @@ def test_what_no_node_shows_is_none(source):
 
 def whole(texts: dict[str, None]) -> None:
     """Assert that texts are translated, all of each, and say something else than before."""
-    for language, found in said.translations([*texts]).items():
+    for language, found in translations([*texts]).items():
         left = [text for text, other in zip(texts, found) if other is None]
         assert left == [], f"{language} of {len(texts)}"
 
@@ -241,6 +242,6 @@ def test_numbers_and_what_the_user_wrote_come_through():
     quote = "draf 1/2, 'equal, 8 s' 12.5 s"
     with pytest.raises(ScheduleError) as error:
         parse(quote)
-    for found in said.translations([str(error.value), "8.74 s for 20 steps"]).values():
+    for found in translations([str(error.value), "8.74 s for 20 steps"]).values():
         assert quote in found[0] and "draf'" in found[0]
         assert "8.74" in found[1] and "20" in found[1] and "8.74 s" not in found[1]

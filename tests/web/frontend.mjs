@@ -84,6 +84,17 @@ export async function opened(page) {
   await page.waitForFunction(ready)
 }
 
+/** Load the page anew with the graph that is open, as it is now. */
+export async function reload(page) {
+  await page.evaluate(() => {
+    const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker
+    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState()
+  })
+  await page.waitForTimeout(1500) // the host keeps drafts now and then
+  await page.reload()
+  await opened(page)
+}
+
 let files = 0
 
 /** Load a graph as the host loads a file, in a tab of its own; a prompt in API format is made a graph first. */

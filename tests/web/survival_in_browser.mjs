@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { scheduled } from './editor_in_browser.mjs'
-import { eventually, frames, intoSubgraph, load, lookAt, opened, run, savedOf, screenshot } from './frontend.mjs'
+import { eventually, frames, intoSubgraph, load, lookAt, reload, run, savedOf, screenshot } from './frontend.mjs'
 
 const PLACES = { FrescoSchedule: [0, 0], FrescoConvergence: [420, 0] }
 
@@ -156,13 +156,7 @@ export function testSurvival(on, renderer) {
 
   test('editor and viewer survive a reload of the page', async () => {
     const { page } = on
-    await page.evaluate(() => {
-      const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker
-      tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState()
-    })
-    await page.waitForTimeout(1500) // the host keeps drafts now and then
-    await page.reload()
-    await opened(page)
+    await reload(page)
     await looked()
     await whole('quality', 'reload')
     await choose('turbo', 'reload')

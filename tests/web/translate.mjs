@@ -1,5 +1,5 @@
 // Prints, for texts in JSON on standard input, what the page makes of them in each language: {language: [text, ...]}, each
-// text null where a line of it is not wholly translated. Started by tests/core/test_said.py.
+// text null where a line of it is not wholly translated. Started by tests/translations.py.
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inflateSync } from 'node:zlib'
-import { demo, eventually, frames, load, lookAt, opened, promptOf, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
+import { demo, eventually, frames, load, lookAt, promptOf, reload, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
 const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been$/
 const HALF = 'draft 1/2 50%; refine 50%'
@@ -179,14 +179,8 @@ export function testWalk(on, renderer) {
 
   test('a walk: after a reload everything is there', async () => {
     const { page } = on
-    await page.evaluate(() => {
-      const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker
-      tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState()
-    })
     const before = await savedOf(page)
-    await page.waitForTimeout(1500) // the browser keeps the open graph every second
-    await page.reload()
-    await opened(page)
+    await reload(page)
     await page.waitForFunction(() => app.graph.nodes.some((n) => n.type === 'FrescoApply'))
     const after = await savedOf(page)
     const values = (graph) => graph.nodes.find((n) => n.type === 'FrescoApply').widgets_values
