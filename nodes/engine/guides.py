@@ -14,9 +14,10 @@ from typing import Any
 from torch import Tensor
 
 from ...fresco_core import Canvas
-from .thin import factors_of
+from .kept import MASK
+from .thin import PLACES, factors_of
 
-PLACES, ENTRIES = "keyframe_idxs", "guide_attention_entries"
+ENTRIES = "guide_attention_entries"
 DRAWN = "generated_keyframes"  # frames behind the video's own that are made with it, each a single picture
 PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
 SEEN, HEARD = "cond_video_latents", "cond_audio_latents"  # of that: the keyframes' first
@@ -55,7 +56,7 @@ def thinned(own: list[int], size: tuple[int, int], low: tuple[int, int]) -> tupl
 def unplaceable(given: dict[str, Any], canvas: Canvas, level: int) -> str | None:
     """Why the guides of a run, whose conditioning is `given` by name, have no places at its coarsest level;
     None where they have, or there are none. Reads from the device, where there are guides."""
-    places, mask = given.get(PLACES), given.get("denoise_mask")
+    places, mask = given.get(PLACES), given.get(MASK)
     if places is None:
         return None
     if places.shape[2] % (canvas.height * canvas.width):

@@ -16,6 +16,9 @@ import torch
 from torch import Tensor
 
 from ..host.windows import windowed
+from .kept import MASK
+
+PLACES = "keyframe_idxs"  # the conditioning that says where every token of a guide belongs
 
 
 @dataclass
@@ -79,8 +82,8 @@ def factors_of(mask: Tensor) -> tuple[int, ...] | None:
 def thin_guides(given: dict[str, Any], repeated: list[int]) -> ThinGuides | None:
     """The guides of a run on grids of their own, whose conditioning is `given` by name; None where it has
     none. Reads from the device, where there are guides."""
-    mask = given.get("denoise_mask")
-    if given.get("keyframe_idxs") is None or mask is None:
+    mask = given.get(MASK)
+    if given.get(PLACES) is None or mask is None:
         return None
     factors = factors_of(mask)
     if factors is None or max(factors) == 1:
