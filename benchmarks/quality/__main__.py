@@ -77,10 +77,16 @@ def _arguments() -> argparse.Namespace:
         help="Inception's features too (default yes)",
     )
     parser.add_argument("--exact", action="store_true", help="float32 throughout, not bfloat16 products")
+    parser.add_argument(
+        "--compile", action="store_true", help="with torch.compile: minutes to begin, then faster"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/quality"))
     parser.add_argument("--part", default="0/1", help="I/N: measure only every N-th shard from the I-th on")
     parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.compile and args.exact:
+        parser.error("--compile is of bfloat16 products, and --exact does without them; give one of the two")
+    return args
 
 
 def plain_beside(suites: list[str], more: bool) -> list[Setting]:

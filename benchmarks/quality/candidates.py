@@ -19,10 +19,10 @@ FEW_TOTALS = (6, 12)
 """Where candidates are tried first."""
 
 BRIDGED_STARTS = (0.5, 0.6, 0.7, 0.8, 0.9)
-HIGH_STARTS = (0.9, 0.95, 0.98)
+HIGH_STARTS = (0.9, 0.98)
 """Where the copy may do as well as the bridge: the draft hardly counts there."""
-FULL_STEPS = (1, 2, 3, 4, 6)
-FEW_FULL_STEPS = (2, 3, 4)
+FULL_STEPS = (1, 2, 3, 4)
+FEW_FULL_STEPS = (2, 3)
 PARTS = (25, 50)
 
 

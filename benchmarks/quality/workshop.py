@@ -44,7 +44,7 @@ class Workshop:
         """By the command line's words. float32 and bfloat16 have results of their own."""
         weights = fingerprint(args.weights)
         folder = args.out / (weights + ("-exact" if args.exact else "")) / args.prompts
-        studio = Studio(args.count, args.weights, args.prompts, fast=not args.exact)
+        studio = Studio(args.count, args.weights, args.prompts, fast=not args.exact, compiled=args.compile)
         real = args.out / f"real-{fingerprint_of_real(args.weights)}"
         store = Store(folder, studio, Judge(args.weights), real)
         part, parts = (int(n) for n in args.part.split("/"))

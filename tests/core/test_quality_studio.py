@@ -13,6 +13,7 @@ from benchmarks.quality.bar import draw_sheet
 from benchmarks.quality.measure import Measures
 from benchmarks.quality.pictures import Drawn, Studio
 from benchmarks.quality.prompts import PROMPTS, held_out_scenes, said_of
+from benchmarks.quality.quick import ROWS
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Store, real_key
 from fresco_core.demo.vocabulary import SHIPPED_WORDS, open_vocabulary
@@ -54,6 +55,26 @@ def test_quick_products_change_little(studio):
     assert 0 < float(error) < 1e-3, "30 dB"
     again = quick.draw(Setting("full", 3, exact=True), SHARD)
     torch.testing.assert_close(again.latents, exact.latents)
+
+
+def test_a_compiled_network_sees_one_shape_for_each_size(monkeypatch):
+    """However many pictures are drawn; what torch makes of it is torch's."""
+    seen = []
+
+    def compiled(forward, dynamic):
+        assert dynamic is False
+        return lambda *args: seen.append([tuple(arg.shape) for arg in args]) or forward(*args)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    setting, three, all_of_them = Setting("full", 1), slice(0, 3), slice(0, 9)
+    quick, plain = (Studio(9, prompts="open", fast=True, compiled=c) for c in (True, False))
+    assert [shapes[0][-1] for shapes in seen] == [24, 12, 6], "made before any clock runs"
+    some, every = (quick.draw(setting, shard).latents for shard in (three, all_of_them))
+    drawn = seen[3:]
+    assert len(drawn) == 2 * (1 + 2), "with and without the prompt, and once more for the clock"
+    assert all(shapes == seen[0] for shapes in drawn) and all(shape[0] == ROWS for shape in seen[0])
+    torch.testing.assert_close(some, plain.draw(setting, three).latents)
+    torch.testing.assert_close(every[:3], some, atol=0.05, rtol=0.05)
 
 
 @pytest.mark.parametrize("prompts", PROMPTS)
