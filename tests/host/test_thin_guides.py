@@ -11,7 +11,7 @@ import torch
 from comfy_extras import nodes_lt
 from stream_runs import LTXAV, close, drawn, held_plain
 from test_all_models import AVAILABLE, built, merged
-from test_context_windows import held
+from test_context_windows import held, windowed
 from tiny_streams import SPECS, nested
 
 THIN = pytest.mark.skipif(
@@ -80,6 +80,17 @@ def test_a_guide_is_the_one_of_the_smaller_run(apply, factors, strength):
         for frame, factor in enumerate(factors, start=FRAMES):
             seen = merged(patcher, coarse[:, :, frame : frame + 1, ::factor, ::factor])
             close(seen, alone[:, :, frame : frame + 1, ::factor, ::factor])
+
+
+@THIN
+def test_guides_in_windows_are_the_hosts_to_refuse(apply):
+    """Its windows leave LTX-Video the mask of all frames; LTX-2's, which it cuts, are held in
+    test_stream_windows.py."""
+    patcher, given = windowed(built("LTXV"), context_length=2, context_overlap=1), guided(None, 0, (1,))
+    model = tiny.Tiny("LTXV", patcher, {}, 1)
+    for patched in (patcher, apply(patcher, "1/2 x2, full x1")):
+        with pytest.raises(IndexError, match="shape of the mask"):
+            tiny.sample(patched, model, steps=3, **given)
 
 
 @THIN
