@@ -101,16 +101,17 @@ class Part:
 
 
 def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
-    """Every case in one part, as many parts of a host as there are processes, of like size; what asks for a
-    booted host in one of them, the browser in one of its own, first, as it takes longest."""
+    """Every case in one part, of each host one part or its share of `processes`, of like size; what asks for
+    a booted host in one of them, the browser in one of its own, first, as it takes longest."""
     suites: dict[Path, list[str]] = {}
     for host, suite in sorted(cases, key=lambda case: (FOUND.index(case[0]), case[1])):
         suites.setdefault(host, []).append(suite)
+    each = -(-processes // max(1, len(suites)))
     spread = not keyword and os.environ.get("FRESCO_MATRIX") != "all"
     parts = []
     for number, (host, names) in enumerate(suites.items()):
         share = f"{number}/{len(suites)}" if spread else "0/1"
-        groups = [[name] for name in names] if keyword else _divided(set(names) - {BROWSER}, processes)
+        groups = [[name] for name in names] if keyword else _divided(set(names) - {BROWSER}, each)
         if not keyword and BROWSER in names:
             groups.append([BROWSER])
         for group in filter(None, groups):

@@ -19,16 +19,14 @@ def shifted(model, shift):
     return ModelSamplingSD3().patch(model.patcher, shift=shift)[0]
 
 
-@pytest.fixture
-def models():
-    """What both stages run on: two experts of different weights, one flow model, one exploding one."""
-    high, low = (tiny.build("wan", seed=seed, size=(16, 16), frames=2) for seed in (0, 5))
-    flux, unet = tiny.build("flux", size=(16, 16)), tiny.build("sd15", size=(16, 16))
-    return {
-        "wan": ((shifted(high, 5.0), high), (shifted(low, 5.0), low)),
-        "flux": ((flux.patcher, flux),) * 2,
-        "sd15": ((unet.patcher, unet),) * 2,
-    }
+def stages_of(family):
+    """What both stages run on, each a patcher and its model: two experts of different weights, or one model,
+    flow or exploding."""
+    if family == "wan":
+        high, low = (tiny.build("wan", seed=seed, size=(16, 16), frames=2) for seed in (0, 5))
+        return (shifted(high, 5.0), high), (shifted(low, 5.0), low)
+    model = tiny.build(family, size=(16, 16))
+    return ((model.patcher, model),) * 2
 
 
 def in_two_stages(pair, steps, split, dressed=lambda patcher: patcher):
@@ -56,10 +54,10 @@ def in_two_stages(pair, steps, split, dressed=lambda patcher: patcher):
 
 @pytest.mark.parametrize("family", ["wan", "flux", "sd15"])
 @pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
-def test_no_network_is_asked_outside_its_stage(models, apply, family, split):
+def test_no_network_is_asked_outside_its_stage(apply, family, split):
     from fresco_pack.fresco_core import PRESETS
 
-    pair, (steps, at) = models[family], split
+    pair, (steps, at) = stages_of(family), split
     sampling = pair[0][0].get_model_object("model_sampling")
     import comfy.samplers
 
@@ -83,11 +81,11 @@ def test_no_network_is_asked_outside_its_stage(models, apply, family, split):
     assert gained or (family, split) not in {("wan", (20, 10)), ("wan", (4, 2)), ("flux", (20, 15))}
 
 
-def test_the_first_expert_ends_coarse_and_the_second_is_full(models, apply):
+def test_the_first_expert_ends_coarse_and_the_second_is_full(apply):
     """The official two-expert graph with two and two steps: what a coarse first stage is for."""
     traces = []
     _, (first, second) = in_two_stages(
-        models["wan"], 4, 2, lambda p: apply(p, "draft 1/2 50%; refine 50%", traces=traces)
+        stages_of("wan"), 4, 2, lambda p: apply(p, "draft 1/2 50%; refine 50%", traces=traces)
     )
     assert [[e.level for e in t.evaluations] for t in traces] == [[1, 1], [0, 0]]
     assert first == pytest.approx([1000.0, 1000 * 0.9375 / (2 - 0.9375)], rel=1e-4)
@@ -95,9 +93,9 @@ def test_the_first_expert_ends_coarse_and_the_second_is_full(models, apply):
     assert "shows through" in traces[1].plan.reason
 
 
-def test_a_stage_is_the_same_in_samplercustom(models, apply):
+def test_a_stage_is_the_same_in_samplercustom(apply):
     """SplitSigmas in front of two custom samplers."""
-    patcher, model = models["flux"][0]
+    patcher, model = stages_of("flux")[0]
     sigmas = torch.linspace(1.0, 0.0, 13)
     traces = []
     dressed = apply(patcher, "draft 1/2 50%; refine 50%", traces=traces)
