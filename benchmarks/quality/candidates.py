@@ -15,11 +15,11 @@ from fresco_core.text.presets import PRESETS
 from .settings import Setting
 
 TOTALS = (4, 6, 8, 12, 20, 30)
-FEW_TOTALS = (6, 12)
+FEW_TOTALS = (8,)
 """Where candidates are tried first."""
 
-BRIDGED_STARTS = (0.5, 0.6, 0.7, 0.8, 0.9)
-HIGH_STARTS = (0.9, 0.98)
+BRIDGED_STARTS = (0.5, 0.65, 0.8)
+HIGH_STARTS = (0.95,)
 """Where the copy may do as well as the bridge: the draft hardly counts there."""
 FULL_STEPS = (1, 2, 3, 4)
 FEW_FULL_STEPS = (2, 3)
@@ -52,13 +52,12 @@ def _divided() -> Iterator[str]:
 def _three_levels() -> Iterator[str]:
     """A quarter, a half, and full steps."""
     for middle, start in ((0.8, 0.6), (0.9, 0.7), (0.95, 0.85)):
-        for n in (2, 3):
-            yield f"draft 1/4 40%; refine {middle:g} via pixels 1/2; refine {start:g} via pixels x{n}"
+        yield f"draft 1/4 40%; refine {middle:g} via pixels 1/2; refine {start:g} via pixels x2"
 
 
 def _one_pass() -> Iterator[str]:
     """A switch in mid-run."""
-    yield from (f"1/2 until {sigma:g}, full" for sigma in (0.95, 0.9, 0.8, 0.7, 0.6))
+    yield from (f"1/2 until {sigma:g}, full" for sigma in (0.9, 0.75, 0.6))
     yield from (f"1/2 {part}%, full {100 - part}%" for part in PARTS)
     yield from (f"spectral {tolerance:g} 80%, full 20%" for tolerance in (0.01, 0.05))
 

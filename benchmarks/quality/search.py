@@ -1,6 +1,6 @@
 """The search for presets: rules that beat the plain sampler at equal cost somewhere, and lose nowhere.
 
-Candidates race in rounds of ever more pictures: few, at two numbers of steps; the same at all numbers; a
+Candidates race in rounds of ever more pictures: few, at one number of steps; the same at all numbers; a
 quarter of the pictures; all of them. Behind each round those leave that the plain sampler beats somewhere by
 the whole interval, and of the rest all but the best. What is left is judged on all pictures.
 """
@@ -64,7 +64,7 @@ def _judged(columns: Sequence[str]) -> bool:
 def rounds(shards: int) -> list[Round]:
     """For as many shards in all."""
     quarter = max(1, shards // 4)
-    found = [Round(1, FEW_TOTALS, 12, False), Round(1, TOTALS, 6, shards == 1)]
+    found = [Round(1, FEW_TOTALS, 8, False), Round(1, TOTALS, 5, shards == 1)]
     if quarter > 1:
         found.append(Round(quarter, TOTALS, 5))
     if shards > quarter:
