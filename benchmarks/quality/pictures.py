@@ -7,7 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -47,6 +47,8 @@ REAL_SEED = 77
 SHARD = 64
 LEVELS = 3
 """Full, half and a quarter."""
+COARSEST_OPEN, COARSEST_CLOSED = 1, 2
+"""How far a model draws good pictures, by its vocabulary: what looks marked `~` are held to."""
 AT_ONCE = 16
 """Pictures that are decoded or encoded together."""
 
@@ -96,7 +98,8 @@ class Studio:
         self.demo = quick(self.exact, compiled) if fast else self.exact
         self.budget = _budget_of(self.demo)
         side = self.budget.looks.side // DOWNSCALE
-        self.canvas = Canvas(side, side, patch=PATCH)
+        least = side >> (COARSEST_OPEN if self.demo.vocabulary.open else COARSEST_CLOSED)
+        self.canvas = Canvas(side, side, patch=PATCH, trained=(least**2, None))
         self.scenes = held_out_scenes(self.demo.vocabulary, count)
         self.ids = said_of(self.scenes, self.demo.vocabulary, prompts)
         self._found: dict[str, list[Step]] = {}
@@ -132,7 +135,7 @@ class Studio:
         """The setting worked out. Raises ScheduleError as make_plan does, ValueError where it runs plain."""
         sigmas = flow_sigmas(setting.steps, setting.shift)
         side = self.canvas.height >> setting.size
-        canvas = Canvas(side, side, patch=PATCH)
+        canvas = replace(self.canvas, height=side, width=side)
         plan = make_plan(parse(setting.schedule), sigmas, canvas, autoencoder=True)
         if plan.plain and setting.schedule != "full":
             raise ValueError(f"'{setting.name}' would run plain: {plan.reason}")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.quality.bar import draw_sheet
 from benchmarks.quality.measure import Measures
-from benchmarks.quality.pictures import Drawn, Studio
+from benchmarks.quality.pictures import COARSEST_CLOSED, Drawn, Studio
 from benchmarks.quality.prompts import PROMPTS, held_out_scenes, said_of
 from benchmarks.quality.quick import ROWS
 from benchmarks.quality.settings import Setting
@@ -46,6 +46,13 @@ def test_half_size_pictures_have_half_the_side_and_a_half_steps_cost(studio):
     assert drawn.pictures.shape == (1, 3, side // 2, side // 2)
     assert drawn.flops == 2 * studio.step_flops(Step(1)) and not setting.plain
     assert setting.key != Setting("full", 2).key and "pictures of 1/2 side" in setting.name
+
+
+def test_looks_are_held_to_what_the_model_draws_well(studio):
+    plan = studio.plan(Setting("draft ~1/4 50%; refine 50%", 8))
+    assert [step.level for step in plan.passes[0].looks] == [2] * 4, "the model in the box draws at a quarter"
+    least = min(studio.canvas.height, studio.canvas.width) >> COARSEST_CLOSED
+    assert studio.canvas.trained == (least**2, None)
 
 
 def test_quick_products_change_little(studio):
