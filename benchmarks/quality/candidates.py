@@ -18,10 +18,10 @@ TOTALS = (4, 6, 8, 12, 20, 30)
 FEW_TOTALS = (8,)
 """Where candidates are tried first."""
 
-BRIDGED_STARTS = (0.5, 0.65, 0.8)
-HIGH_STARTS = (0.95,)
-"""Where the copy may do as well as the bridge: the draft hardly counts there."""
-FULL_STEPS = (1, 2, 3, 4)
+BRIDGED_STARTS = (0.5, 0.65, 0.8, 0.9, 0.95)
+COPIED_STARTS = (0.9, 0.95, 0.97)
+"""Where the draft gives little more than its composition."""
+FULL_STEPS = (1, 2, 3)
 FEW_FULL_STEPS = (2, 3)
 PARTS = (25, 50)
 
@@ -36,17 +36,14 @@ def _counted() -> Iterator[str]:
     """A draft and a fixed number of full steps behind it."""
     for start in BRIDGED_STARTS:
         yield from (f"draft 1/2; refine {start:g} via pixels x{n}" for n in FULL_STEPS)
-        yield from (f"draft 1/4; refine {start:g} via pixels x{n}" for n in FEW_FULL_STEPS)
-    for start in HIGH_STARTS:
+    for start in COPIED_STARTS:
         yield from (f"draft 1/2; refine {start:g} x{n}" for n in FEW_FULL_STEPS)
 
 
 def _divided() -> Iterator[str]:
     """A draft and a part of the steps behind it, two at least."""
-    ways = [("via pixels ", start) for start in BRIDGED_STARTS] + [("", start) for start in HIGH_STARTS]
-    for via, start in ways:
-        for part in PARTS:
-            yield f"draft 1/2 {100 - part}%; refine {start:g} {via}{part}% min x2"
+    for way in ("0.8 via pixels", "0.95 via pixels", "0.97"):
+        yield from (f"draft 1/2 {100 - part}%; refine {way} {part}% min x2" for part in PARTS)
 
 
 def _three_levels() -> Iterator[str]:

@@ -48,9 +48,9 @@ class Effect:
 
 
 EFFECTS = {
-    GOOD: {4: Effect(-3, -1), 6: Effect(-1, 1), 12: Effect(-2, 1)},
-    LOSER: {4: Effect(-9, -5), 6: Effect(-9, -5), 12: Effect(1, 2)},
-    EVEN: {4: Effect(-1, 1), 6: Effect(-1, 1), 12: Effect(-1, 1)},
+    GOOD: {4: Effect(-3, -1), 6: Effect(-1, 1), 8: Effect(-2, 1)},
+    LOSER: {4: Effect(-9, -5), 6: Effect(-9, -5), 8: Effect(1, 2)},
+    EVEN: {4: Effect(-1, 1), 6: Effect(-1, 1), 8: Effect(-1, 1)},
 }
 
 
@@ -64,7 +64,7 @@ def test_a_rule_passes_that_wins_somewhere_and_loses_nowhere():
     verdicts, left = race([LOSER, EVEN, GOOD], rounds(16), measured)
     assert [v.line for v in verdicts] == [GOOD, EVEN]
     assert verdicts[0].passed and verdicts[0].better == (4,) and not verdicts[1].passed
-    assert left == [(LOSER, "round 1: plain is better at 12 steps (FD)")]
+    assert left == [(LOSER, "round 1: plain is better at 8 steps (FD)")]
     text = as_markdown(verdicts, left, 1024)
     assert "Of 3 rules 1 beat" in text and f"| `{GOOD}` | yes |" in text and f"- `{LOSER}` left in" in text
     assert "4.00: -2.000 +- 1.000" in text or "4.00: -2.0 +- 1.0*" in text
@@ -92,12 +92,12 @@ def test_later_rounds_look_at_more_and_few_go_on():
         return [Effect(-1, 1).row(Setting(line, n)) for line in some for n in step.totals]
 
     verdicts, left = race(lines, steps, alike)
-    assert seen == [50, 12, 6, 5] and len(verdicts) == 5 and len(left) == 45
+    assert seen == [50, 8, 5, 5] and len(verdicts) == 5 and len(left) == 45
 
 
 def test_candidates_can_be_drawn():
     lines, canvas = candidates(), Canvas(32, 32, patch=2)
-    assert len(lines) == len(set(lines)) > 60
+    assert len(lines) == len(set(lines)) > 35
     for line in lines:
         found = settings_of(line, TOTALS, canvas)
         assert found and all(setting.steps in TOTALS for setting in found), line
