@@ -121,7 +121,7 @@ class Run:
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
         reason = reason or unkeepable(given.kept, model_options)
-        assert self.view.prediction is not None, "a run begins with its latent as the prediction"
+        assert self.view.prediction is not None
         shape = tuple(self.view.streams.first(self.view.prediction).shape)
         reason = reason or not_along_frames(model_options, shape)
         if reason is not None and not plan.plain:
