@@ -14,6 +14,15 @@ LISTS = {
 }
 
 
+def unless_singular(run, *args, **options):
+    """What a run gives; None where the sampler's equations have no solution, as sa_solver's at a sigma that
+    repeats, on processors that do not round it away."""
+    try:
+        return run(*args, **options)
+    except torch.linalg.LinAlgError:
+        return None
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_no_more_noise_is_left_than_the_sampler_leaves_by_itself(flux, apply, sampler):
     generator = torch.Generator().manual_seed(3)
@@ -29,9 +38,10 @@ def test_no_more_noise_is_left_than_the_sampler_leaves_by_itself(flux, apply, sa
         assert ours <= 1.1 * left(model, steps=4 + full) + 2e-3, f"{full} full steps"
     for name, sigmas in LISTS.items():
         grid = torch.tensor(sigmas)
-        plain = left(model, sigmas=grid)
-        ours = left(apply(model, "draft 1/2 x3; refine 0.5 x2"), sigmas=grid)
-        assert ours <= 1.1 * plain + 2e-3 or plain != plain, f"{name} sigmas"
+        plain = unless_singular(left, model, sigmas=grid)
+        ours = unless_singular(left, apply(model, "draft 1/2 x3; refine 0.5 x2"), sigmas=grid)
+        undefined = plain is None or plain != plain
+        assert undefined or (ours is not None and ours <= 1.1 * plain + 2e-3), f"{name} sigmas"
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -57,10 +67,12 @@ def test_lists_of_sigmas_stay_finite_where_the_host_does(apply, family, sigmas):
     scale = 1.0 if family == "flux" else 14.6
     grid = torch.tensor(sigmas) * scale
     for sampler in ("dpmpp_2m", "deis", "er_sde", "uni_pc", "sa_solver", "res_multistep"):
-        plain = tiny.sample(model.patcher, model, sampler=sampler, sigmas=grid)
+        run = {"sampler": sampler, "sigmas": grid}
+        plain = unless_singular(tiny.sample, model.patcher, model, **run)
+        undefined = plain is None or not torch.isfinite(plain).all()
         for text in ("draft 1/2 x1; refine 0.7 x4", "draft 1/2 x2; refine 0.5 x3", "1/2 x3, full x2"):
-            ours = tiny.sample(apply(model.patcher, text), model, sampler=sampler, sigmas=grid)
-            assert torch.isfinite(ours).all() or not torch.isfinite(plain).all(), f"{sampler}, '{text}'"
+            ours = unless_singular(tiny.sample, apply(model.patcher, text), model, **run)
+            assert undefined or (ours is not None and torch.isfinite(ours).all()), f"{sampler}, '{text}'"
 
 
 @pytest.mark.parametrize("text", ["draft 1/2 x3; refine x2", "1/2, full", "spectral, full"])
