@@ -7,6 +7,8 @@ from contextlib import suppress
 import hosts
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: more threads wait for each other
+
 
 def pytest_itemcollected(item):
     if item.originalname == "test_host_suite":

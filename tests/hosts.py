@@ -6,8 +6,8 @@ host the tests skip; with FRESCO_HOSTS=required they fail. `-k` chooses among su
 else among the functions of the suites.
 
 Of a test with parameters every case runs on one of the hosts. Other tests run on the newest host, and on one
-of the older ones. FRESCO_MATRIX=all runs everything on all hosts, as `-k` does. Suites share a process, as
-many at a time as there are cores.
+of the older ones. FRESCO_MATRIX=all runs everything on all hosts, as `-k` does. Suites share a process, two
+more at a time than there are cores.
 """
 
 import ast
@@ -102,7 +102,7 @@ class Part:
 
 def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
     """Every case in one part, of each host one part or its share of `processes`, of like size; what asks for
-    a booted host in one of them, the browser in one of its own, first, as it takes longest."""
+    a booted host in one of them, the newest host's browser in one of its own, first, as it takes longest."""
     suites: dict[Path, list[str]] = {}
     for host, suite in sorted(cases, key=lambda case: (FOUND.index(case[0]), case[1])):
         suites.setdefault(host, []).append(suite)
@@ -111,9 +111,9 @@ def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
     parts = []
     for number, (host, names) in enumerate(suites.items()):
         share = f"{number}/{len(suites)}" if spread else "0/1"
-        groups = [[name] for name in names] if keyword else _divided(set(names) - {BROWSER}, each)
-        if not keyword and BROWSER in names:
-            groups.append([BROWSER])
+        alone = [[BROWSER]] if number == 0 and BROWSER in names and not keyword else []
+        together = set(names).difference(*alone)
+        groups = [[name] for name in names] if keyword else [*_divided(together, each), *alone]
         for group in filter(None, groups):
             parts.append(Part(host, tuple(group), share, inner_keyword(keyword, (host, group[0]))))
     return sorted(parts, key=lambda part: BROWSER not in part.suites)
@@ -129,12 +129,12 @@ def _divided(names: set[str], count: int) -> list[list[str]]:
 
 def run_part(part: Part, folder: Path) -> tuple[subprocess.CompletedProcess, dict[str, list[Element]]]:
     """The process of a part, and the results of each of its suites; none of those where it died."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment = {
-        **os.environ,
+        **kept,  # a host compiles itself for seconds: once, not in every process
         "COMFYUI_PATH": str(part.host),
         "FRESCO_HOST_TESTS": "1",
         "FRESCO_SHARE": part.share,
-        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",  # small tensors: more threads only wait for each other
     }
     results = folder / f"{part.host.name}-{part.suites[0]}.xml"
@@ -159,7 +159,7 @@ def run_part(part: Part, folder: Path) -> tuple[subprocess.CompletedProcess, dic
 def started(cases: Iterable[Case], keyword: str, folder: Path) -> Iterator[dict[Case, Future]]:
     """The parts of all hosts, started together: for each of `cases` what its part will have found."""
     processes = os.cpu_count() or 1
-    with ThreadPoolExecutor(processes + 1) as pool:  # the browser waits much
+    with ThreadPoolExecutor(processes + 2) as pool:  # the browser and booted hosts are waited for much
         yield {
             (part.host, suite): future
             for part in parts_of(cases, keyword, processes)

@@ -7,7 +7,7 @@ import pytest
 from fuzz_cases import Case
 from fuzz_judge import judge
 
-SEED, COUNT = 12, 16
+SEED, COUNT = 12, 10
 FAST = ("flux", "qwen_image", "wan", "lumina2", "sd3", "chroma", "sd15", "demo")
 PLAIN = Case(
     seed=0,

@@ -8,7 +8,7 @@ import tiny
 import torch
 from mixed_models import demo_model
 
-STEPS = 20
+STEPS = 12
 MOST_DECIBELS = 1.0
 MASKS = {"no mask": None, "hard mask": 1.0, "soft mask": 8.0}
 
