@@ -29,7 +29,7 @@ def bench(demo, **inputs):
         "model": model,
         "positive": positive,
         "negative": negative,
-        "latent_image": {"samples": torch.zeros(1, 16, 24, 24)},
+        "latent_image": {"samples": torch.zeros(1, 16, 16, 16)},
         "vae": vae,
         "first_seed": 5,
         "steps": 4,
@@ -48,7 +48,7 @@ def stock(demo, seed, steps, model=None):
     from fresco_pack.nodes.host.core_nodes import decoded, sampled
 
     own, vae, positive, negative = demo
-    latent = {"samples": torch.zeros(1, 16, 24, 24)}
+    latent = {"samples": torch.zeros(1, 16, 16, 16)}
     made = sampled(model or own, 1.0, seed, steps, 2.5, "euler", "simple", positive, negative, latent)
     return decoded(vae, made).detach().clamp(0.0, 1.0)
 
@@ -59,7 +59,7 @@ def test_distances_are_those_of_the_hosts_own_sampler_and_kornias(demo, apply):
     output = bench(demo)
     fields = json.loads(output.args[4])
     trials = {t["name"]: t for t in fields["trials"]}
-    assert fields["seeds"] == [5, 6] and fields["size"] == "192x192"
+    assert fields["seeds"] == [5, 6] and fields["size"] == "128x128"
     patched = apply(demo[0], HALF)
     fewer = [(t["name"], t["steps"], None) for t in fields["trials"] if t["steps"] < 4]
     for name, steps, model in ((HALF, 4, patched), *fewer):
