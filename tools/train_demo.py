@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from fresco_core.demo.weights import FOLDER
 from tools.demo.budgets import BUDGETS
 from tools.demo.work import Workplace
 
@@ -46,9 +47,11 @@ def main() -> None:
     )
     parser.add_argument(
         "--from-weights",
-        action="store_true",
-        help="where the folder has no checkpoints, train on from the weights in the tree, whose sizes must "
-        "be the budget's",
+        type=Path,
+        nargs="?",
+        const=FOLDER,
+        help="where the run's folder has no checkpoints, train on from the weights in this one, whose sizes "
+        "must be the budget's; default the demo's",
     )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -77,9 +80,9 @@ def main() -> None:
         export=args.export,
     )
     if args.from_weights:
-        from tools.demo.shipped import lay_out_shipped_weights
+        from tools.demo.train_on import lay_out_weights
 
-        work = lay_out_shipped_weights(work)
+        work = lay_out_weights(work, args.from_weights)
     for stage in args.stages:
         logging.info(
             "stage %s, budget %s, torch %s on %s", stage, budget.name, torch.__version__, args.device

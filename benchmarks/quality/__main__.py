@@ -1,6 +1,6 @@
 """Measure sampler settings on the trained demo model, against what they cost.
 
-    python -m benchmarks.quality --suite bar --prompts open --weights FOLDER    is the model a ruler?
+    python -m benchmarks.quality --suite bar --prompts open                     is the model a ruler?
     python -m benchmarks.quality --suite search rivals --prompts open           which rules may be presets?
     python -m benchmarks.quality --suite rivals --count 64                      a quick look
 
@@ -19,13 +19,11 @@ from pathlib import Path
 
 import torch
 
-from fresco_core.demo.weights import FOLDER
-
 from . import bar
 from .ablations import ABLATIONS
 from .candidates import candidates
 from .frontier import plot
-from .prompts import PROMPTS
+from .prompts import PROMPTS, weights_for
 from .report import as_json, brief, markdown
 from .rows import Row
 from .search import as_markdown, race, rounds
@@ -67,7 +65,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, nargs="+", default=[20], help="totals for --setting")
     parser.add_argument("--prompts", choices=PROMPTS, default="full")
     parser.add_argument(
-        "--weights", type=Path, default=FOLDER, help="folder of safetensors (default shipped)"
+        "--weights",
+        type=Path,
+        help="folder of safetensors; default the demo's for full prompts, for others the ruler's own",
     )
     parser.add_argument("--count", type=int, default=1024, help="pictures per setting (default %(default)s)")
     parser.add_argument(
@@ -84,6 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--part", default="0/1", help="I/N: measure only every N-th shard from the I-th on")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    args.weights = args.weights or weights_for(args.prompts)
     if args.compile and args.exact:
         parser.error("--compile is of bfloat16 products, and --exact does without them; give one of the two")
     return args
