@@ -7,7 +7,8 @@ from contextlib import suppress
 import hosts
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: more threads wait for each other
+# for core tests, hosts and whatever they start, before torch is imported: on small tensors threads only wait
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_itemcollected(item):

@@ -135,7 +135,6 @@ def run_part(part: Part, folder: Path) -> tuple[subprocess.CompletedProcess, dic
         "COMFYUI_PATH": str(part.host),
         "FRESCO_HOST_TESTS": "1",
         "FRESCO_SHARE": part.share,
-        "OMP_NUM_THREADS": "1",  # small tensors: more threads only wait for each other
     }
     results = folder / f"{part.host.name}-{part.suites[0]}.xml"
     command = [PYTHON, "-m", "pytest", "-c", HERE / "host" / "pytest.ini", "-p", "no:cacheprovider", "-q"]

@@ -4,9 +4,7 @@ import sys
 from pathlib import Path
 
 import hypothesis
-import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-torch.set_num_threads(1)  # small tensors: threads only wait for each other
 hypothesis.settings.register_profile("busy machines", deadline=None)
 hypothesis.settings.load_profile("busy machines")

@@ -11,6 +11,7 @@ import torch
 pytest.importorskip("PIL")
 from PIL import Image
 
+from benchmarks.quality.prompts import RULER
 from fresco_core.demo.attention import attend_dense, rotary
 from fresco_core.demo.autoencoder import TinyAutoencoder
 from fresco_core.demo.parsing import parse
@@ -24,12 +25,13 @@ from tools.demo.budgets import OPEN, Stage
 from tools.demo.export import export
 from tools.demo.fit_transformer import Training, draw_sigma
 from tools.demo.held_out import HeldOut
-from tools.demo.latents import HELD_OUT_SHARD, shard_name
+from tools.demo.latents import HELD_OUT_SHARD, encoder, shard_name
 from tools.demo.open_grounds import open_ground, pattern
 from tools.demo.pool import Pool
 from tools.demo.quick_attention import attend_quick
 from tools.demo.sample import follow_flow
 from tools.demo.start import start_at_shipped_code
+from tools.demo.train_on import lay_out_weights
 from tools.demo.work import Workplace, draw_ids, save
 
 WORDS = OPEN.vocabulary()
@@ -298,3 +300,13 @@ def test_rescaled_channels_of_the_shipped_autoencoder_still_draw_its_pictures():
     assert deviations.max() / deviations.min() > 1.5
     assert (got - want).abs().mean() < 0.1
     assert (FOLDER / VAE).is_file()
+
+
+def test_training_goes_on_from_the_rulers_weights(tmp_path):
+    work = lay_out_weights(Workplace(OPEN, tmp_path), RULER)
+    demo, training = load_demo(RULER), Training(work)
+    for name, value in demo.transformer.state_dict().items():
+        assert torch.equal(training.model.transformer.state_dict()[name], value), name
+    pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(encoder(work).encode(pictures), demo.autoencoder.encode(pictures))
+    assert work.budget.transformer.levels_first == OPEN.transformer.levels_last

@@ -1,6 +1,6 @@
 """Runs that start from a picture: never further from the plain run than fewer plain steps are.
 
-Judged on the trained demo model, against the host's own sampler at 20 steps and at as many as ours cost.
+Judged on the trained demo model, against the host's own sampler at STEPS steps and at as many as ours cost.
 """
 
 import pytest

@@ -47,7 +47,7 @@ def test_no_more_noise_is_left_than_the_sampler_leaves_by_itself(flux, apply, sa
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_last_evaluation_is_full(flux, apply, sampler):
     for text, steps in (
-        *((f"draft 1/2 x3; refine x{full}", 3 + full) for full in (1, 3)),
+        *((f"draft 1/2 x3; refine x{full}", 3 + full) for full in (1, 2, 3)),
         ("1/2 x3, full x1", 4),
         ("draft 1/2 x3; refine 0.9 1/2 x2, full x1", 6),
     ):
