@@ -33,7 +33,7 @@ else:
 def pytest_collection_modifyitems(config, items):
     """FRESCO_SHARE=I/N, for host I of N: of the cases of tests with parameters every N-th; of other tests all
     on the first host, which is the newest, and on the others every (N-1)-th. What needs a newer host runs on
-    every host that is, and on no other."""
+    every host that is, and on no other; what is dear may run on the newest alone."""
     if "FRESCO_HOST_TESTS" not in os.environ:
         return  # this folder's hooks are called for the whole run that starts the hosts
     other = {item for item in items if not _wanted(item)}
@@ -49,6 +49,8 @@ def _wanted(item):
         found = tuple(int(n) for n in comfyui_version.__version__.split(".")[:2])
         return found >= since.args[0]
     index, count = (int(n) for n in os.environ.get("FRESCO_SHARE", "0/1").split("/"))
+    if item.get_closest_marker("newest") is not None:
+        return index == 0
     chosen = zlib.crc32(item.name.encode())
     if hasattr(item, "callspec"):
         return chosen % count == index

@@ -149,6 +149,7 @@ def test_a_kept_preset_is_a_choice_of_every_node_and_survives_a_restart(server):
     assert "my frogs" in refused["3"]
 
 
+@pytest.mark.newest
 def test_the_command_measures_a_stock_graph_and_writes_a_page_that_needs_nothing(server):
     folder = OUT / "graph"
     file = saved(demo(), folder)

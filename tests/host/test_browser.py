@@ -1,8 +1,9 @@
 """The pack in a real browser: boots the host, then starts the browser tests of tests/web with node.
 
-Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Screenshots and each test's milliseconds
-are kept under out/web/. The frontend is the host's own, and then each in COMFYUI_FRONTENDS: folders into
-which pip has installed a comfyui_frontend_package, joined by the system's path separator.
+Needs node, a Chromium (CHROMIUM names it) and `npm ci` in tests/web. Each test's milliseconds, and with
+FRESCO_SCREENSHOTS=1 screenshots, are kept under out/web/. The frontend is the host's own, and then each in
+COMFYUI_FRONTENDS: folders into which pip has installed a comfyui_frontend_package, joined by the system's
+path separator.
 """
 
 import os

@@ -90,6 +90,7 @@ def test_a_chunked_body_is_read_to_its_end():
     assert status == 200 and len(fields["steps"]) == 20
 
 
+@pytest.mark.newest
 def test_the_longest_request_is_small_enough_and_a_larger_body_is_refused():
     longest = json.dumps(request("1/2, full" + " " * 1991, 10_000)).encode()
     assert len(longest) < LARGEST_BODY

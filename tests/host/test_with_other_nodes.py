@@ -299,6 +299,7 @@ def test_conditioning_bound_to_the_full_grid_runs_plain_and_says_so(flux, apply,
     assert said == ["Fresco runs plain: the conditioning 'position_ids' is bound to the full grid"]
 
 
+@pytest.mark.newest
 def test_a_compiled_model_takes_mixed_steps_after_looks_of_other_sizes(apply, caplog, monkeypatch):
     """A tracer sees sizes that have changed as symbols, and follows only some of what is done with them.
     Where it cannot follow an old host's blocks, mixed steps are dense and the log says so."""

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { chromium } from 'playwright-core'
 
-const { FRESCO_URL, FRESCO_CHROMIUM, FRESCO_OUT } = process.env
+const { FRESCO_URL, FRESCO_CHROMIUM, FRESCO_OUT, FRESCO_SCREENSHOTS } = process.env
 export const PACK = fileURLToPath(new URL('../..', import.meta.url))
 const SETTINGS = {
   'Comfy.TutorialCompleted': true, // else a new installation shows its templates instead of a graph
@@ -172,11 +172,14 @@ export async function eventually(find, expected, message) {
   assert[expected instanceof RegExp ? 'match' : 'deepEqual'](found, expected, message)
 }
 
-export const screenshot = (page, name) => page.screenshot({ path: `${FRESCO_OUT}/${name}.png` })
+/** A picture of the page for people, where they want them: it costs as much as many a test. */
+export async function screenshot(page, name) {
+  if (FRESCO_SCREENSHOTS) await page.screenshot({ path: `${FRESCO_OUT}/${name}.png` })
+}
 
 /** A screenshot in the dark and one in the light palette. */
 export async function photograph(page, name) {
-  for (const palette of ['light', 'dark']) {
+  for (const palette of FRESCO_SCREENSHOTS ? ['light', 'dark'] : []) {
     await page.evaluate((p) => app.extensionManager.setting.set('Comfy.ColorPalette', p), palette)
     await frames(page, 6)
     await screenshot(page, `${name}_${palette}`)

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inflateSync } from 'node:zlib'
-import { demo, eventually, frames, load, lookAt, promptOf, reload, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
+import { demo, eventually, frames, load, lookAt, photograph, promptOf, reload, run, samplerOf, savedOf, screenshot } from './frontend.mjs'
 
 const GAIN = /^[\d.]+ s for 20 steps: (?:[\d.]+x (?:faster|slower) than|as fast as) 20 full steps would have been$/
 const HALF = 'draft 1/2 50%; refine 50%'
@@ -57,6 +57,20 @@ export function testWalk(on, renderer) {
     )
   const offered = (name) =>
     on.page.evaluate((n) => app.graph.nodes.find((found) => found.type === 'FrescoApply').widgets.find((w) => w.name === 'preset').options.values.includes(n), name)
+  const bench = () => on.page.locator('.fresco-bench').first()
+  const status = () => bench().locator('.status').innerText()
+  const rows = async () => (await bench().locator('tr').allInnerTexts()).join('\n')
+
+  /** Bring the table and what is below it into the window. */
+  const lookAtBench = async () => {
+    await lookAt(on.page, 'FrescoBench')
+    await on.page.evaluate(() => {
+      app.canvas.ds.scale = 0.55
+      app.canvas.setDirty(true, true)
+    })
+    await frames(on.page, 6)
+  }
+
   const inactive = (name) =>
     on.page.evaluate((n) => app.canvas.graph.nodes.find((found) => found.type === 'FrescoApply').widgets.find((w) => w.name === n).disabled === true, name)
 
@@ -160,17 +174,26 @@ export function testWalk(on, renderer) {
         bench.widgets.find((w) => w.name === name).value = value
     }, HALF)
     await lookAt(page, 'FrescoBench')
+    assert.match(await status(), /^Queue the graph/)
     await run(page)
-    const panel = page.locator('.fresco-bench').first()
-    await eventually(() => panel.locator('tr.recommended').count(), 1)
+    await eventually(rows, /plain, 4 steps.*\n[^]*draft 1\/2 50%/)
+    await eventually(() => bench().locator('tr.recommended').count(), 1)
     await page.locator('.fresco-words').filter({ hasText: /^\s*Use / }).first().waitFor()
-    const row = (await panel.locator('tr.recommended.keepable').count()) ? 'tr.recommended' : 'tr.keepable' // plain is no preset
-    await panel.locator(row).first().click()
-    await panel.locator('input').fill(kept)
-    await panel.getByRole('button', { name: 'Keep as preset' }).click()
-    await eventually(() => panel.locator('.status').innerText(), new RegExp(`^Kept: ${kept}`))
-    await lookAt(page, 'FrescoBench')
-    await screenshot(page, `walk_bench_${renderer}`)
+    const previewed = await page.evaluate(() => Object.keys(app.nodePreviewImages ?? {}).map((id) => app.graph.getNodeById(id)?.type))
+    assert.equal(previewed.includes('FrescoBench'), false, 'no preview hides the plot')
+    await lookAtBench() // which is below the window on some frontends
+    const row = (await bench().locator('tr.recommended.keepable').count()) ? 'tr.recommended' : 'tr.keepable' // plain is no preset
+    await bench().locator(row).first().click()
+    const keep = bench().getByRole('button', { name: 'Keep as preset' })
+    assert.equal(await keep.isDisabled(), true, 'without a name')
+    await bench().locator('input').fill('balanced')
+    await keep.click()
+    await eventually(status, /'balanced' is taken/)
+    on.errors.length = 0 // the console tells of the refusal too
+    await bench().locator('input').fill(kept)
+    await keep.click()
+    await eventually(status, new RegExp(`^Kept: ${kept}`))
+    await photograph(page, `walk_bench_${renderer}`)
     await lookAt(page, 'FrescoApply')
     await eventually(() => offered(kept), true)
     await set('preset', kept)
@@ -191,7 +214,17 @@ export function testWalk(on, renderer) {
     const sent = Object.values(await promptOf(page)).find((n) => n.class_type === 'FrescoApply')
     assert.equal(sent.inputs.preset, kept)
     await screenshot(page, `walk_reload_${renderer}`)
-    await lookAt(page, 'FrescoBench')
-    await eventually(async () => (await page.locator('.fresco-bench').first().locator('tr').allInnerTexts()).join('\n'), /plain, 4 steps/)
+    await lookAtBench()
+    await eventually(rows, /plain, 4 steps/)
+  })
+
+  test('a walk: a preset that is forgotten leaves every choice', async () => {
+    await bench().locator('tr.keepable').first().click()
+    await bench().locator('input').fill(kept)
+    await bench().getByRole('button', { name: 'Keep as preset' }).click()
+    await eventually(status, new RegExp(`^Kept: ${kept}`))
+    await bench().getByRole('button', { name: 'Forget' }).click()
+    await eventually(status, new RegExp(`^Forgotten: ${kept}`))
+    await eventually(() => offered(kept), false)
   })
 }
