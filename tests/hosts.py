@@ -6,8 +6,8 @@ host the tests skip; with FRESCO_HOSTS=required they fail. `-k` chooses among su
 else among the functions of the suites.
 
 Of a test with parameters every case runs on one of the hosts. Other tests run on the newest host, and on one
-of the older ones, but for a few dear ones. FRESCO_MATRIX=all runs everything on all hosts, as `-k` does. Suites share a process, two
-more at a time than there are cores.
+of the older ones, but for a few dear ones. FRESCO_MATRIX=all runs everything on all hosts, as `-k` does.
+Suites share a process, two more at a time than there are cores.
 """
 
 import ast
