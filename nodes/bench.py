@@ -36,7 +36,7 @@ from .trials.pictures import bench_of, compared, pictures_of
 from .trials.progress import Progress
 from .trials.runs import OFF, Runs, Sampling
 
-PRESETS = "quality\nbalanced\nfast\nturbo"
+PRESETS = "quality\nbalanced\nfast"
 MOST_SEEDS, MOST_PRESETS = 64, 16
 GUESS = 3.0  # runs of a preset and of the plain ones beside it, in its steps
 
@@ -202,8 +202,7 @@ def choice_inputs() -> list[Any]:
             "presets",
             default=PRESETS,
             multiline=True,
-            tooltip="What to try: a preset's name or a schedule on each line. For models of 4 to 8 steps "
-            "write distilled.",
+            tooltip="What to try: a preset's name or a schedule on each line.",
         ),
         versions.widget(
             io.Float.Input,

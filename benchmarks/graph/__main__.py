@@ -25,8 +25,7 @@ from .measure import Measurement
 from .page import page
 from .server import Server
 
-MANY, FEW = ("quality", "balanced", "fast", "turbo"), ("distilled", "balanced")
-FEW_STEPS = 8
+PRESETS = ("quality", "balanced", "fast")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,7 +91,7 @@ def measured(options: argparse.Namespace) -> int:
 def schedules(server: Server, asked: list[str] | None, steps: int) -> list[tuple[str, str]]:
     """Names and schedules to try, as the server reads them. Raises CannotRun for one that it cannot read."""
     listed = server.get("/fresco/presets")
-    names = asked or [*(FEW if steps <= FEW_STEPS else MANY), *listed["kept"]]
+    names = asked or [*PRESETS, *listed["kept"]]
     found = []
     for name in names:
         if name in listed["kept"]:  # perhaps for another number of steps, which its row will say

@@ -1,6 +1,6 @@
 """Measure what of the predicted gain becomes wall-clock, in a real host's sampling loop.
 
-    python -m benchmarks.latency [--out DIR] [--schedules balanced turbo] [--cpu | --smoke]
+    python -m benchmarks.latency [--out DIR] [--schedules balanced fast] [--cpu | --smoke]
 
 Run it from the pack's folder with the host's Python; COMFYUI_PATH names the host (default ~/ComfyUI). Models
 have real widths and random weights: whole FLUX.1-dev and HunyuanVideo on a GPU, scaled down on a CPU. Plain

@@ -124,8 +124,8 @@ def presets() -> list[Setting]:
 def half_drafts() -> list[Setting]:
     """The presets where what a model is trained for keeps their drafts at half resolution, at the paper's
     evaluations for FLUX.1."""
-    names = [(name, n) for name in ("quality", "balanced", "fast", "turbo") for n in (9, 18, 30)]
-    return [Setting(PRESETS[name].replace("~1/4", "1/2"), n) for name, n in [("distilled", 4), *names]]
+    names = [(name, n) for name in ("quality", "balanced", "fast") for n in (9, 18, 30)]
+    return [Setting(PRESETS[name].replace("~1/4", "1/2"), n) for name, n in [("balanced", 4), *names]]
 
 
 def starts() -> list[Setting]:

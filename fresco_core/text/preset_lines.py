@@ -10,10 +10,8 @@ from __future__ import annotations
 PRESETS: dict[str, str] = {
     "off": "full",
     "quality": "draft ~1/4 25%; refine 75% min x3",
-    "balanced": "draft ~1/4 50%; refine 50% min x3",
-    "fast": "draft ~1/4 60%; refine 40% min x3",
-    "turbo": "draft ~1/4 70%; refine 30% min x3",
-    "distilled": "draft ~1/4 50%; refine 50% min x2",
+    "balanced": "draft ~1/4 50%; refine 50% min x2",
+    "fast": "draft ~1/4 60%; refine 40% min x2",
     "spectral": "spectral 80%, full 20% min x3",
     "progressive": "~1/2 40%, ~mixed 25%..75% low 40%, full 20%",
 }

@@ -18,6 +18,8 @@ _WORDS = (*_MAIN_WORDS, "pixels", "sound", "off", *ORDERS)
 _FRAMES = "|".join(FEWER_FRAMES.values())
 _GONE = {
     "auto": "it is called 'spectral'",
+    "turbo": "write 'fast'",
+    "distilled": "write 'balanced', which fits few steps too",
     "focus": "steps that query some tokens only have left; write 'full' or 'mixed 50%'",
     **dict.fromkeys(("native", "shared"), "leave it out: the model's family decides"),
     **dict.fromkeys(("fine", "aligned"), "leave it out: all tokens have fine positions"),

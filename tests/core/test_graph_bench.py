@@ -118,8 +118,8 @@ def test_a_guider_is_fronted_a_scheduler_is_not_and_the_node_that_samples_is_tim
 def test_fresco_that_is_there_already_is_taken_out_and_what_judges_is_left_out():
     prompt = {
         **simple(),
-        "6": node("FrescoApply", model=["2", 0], schedule="turbo"),
-        "7": node("FrescoKSampler", model=["1", 0], seed=1, steps=20, schedule="turbo"),
+        "6": node("FrescoApply", model=["2", 0], schedule="fast"),
+        "7": node("FrescoKSampler", model=["1", 0], seed=1, steps=20, schedule="fast"),
         "8": node("FrescoConvergence", trace=["7", 1]),
         "10": node("SaveImage", images=["8", 0]),
     }

@@ -135,7 +135,7 @@ def test_what_schedules_and_plans_say_is_translated():
             schedule = schedule_in(random_schedules.text(r))
         except ScheduleError as error:
             found[str(error)] = None
-            schedule = preset(r.choice(["balanced", "turbo", "spectral", "progressive"]))
+            schedule = preset(r.choice(["balanced", "fast", "spectral", "progressive"]))
         found |= planned(r, schedule)
     assert len(found) > 800
     whole(found)
@@ -228,7 +228,7 @@ def test_what_a_bench_says_is_translated():
         presets = [(name, r.uniform(4, 21), r.uniform(15, 45)) for name in names]
         own = test_bench_verdict.bench(*presets, seeds=r.choice([1, 2, 4]))
         if r.random() < 0.3:
-            idle = test_bench_verdict.trial("turbo", 20, 9.0, 30.0, "full", r.choice(notes))
+            idle = test_bench_verdict.trial("fast", 20, 9.0, 30.0, "full", r.choice(notes))
             own = test_bench_verdict.Bench(
                 own.reference, own.fewer, (*own.presets, idle), own.seeds, own.model, own.size, own.device
             )

@@ -9,8 +9,8 @@ from fresco_core.cost import plan_cost
 from fresco_core.cost.registry import MODELS, TRAINED_PIXELS, UNKNOWN_PIXELS, model, trained_latents
 from fresco_core.schedule.trained_size import fitted, shortened
 
-FROM_DEAR_TO_CHEAP = ("quality", "balanced", "fast", "turbo")
-LEAST_FULL = {"quality": 3, "balanced": 3, "fast": 3, "turbo": 3, "distilled": 2, "spectral": 3}
+FROM_DEAR_TO_CHEAP = ("quality", "balanced", "fast")
+LEAST_FULL = {"quality": 3, "balanced": 2, "fast": 2, "spectral": 3}
 SIDES = st.integers(4, 64).map(lambda n: 64 * n)
 
 sizes = st.one_of(
@@ -42,7 +42,7 @@ def test_every_preset_fits_every_run_or_is_plain_and_says_why(size, steps):
         assert plan.plain or levels.count(0) >= LEAST_FULL.get(rule, 1)
         if rule in FROM_DEAR_TO_CHEAP:
             costs.append(plan_cost(plan, known.architecture).flops)
-    assert costs == sorted(costs, reverse=True), "from quality to turbo, none costs more than the one before"
+    assert costs == sorted(costs, reverse=True), "from quality to fast, none costs more than the one before"
 
 
 @given(st.sampled_from(sorted(PRESETS)), st.integers(1, 200), st.integers(1, 200), st.integers(1, 60))
@@ -78,13 +78,13 @@ def test_a_draft_is_of_a_size_that_the_model_is_trained_for(name, size, levels):
 
 @pytest.mark.parametrize(
     "name,steps,counts",
-    [("distilled", 4, [2, 2]), ("turbo", 4, [1, 3]), ("turbo", 5, [2, 3]), ("quality", 8, [2, 6])],
+    [("balanced", 3, [1, 2]), ("balanced", 4, [2, 2]), ("fast", 5, [3, 2]), ("quality", 4, [1, 3])],
 )
 def test_few_steps(name, steps, counts):
     plan = plan_of(name, steps, model("flux.1-schnell").canvas(2048, 2048))
     levels = [level for p in plan.passes for level in p.levels]
     assert [levels.count(level) for level in sorted(set(levels), reverse=True)] == counts
-    assert "which needs 4 steps" in plan_of("turbo", 3, plan.canvas).reason
+    assert "which needs 4 steps" in plan_of("quality", 3, plan.canvas).reason
 
 
 @pytest.mark.parametrize(

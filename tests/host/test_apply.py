@@ -94,7 +94,7 @@ def test_a_preset_is_its_schedule_and_a_schedule_wins_over_it(flux):
     assert torch.equal(drawn(schedule="", preset="fast"), by_line)
     assert torch.equal(drawn(schedule="fast", preset="off"), by_line), "a name is taken for a schedule"
     assert torch.equal(drawn(schedule=parse(PRESETS["fast"]), preset="off"), by_line)
-    assert torch.equal(drawn(schedule=" Fast ", preset="turbo"), by_line)
+    assert torch.equal(drawn(schedule=" Fast ", preset="quality"), by_line)
     assert not torch.equal(drawn(schedule="", preset="quality"), by_line)
     plain = tiny.sample(flux.patcher, flux, steps=8)
     assert torch.equal(drawn(schedule="", preset="off"), plain), "bit for bit, though it is recorded"
@@ -104,7 +104,7 @@ def test_a_preset_is_its_schedule_and_a_schedule_wins_over_it(flux):
     "text,expected",
     [
         ("balanced 20%", "'balanced' in 'balanced 20%', which is the name of a preset and stands alone"),
-        ("turbo; refine 40%", "change the preset's own line: 'draft ~1/4 70%; refine 30% min x3'"),
+        ("fast; refine 40%", "change the preset's own line: 'draft ~1/4 60%; refine 40% min x2'"),
         ("draft 1/2 60%, refine 40%", "passes are separated by ';'"),
         ("1/2 x6; full x14", "looks of one pass are separated by ','"),
         ("1/2 x6 full x14", "looks are separated by ','"),
@@ -137,7 +137,7 @@ def test_preset_names_are_taken_wherever_a_schedule_is():
     from fresco_pack.nodes.ksampler import FrescoKSampler
     from fresco_pack.nodes.schedule import FrescoSchedule
 
-    for name in ("balanced", "spectral", "off", " Turbo "):
+    for name in ("balanced", "spectral", "off", " Fast "):
         assert FrescoApply.validate_inputs(schedule=name) is True
         assert FrescoKSampler.validate_inputs(schedule=name) is True
         assert FrescoSchedule.validate_inputs(preset="from text", text=name) is True

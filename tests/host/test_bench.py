@@ -127,27 +127,27 @@ def clock(monkeypatch):
 
 
 def by_steps(setting):
-    return {"balanced": 10.0, "turbo": 8.0, "quality": 20.0}.get(setting.name, float(setting.steps))
+    return {"balanced": 10.0, "fast": 8.0, "quality": 20.0}.get(setting.name, float(setting.steps))
 
 
 def test_what_is_surely_nearer_at_the_same_seconds_is_recommended_and_comes_out_as_schedule(demo, clock):
-    errors = {"balanced": 0.01, "turbo": 0.3, "quality": 0.0}
+    errors = {"balanced": 0.01, "fast": 0.3, "quality": 0.0}
     runs = clock(by_steps, lambda s: errors.get(s.name, 0.4 / s.steps if s.steps < 20 else 0.0))
-    output = bench(demo, steps=20, seeds=4, presets="quality\nbalanced\nturbo")
+    output = bench(demo, steps=20, seeds=4, presets="quality\nbalanced\nfast")
     fields = json.loads(output.args[4])
     trials = {t["name"]: t for t in fields["trials"]}
     assert fields["recommendation"]["name"] == "balanced"
     assert "2.00x faster than plain with 20 steps (10.0 s for 20.0 s)" in output.args[2]
-    assert str(output.args[5]) == trials["balanced"]["schedule"] == "draft ~1/4 50%; refine 50% min x3"
+    assert str(output.args[5]) == trials["balanced"]["schedule"] == "draft ~1/4 50%; refine 50% min x2"
     assert trials["balanced"]["seconds"] == [10.0] * 3, "without the 100 s of its first run"
     assert trials["quality"]["note"] == "runs plain: it is too small" and trials["quality"]["seconds"] == []
-    assert trials["turbo"]["verdict"] == "further"
+    assert trials["fast"]["verdict"] == "further"
     assert {t for t in trials if t.startswith("plain")} == {f"plain, {n} steps" for n in (20, 11, 10, 9, 8)}
     names = [name for name, _ in runs]
     assert names.count("quality") == 1 and {seed for _, seed in runs} == {5, 6, 7, 8}
-    assert names[:4] == ["plain, 20 steps", "quality", "balanced", "turbo"]
+    assert names[:4] == ["plain, 20 steps", "quality", "balanced", "fast"]
     second = [name for name, seed in runs if seed == 7]
-    assert second == [*reversed(["plain, 20 steps", "balanced", "turbo", *second[:4][::-1]])]
+    assert second == [*reversed(["plain, 20 steps", "balanced", "fast", *second[:4][::-1]])]
 
 
 def test_plain_is_recommended_where_its_fewer_steps_are_as_near(demo, clock):
@@ -178,12 +178,12 @@ def test_a_schedule_that_does_not_fit_is_told_in_its_row(demo, clock):
     run = Sampling.run
 
     def refusing(self, setting, *rest):
-        if setting.name == "turbo":
+        if setting.name == "fast":
             raise ScheduleError("sets 8 steps, but the sampler has 20")
         return run(self, setting, *rest)
 
     Sampling.run = refusing  # the fixture's patch is undone with the others
-    output = bench(demo, steps=20, seeds=2, presets="turbo\nbalanced")
+    output = bench(demo, steps=20, seeds=2, presets="fast\nbalanced")
     assert "not run: sets 8 steps, but the sampler has 20" in output.args[3]
     assert len(json.loads(output.args[4])["trials"][2]["seconds"]) == 1
 

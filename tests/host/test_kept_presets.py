@@ -141,7 +141,7 @@ def test_a_broken_file_is_told_once_and_neither_used_nor_overwritten(file, caplo
 def test_bad_entries_are_told_once_and_stay_in_the_file(file, caplog):
     from fresco_pack.nodes.host.kept_presets import kept_presets
 
-    bad = {"a": {"schedule": "draf"}, "b": 3, "turbo": {"schedule": LINE}, "c": {"schedule": LINE, "note": 1}}
+    bad = {"a": {"schedule": "draf"}, "b": 3, "fast": {"schedule": LINE}, "c": {"schedule": LINE, "note": 1}}
     write(file, {"version": 1, "presets": {**bad, "good": {"schedule": LINE, "more": 1}}})
     assert list(kept_presets()) == ["good"] == list(kept_presets())
     told = [r.getMessage() for r in caplog.records]

@@ -130,10 +130,10 @@ def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
         drawn = ask(preset=preset, known=known, edit=edit)
         return drawn, {step["level"] for step in drawn["steps"]}
 
-    assert levels(4096, "balanced")[1] == {2, 0} and levels(1024, "turbo")[1] == {1, 0}
+    assert levels(4096, "balanced")[1] == {2, 0} and levels(1024, "fast")[1] == {1, 0}
     small, seen = levels(512, "balanced")
     assert seen == {0} and "trained for" in small["reason"] and small["text"].startswith("draft ~1/4")
-    edited, _ = levels(1024, "turbo", {"kind": "boundary", "stage": 0, "step": 10})
+    edited, _ = levels(1024, "fast", {"kind": "boundary", "stage": 0, "step": 10})
     assert edited["text"] == "draft 1/2 50%; refine 50%"
 
 

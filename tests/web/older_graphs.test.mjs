@@ -9,13 +9,15 @@ test('the value of the widget that left goes, and no other', () => {
   const old = [1, 'fixed', 20, 2.5, 'euler', 'simple', 1, '', 'auto', 'smooth', 50, true]
   assert.deepEqual(currentValues('FrescoKSampler', old), [1, 'fixed', 20, 2.5, 'euler', 'simple', 1, '', 'spectral', 50, true])
   assert.deepEqual(currentValues('FrescoApply', ['', false]), ['balanced', '', false], 'before the preset')
-  for (const now of [['fast', '', false, 0], ['off', 'full', true, 50], ['turbo', '', true]]) assert.equal(currentValues('FrescoApply', now), now)
+  for (const now of [['fast', '', false, 0], ['off', 'full', true, 50], ['quality', '', true]]) assert.equal(currentValues('FrescoApply', now), now)
   assert.equal(currentValues('KSampler', old), old)
   assert.equal(currentValues('FrescoApply', undefined), undefined)
 })
 
 test('a preset that was renamed is found by its new name', () => {
   assert.deepEqual(currentValues('FrescoSchedule', ['auto', 'full', '1/2']), ['spectral', 'full', '1/2'])
+  assert.deepEqual(currentValues('FrescoApply', ['distilled', '', true]), ['balanced', '', true])
+  assert.deepEqual(currentValues('FrescoSchedule', ['turbo', '', '1/2']), ['fast', '', '1/2'])
   const text = ['from text', 'auto 80%, full']
   assert.equal(currentValues('FrescoSchedule', text), text)
 })

@@ -83,18 +83,18 @@ export function testSurvival(on, renderer) {
     maps = (await shown()).maps
     await whole('balanced', 'after the run')
     await page.mouse.click(1180, 700) // on nothing, which lets the host look for changes: previews may enlarge a node
-    await choose('turbo', 'before undo')
+    await choose('spectral', 'before undo')
     await choose('fast', 'before undo')
     await command('Comfy.Undo')
-    await whole('turbo', 'undo')
+    await whole('spectral', 'undo')
     await command('Comfy.Undo')
     await whole('balanced', 'undo twice')
     await page.mouse.click(1180, 700)
     await command('Comfy.Redo')
-    await whole('turbo', 'redo')
+    await whole('spectral', 'redo')
     await choose('quality', 'redo')
     await command('Comfy.Undo')
-    await whole('turbo', 'undo after redo')
+    await whole('spectral', 'undo after redo')
     await screenshot(page, `survival_undo_${renderer}`)
     assert.equal((await shown()).panels, 1, 'no panel of a node that is no more')
   })
@@ -105,11 +105,11 @@ export function testSurvival(on, renderer) {
     delete other.id
     await load(page, other) // in a tab of its own, its nodes with the same ids
     await looked()
-    await eventually(async () => JSON.stringify([(await shown()).chip, (await shown()).step]), /^\["turbo",null\]$/, 'the new tab has not run')
+    await eventually(async () => JSON.stringify([(await shown()).chip, (await shown()).step]), /^\["spectral",null\]$/, 'the new tab has not run')
     await choose('off', 'the new tab')
     await command('Workspace.PreviousOpenedWorkflow')
     await looked()
-    await whole('turbo', 'back in the first tab')
+    await whole('spectral', 'back in the first tab')
     await choose('quality', 'back in the first tab')
     await command('Workspace.NextOpenedWorkflow')
     await looked()
@@ -159,7 +159,7 @@ export function testSurvival(on, renderer) {
     await reload(page)
     await looked()
     await whole('quality', 'reload')
-    await choose('turbo', 'reload')
+    await choose('spectral', 'reload')
     await screenshot(page, `survival_reload_${renderer}`)
   })
 
@@ -173,7 +173,7 @@ export function testSurvival(on, renderer) {
     await frames(page, 10)
     maps = (await shown()).maps
     await whole('balanced', 'after a run in a subgraph')
-    await choose('turbo', 'in a subgraph')
+    await choose('spectral', 'in a subgraph')
     await choose('fast', 'in a subgraph')
     await command('Comfy.Undo')
     await page.evaluate(() => {
@@ -182,7 +182,7 @@ export function testSurvival(on, renderer) {
       app.canvas.openSubgraph(holder.subgraph, holder)
     })
     await looked()
-    await whole('turbo', 'undo in a subgraph')
+    await whole('spectral', 'undo in a subgraph')
     await page.evaluate(() => app.canvas.setGraph(app.graph))
     await frames(page, 10)
     await page.evaluate(() => {
@@ -190,7 +190,7 @@ export function testSurvival(on, renderer) {
       app.canvas.openSubgraph(holder.subgraph, holder)
     })
     await looked()
-    await whole('turbo', 'out of the subgraph and back')
+    await whole('spectral', 'out of the subgraph and back')
     await choose('quality', 'out of the subgraph and back')
     await screenshot(page, `survival_subgraph_${renderer}`)
   })

@@ -17,7 +17,7 @@ from .files import (
     QWEN_VL,
     Z_IMAGE,
 )
-from .parts import DISTILLED, fresco, loaders, sampled, shown
+from .parts import BALANCED, fresco, loaders, sampled, shown
 
 
 def z_image_turbo(g: Graph) -> None:
@@ -28,12 +28,12 @@ def z_image_turbo(g: Graph) -> None:
     negative = g.add("ConditioningZeroOut", 1, "No negative prompt at cfg 1", conditioning=positive[0])
     latent = g.add("EmptySD3LatentImage", 1, "Canvas", width=1024, height=1024, batch_size=1)
     shifted = g.add("ModelSamplingAuraFlow", 2, "Shift of the sigmas", model=model[0], shift=3.0)
-    front = fresco(g, 2, shifted[0], DISTILLED)
+    front = fresco(g, 2, shifted[0], BALANCED)
     done = sampled(g, 3, front[0], positive[0], negative[0], latent[0], 8, "res_multistep", "simple")
     shown(g, 4, done[0], vae[0])
     g.note(
         2,
-        "**Z-Image turbo in 8 steps.** Fresco Apply has the preset `distilled`: half of the "
+        "**Z-Image turbo in 8 steps.** Fresco Apply has the preset `balanced`: half of the "
         "steps draw the picture at half resolution, the others, two at least, draw it in full on the same "
         "noise.\n\nThe sampler still shows 8 steps. Bypass Fresco Apply to see the same seed plain.",
     )
@@ -46,7 +46,7 @@ def krea2_turbo(g: Graph) -> None:
     positive = g.add("CLIPTextEncode", 1, "Prompt", clip=clip[0], text=text)
     negative = g.add("ConditioningZeroOut", 1, "No negative prompt at cfg 1", conditioning=positive[0])
     latent = g.add("EmptyLatentImage", 1, "Canvas", width=1024, height=1024, batch_size=1)
-    front = fresco(g, 2, model[0], DISTILLED)
+    front = fresco(g, 2, model[0], BALANCED)
     done = sampled(g, 3, front[0], positive[0], negative[0], latent[0], 8, "euler", "simple")
     shown(g, 4, done[0], vae[0])
     g.note(
@@ -65,7 +65,7 @@ def flux2_klein(g: Graph) -> None:
     positive = g.add("CLIPTextEncode", 1, "Prompt", clip=clip[0], text=text)
     negative = g.add("ConditioningZeroOut", 1, "No negative prompt at cfg 1", conditioning=positive[0])
     latent = g.add("EmptyFlux2LatentImage", 1, "Canvas", width=1024, height=1024, batch_size=1)
-    front = fresco(g, 2, model[0], DISTILLED)
+    front = fresco(g, 2, model[0], BALANCED)
     guider = g.add(
         "CFGGuider", 2, "Guide", model=front[0], positive=positive[0], negative=negative[0], cfg=1.0
     )
@@ -106,7 +106,7 @@ def qwen_edit_two_references(g: Graph) -> None:
     negative = g.add("TextEncodeQwenImageEditPlus", 2, "Negative prompt", prompt="", **pictures)
     latent = g.add("VAEEncode", 2, "Canvas of the first picture's size", pixels=scaled[0], vae=vae[0])
     shifted = g.add("ModelSamplingAuraFlow", 3, "Shift of the sigmas", model=lora[0], shift=3.0)
-    front = fresco(g, 3, shifted[0], DISTILLED)
+    front = fresco(g, 3, shifted[0], BALANCED)
     normed = g.add("CFGNorm", 3, "Norm of the guidance", model=front[0], strength=1.0)
     done = sampled(g, 4, normed[0], positive[0], negative[0], latent[0], 4, "euler", "simple")
     shown(g, 4, done[0], vae[0])

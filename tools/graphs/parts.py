@@ -5,7 +5,7 @@ from __future__ import annotations
 from .builder import Added, File, Graph, Socket
 from .files import CLIP_L, FLUX_VAE, T5
 
-DISTILLED, BALANCED = "distilled", "balanced"
+BALANCED = "balanced"
 FRESCO = "Draft small, refine what matters"
 
 

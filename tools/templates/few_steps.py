@@ -13,8 +13,9 @@ from fresco_core.look.spectrum import TOLERANCE, hides_noise_only
 
 from .sampler import Sampler
 from .survey import Row
-from .verdict import FEW, FEW_STEPS, planned
+from .verdict import PRESET, planned
 
+FEW_STEPS = 10
 REGISTERED = {
     "ZImage": "z-image",
     "Krea2": "krea-2",
@@ -95,8 +96,8 @@ def gain(sampler: Sampler, schedule: Schedule) -> tuple[float, float] | None:
 
 def few_steps_table(rows: list[Row]) -> str:
     """A line for each setting."""
-    schedules = (preset(FEW), *map(parse, BRIDGED))
-    names = (FEW, *BRIDGED)
+    schedules = (preset(PRESET), *map(parse, BRIDGED))
+    names = (PRESET, *BRIDGED)
     lines = [
         "",
         f"## Runs of up to {FEW_STEPS} steps",

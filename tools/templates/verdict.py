@@ -13,9 +13,8 @@ from .models import AUDIO, SOLID
 from .sampler import Sampler
 
 FASTER, PLAIN, REFUSED, UNKNOWN = "faster", "plain", "refused", "unknown"
-FEW_STEPS = 10
-"""Up to here the preset is `distilled`, which keeps two full steps, and above it the nodes' own default."""
-FEW, MANY = "distilled", "balanced"
+PRESET = "balanced"
+"""The nodes' own default."""
 BELOW = "draft 1/2 50%; refine 50% min x2"
 """What a user may write who wants a draft below the sizes that the model is trained for."""
 SMALL = "small picture"
@@ -58,8 +57,8 @@ class Verdict:
 
 
 def judge(sampler: Sampler) -> Verdict:
-    """What Fresco Apply with the preset for so many steps would do."""
-    name = FEW if sampler.steps <= FEW_STEPS else MANY
+    """What Fresco Apply, as it is, would do."""
+    name = PRESET
     known = sampler.model.known
     if known is None:
         return Verdict(UNKNOWN, name, "unknown file", f"no class is known for '{sampler.model.file}'")
@@ -145,4 +144,4 @@ def cause_of(sampler: Sampler, plan: Plan) -> str:
     return "other"
 
 
-assert FEW in PRESETS and MANY in PRESETS
+assert PRESET in PRESETS

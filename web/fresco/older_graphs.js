@@ -1,7 +1,7 @@
 // Graphs that were saved before a widget left or a word changed: their values go by position.
 
 const PRIORS = ['zero', 'smooth', 'wiener', 'smooth_wiener'] // values of the widget `detail`, which left
-const RENAMED = { auto: 'spectral' } // presets
+const RENAMED = { auto: 'spectral', distilled: 'balanced', turbo: 'fast' } // presets
 
 /** The widget values of a node of that type as this version has them; the same array where nothing changes. */
 export function currentValues(type, values) {
@@ -12,7 +12,7 @@ export function currentValues(type, values) {
   }
   // Fresco Apply had no preset: schedule, live_heatmap
   if (type === 'FrescoApply' && typeof values[1] === 'boolean') values = ['balanced', ...values]
-  const preset = { FrescoKSampler: 8, FrescoSchedule: 0 }[type]
+  const preset = { FrescoApply: 0, FrescoKSampler: 8, FrescoSchedule: 0 }[type]
   const name = RENAMED[values[preset]]
   return name === undefined ? values : values.map((value, i) => (i === preset ? name : value))
 }
