@@ -27,7 +27,7 @@ from .prompts import PROMPTS, weights_for
 from .report import as_json, brief, markdown
 from .rows import Row
 from .search import as_markdown, race, rounds
-from .settings import REFERENCE, SUITES, Setting, baselines, between
+from .settings import REFERENCE, SUITES, Setting, baselines, beside
 from .workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -94,8 +94,7 @@ def plain_beside(suites: list[str], more: bool) -> list[Setting]:
     """The plain sampler's settings that suites need beside theirs: for comparisons at equal cost all."""
     if not more and set(suites) <= {"bar", "precision"}:
         return [REFERENCE]
-    plain = baselines() if not more and suites == ["baselines"] else [*baselines(), *between()]
-    return sorted(plain, key=lambda setting: -setting.steps)
+    return baselines() if not more and suites == ["baselines"] else beside()
 
 
 def suite(name: str) -> list[Setting]:

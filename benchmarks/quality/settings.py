@@ -88,9 +88,9 @@ def baselines() -> list[Setting]:
     return [REFERENCE, *(Setting("full", steps) for steps in (30, 20, 18, 9, 4))]
 
 
-def between() -> list[Setting]:
-    """The plain sampler at more costs, so that others can be compared with it at theirs."""
-    return [Setting("full", steps) for steps in (12, 6, 3, 2, 1)]
+def beside() -> list[Setting]:
+    """The plain sampler at the costs of what is compared with it at equal cost."""
+    return [REFERENCE, *(Setting("full", steps) for steps in (20, 12, 9, 6, 4, 3, 2, 1))]
 
 
 def bar() -> list[Setting]:
