@@ -111,10 +111,10 @@ def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(work):
     shard = some_shard(0)
     clean, ids = shard["levels"][1].float(), shard["ids"]
     steady = Training(work)
-    for index in range(4):
+    for index in range(6):  # the rates fall from the fourth on
         steady.advance(clean[4 * index : 4 * index + 4], ids[4 * index : 4 * index + 4], 1)
     broken = Training(work)
-    for index in range(4):
+    for index in range(6):  # the rates fall from the fourth on
         if index == 2:
             broken.keep()
             broken = Training(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,11 +94,14 @@ class Training:
         self.course: Course = work.course(self.stage)
         self.random = work.generator(30)
         self.noise_random = torch.Generator(work.device).manual_seed(work.budget.seed * 1000003 + 32)
-        groups = [group for stepper in self.steppers for group in stepper.param_groups]
-        self.rated = [(group, group["lr"]) for group in groups]
+        self.rates = [group["lr"] for group in self._groups()]
         self.run = torch.compile(self.model, dynamic=False) if work.compile else self.model
         if work.file("transformer.pt").exists():
             self._load()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The optimisers' own, which a checkpoint that is loaded replaces."""
+        return [group for stepper in self.steppers for group in stepper.param_groups]
 
     def _load(self) -> None:
         state = torch.load(self.work.file("transformer.pt"), map_location=self.work.device)
@@ -137,7 +141,7 @@ class Training:
             stepper.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for group, rate in self.rated:
+        for group, rate in zip(self._groups(), self.rates, strict=True):
             group["lr"] = rate * self.course.rate_factor()
         for stepper in self.steppers:
             stepper.step()
