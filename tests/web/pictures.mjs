@@ -120,12 +120,12 @@ async function demoThumbnail(page) {
   await page.locator('.fresco-viewer').screenshot({ ...JPEG, path: `${PACK}workflows/fresco_demo.jpg`, scale: 'css' })
 }
 
-/** The comparison as the picture that it gives. */
-async function compareThumbnail(page) {
-  await load(page, read('workflows/fresco_compare.json'))
+/** The first picture that a graph's node gives, as the graph's own. */
+async function outputThumbnail(page, name, key) {
+  await load(page, read(`workflows/${name}.json`))
   await run(page)
-  const box = await page.evaluate(async (width) => {
-    const output = Object.values(app.nodeOutputs).find((o) => o.comparison)
+  const box = await page.evaluate(async ([width, key]) => {
+    const output = Object.values(app.nodeOutputs).find((o) => o[key])
     const image = new Image()
     image.src = `/view?${new URLSearchParams(output.images[0])}`
     await image.decode()
@@ -133,10 +133,13 @@ async function compareThumbnail(page) {
     document.body.append(image)
     const { width: w, height: h } = image.getBoundingClientRect()
     return { x: 0, y: 0, width: w, height: h }
-  }, WIDTH)
-  await page.screenshot({ ...JPEG, path: `${PACK}workflows/fresco_compare.jpg`, scale: 'css', clip: box })
+  }, [WIDTH, key])
+  await page.screenshot({ ...JPEG, path: `${PACK}workflows/${name}.jpg`, scale: 'css', clip: box })
   await page.reload()
 }
+
+const compareThumbnail = (page) => outputThumbnail(page, 'fresco_compare', 'comparison')
+const benchThumbnail = (page) => outputThumbnail(page, 'fresco_bench', 'fresco_bench')
 
 /** What is Fresco's in a graph of models that are not here to run it. */
 async function graphThumbnail(page, name, kinds) {
@@ -170,7 +173,7 @@ async function exampleThumbnails(page) {
     await graphThumbnail(page, name, '^(?!.*(Load|Note|Save|VAEDecode))')
 }
 
-const DRAWINGS = { help, oneNode, demoThumbnail, fluxThumbnail, exampleThumbnails, compareThumbnail }
+const DRAWINGS = { help, oneNode, demoThumbnail, fluxThumbnail, exampleThumbnails, compareThumbnail, benchThumbnail }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(DRAWINGS)
 const page = await newPage({ deviceScaleFactor: 1.5, viewport: { width: 1240, height: 1300 } }) // as high as the highest node
 await open(page, { 'Comfy.VueNodes.Enabled': true, 'Comfy.LinkRenderMode': 3, 'Comfy.ColorPalette': 'dark', 'Comfy.Locale': 'en', 'Comfy.RightSidePanel.IsOpen': false })
