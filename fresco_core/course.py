@@ -47,13 +47,8 @@ class Course:
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        batch: int,
-        parameterisation: Parameterisation = FLOW,
-        order: Order | None = None,
-        block_level: int = 2,
-        watched: bool = False,
+        self, plan: Plan, batch: int, parameterisation: Parameterisation = FLOW, order: Order | None = None,
+        block_level: int = 2, watched: bool = False,
     ):
         self.plan = plan
         self.parameterisation = parameterisation

@@ -37,16 +37,9 @@ def euler_step(x: Tensor, x0: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tens
 
 @torch.no_grad()
 def sample(
-    denoise: Denoiser | MixedDenoiser,
-    noise: Tensor,
-    plan: Plan,
-    parameterisation: Parameterisation = FLOW,
-    callback: Callback | None = None,
-    trace: Trace | None = None,
-    rewind: Rewind = recompose,
-    order: Order | None = None,
-    autoencoder: Autoencoder | None = None,
-    enlarge: Enlarge = bicubic,
+    denoise: Denoiser | MixedDenoiser, noise: Tensor, plan: Plan, parameterisation: Parameterisation = FLOW,
+    callback: Callback | None = None, trace: Trace | None = None, rewind: Rewind = recompose,
+    order: Order | None = None, autoencoder: Autoencoder | None = None, enlarge: Enlarge = bicubic,
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 

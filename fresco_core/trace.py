@@ -55,12 +55,7 @@ class Trace:
     crossings: list[Crossing] = field(default_factory=list)
 
     def add(
-        self,
-        pass_index: int,
-        sigma: Tensor,
-        look: ChosenLook,
-        convergence: Tensor | None,
-        flops: int = 0,
+        self, pass_index: int, sigma: Tensor, look: ChosenLook, convergence: Tensor | None, flops: int = 0,
         full_flops: int = 0,
     ) -> None:
         """Record an evaluation; keeps device tensors, so that nothing synchronises."""

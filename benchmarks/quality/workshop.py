@@ -51,7 +51,9 @@ class Workshop:
         mine = studio.shards[part::parts]
         return cls(folder, weights, args.prompts, studio, store, mine, args.inception, parts > 1)
 
-    def measure(self, settings: Sequence[Setting], shards: int | None = None, inception: bool = True) -> None:
+    def measure(
+        self, settings: Sequence[Setting], shards: int | None = None, inception: bool = True
+    ) -> None:
         """Measure what is not measured yet, of the first shards or of all of this process; with Inception's
         features if both this call and the workshop want them."""
         wanted = self.inception and inception

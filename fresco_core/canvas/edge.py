@@ -25,13 +25,8 @@ class Margin:
         self._strips: dict[tuple, Tensor] = {}
 
     def around(
-        self,
-        x: Tensor,
-        sigma: Tensor,
-        size: tuple[int, int],
-        prediction: Tensor | None,
-        parameterisation: Parameterisation = FLOW,
-        halvings: int = 0,
+        self, x: Tensor, sigma: Tensor, size: tuple[int, int], prediction: Tensor | None,
+        parameterisation: Parameterisation = FLOW, halvings: int = 0,
     ) -> Tensor:
         """The canvas x (B, C, [T,] H, W) at sigma, continued to `size` (H', W') and to whole groups of
         2^halvings frames.

@@ -23,12 +23,8 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def hashed_noise(
-    seed: int,
-    shape: tuple[int, ...],
-    *,
-    origin: tuple[int, int, int, int] = (0, 0, 0, 0),
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    seed: int, shape: tuple[int, ...], *, origin: tuple[int, int, int, int] = (0, 0, 0, 0),
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """White unit Gaussian noise of `shape` (B, C, H, W) or (B, C, T, H, W), bound to coordinates.
 

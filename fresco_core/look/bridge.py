@@ -56,14 +56,8 @@ def slowed(pixels: Tensor, halvings: int, latent: Tensor) -> Tensor:
 
 
 def bridged(
-    latent: Tensor,
-    level: int,
-    to_level: int,
-    autoencoder: Autoencoder,
-    canvas: Canvas,
-    enlarge: Enlarge = bicubic,
-    at_once: int | None = None,
-    halvings: int = 0,
+    latent: Tensor, level: int, to_level: int, autoencoder: Autoencoder, canvas: Canvas,
+    enlarge: Enlarge = bicubic, at_once: int | None = None, halvings: int = 0,
 ) -> Tensor:
     """The clean canvas (B, C, ..., H, W) of a draft that was drawn at `level`, brought over pixels to
     `to_level`, which is finer; constant over the blocks of that. halvings: of the draft's frames, which are

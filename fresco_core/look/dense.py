@@ -59,14 +59,8 @@ def on_canvas(low: Tensor, level: int, like: Tensor, halvings: int = 0) -> Tenso
 
 
 def look(
-    denoise: Denoiser,
-    x: Tensor,
-    sigma: Tensor,
-    level: int,
-    parameterisation: Parameterisation = FLOW,
-    margin: Margin | None = None,
-    last: Tensor | None = None,
-    halvings: int = 0,
+    denoise: Denoiser, x: Tensor, sigma: Tensor, level: int, parameterisation: Parameterisation = FLOW,
+    margin: Margin | None = None, last: Tensor | None = None, halvings: int = 0,
 ) -> Tensor:
     """The canvas prediction (B, C, ..., H, W) of `denoise` called on the canvas at `level` and its own noise
     level.

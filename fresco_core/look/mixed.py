@@ -56,11 +56,7 @@ class MixedDenoiser(Protocol):
 
 
 def level_state(
-    x: Tensor,
-    sigma: Tensor,
-    level: int,
-    own_clock: bool = True,
-    parameterisation: Parameterisation = FLOW,
+    x: Tensor, sigma: Tensor, level: int, own_clock: bool = True, parameterisation: Parameterisation = FLOW,
     prediction: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What coarse tokens are read from, (B, C, ..., h, w), and its noise level.
@@ -81,14 +77,8 @@ def level_state(
 
 
 def mixed_look(
-    denoise: MixedDenoiser,
-    x: Tensor,
-    sigma: Tensor,
-    layout: Layout,
-    canvas: Canvas,
-    parameterisation: Parameterisation = FLOW,
-    margin: Margin | None = None,
-    last: Tensor | None = None,
+    denoise: MixedDenoiser, x: Tensor, sigma: Tensor, layout: Layout, canvas: Canvas,
+    parameterisation: Parameterisation = FLOW, margin: Margin | None = None, last: Tensor | None = None,
 ) -> Tensor:
     """The canvas prediction (B, C, ..., H, W) of one mixed evaluation of x at sigma (B,).
 

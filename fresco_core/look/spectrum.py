@@ -41,10 +41,7 @@ def _enough(powers: Sequence[float], sigma: float, parameterisation: Parameteris
 
 
 def coarsest_level(
-    picture: Tensor,
-    sigma: float,
-    level: int,
-    parameterisation: Parameterisation = FLOW,
+    picture: Tensor, sigma: float, level: int, parameterisation: Parameterisation = FLOW,
     mask: Tensor | None = None,
 ) -> int:
     """The coarsest level, `level` at the most, at which a run that starts at `sigma` from the clean `picture`

@@ -22,14 +22,8 @@ class Plain(Exception):
 
 
 def make_plan(
-    schedule: Schedule,
-    sigmas: Sigmas,
-    canvas: Canvas,
-    parameterisation: Parameterisation = FLOW,
-    sigma_max: float | None = None,
-    coarsest: int = MAX_LEVEL,
-    pass_steps: int = 1,
-    autoencoder: bool = False,
+    schedule: Schedule, sigmas: Sigmas, canvas: Canvas, parameterisation: Parameterisation = FLOW,
+    sigma_max: float | None = None, coarsest: int = MAX_LEVEL, pass_steps: int = 1, autoencoder: bool = False,
     given_frames: bool = False,
 ) -> Plan:
     """Work `schedule` out for a run over `sigmas` (falling, the host's grid for the total number of steps).
@@ -126,11 +120,7 @@ def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, 
 
 
 def _passes(
-    schedule: Schedule,
-    sigmas: Sigmas,
-    canvas: Canvas,
-    parameterisation: Parameterisation,
-    pass_steps: int,
+    schedule: Schedule, sigmas: Sigmas, canvas: Canvas, parameterisation: Parameterisation, pass_steps: int,
 ) -> list[PlannedPass]:
     """The passes over their own parts of the grid, with what each step sees."""
     steps = len(sigmas) - 1

@@ -92,7 +92,7 @@ def test_no_excuse_is_left_over():
         'def why(n):\n    return f"the moon has {n} sides"',
         'WHY = {1: "the moon is full"}',
         'def why(n):\n    raise ScheduleError("the moon is full")',
-        "tell(f\"{a}: {'the moon is full' if b else c}\")",
+        'tell(f"{a}: {\'the moon is full\' if b else c}")',
         'words += ", and the moon is full"',
     ],
 )

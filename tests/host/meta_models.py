@@ -275,8 +275,12 @@ META_MODELS = {
         4096,
         inputs=lambda batch, text: {"y": _empty(batch, 2048)},
     ),
-    "ltx-video-2b": MetaModel("lightricks.model", "LTXVModel", {}, 4096, 128, _text_mask, frames=True),
-    "ltx-video-13b": MetaModel("lightricks.model", "LTXVModel", LTX_13B, 4096, 128, _text_mask, frames=True),
+    "ltx-video-2b": MetaModel(
+        "lightricks.model", "LTXVModel", {}, 4096, 128, _text_mask, frames=True
+    ),
+    "ltx-video-13b": MetaModel(
+        "lightricks.model", "LTXVModel", LTX_13B, 4096, 128, _text_mask, frames=True
+    ),
     "ltx-2": MetaModel(
         "lightricks.av_model", "LTXAVModel", {}, 2 * 3840, 128, _text_mask, frames=True, sound=(8, 126, 16)
     ),

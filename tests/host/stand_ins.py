@@ -190,7 +190,9 @@ NODES = {
     "StandInPictures": node(("VAE",), lambda me, kind, file: (Pictures(kind),), FILE),
     "StandInSound": node(("VAE",), lambda me, kind, file: (Sound(kind),), FILE),
     "StandInVision": node(("CLIP_VISION",), lambda me, kind, file: (Vision(),), FILE),
-    "StandInControl": node(("CONTROL_NET",), lambda me, kind, file: (tiny_control.flux_controlnet(),), FILE),
+    "StandInControl": node(
+        ("CONTROL_NET",), lambda me, kind, file: (tiny_control.flux_controlnet(),), FILE
+    ),
     "StandInPicture": node(
         ("IMAGE", "MASK"),
         lambda me: (picture(1024 // SCALE, 1024 // SCALE), _half_masked(1024 // SCALE)),

@@ -72,7 +72,9 @@ def test_behind_apply_the_sampler_node_that_is_executed_says_so(vae, demo, monke
     texts = []
     server = SimpleNamespace(send_progress_text=lambda text, node_id: texts.append((node_id, text)))
     tiny.sample(patched(demo, TEXT, vae), demo, steps=8)  # without a server
-    monkeypatch.setitem(sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=server)))
+    monkeypatch.setitem(
+        sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=server))
+    )
     tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
     assert texts == []
     with CurrentNodeContext("prompt", "5:12"):

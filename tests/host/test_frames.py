@@ -60,7 +60,9 @@ def recorded(patcher, model, positive, **settings):
         states.append(x.clone())
         predictions.append(x0.clone())
 
-    out = tiny.sample(patcher, model, sigmas=SIGMAS, seed=SEED, positive=positive, callback=note, **settings)
+    out = tiny.sample(
+        patcher, model, sigmas=SIGMAS, seed=SEED, positive=positive, callback=note, **settings
+    )
     return out, states, predictions
 
 

@@ -47,7 +47,9 @@ def test_a_draft_is_what_the_hosts_own_calls_make_of_it(video_vae, frames, batch
     decode = vae.decode
     monkeypatch.setattr(vae, "decode", lambda latent: decoded.append(decode(latent)) or decoded[-1])
     traces = []
-    out = run(vae, model, traces, callback=lambda step, x0, x, total: steps.append((x0.clone(), x.clone())))
+    out = run(
+        vae, model, traces, callback=lambda step, x0, x, total: steps.append((x0.clone(), x.clone()))
+    )
     assert out.shape == model.latent["samples"].shape and torch.isfinite(out).all()
     assert [e.level for e in traces[0].evaluations] == [1] * 3 + [0] * 3
     rows, columns = (side // 2 * spec.scale for side in out.shape[-2:])

@@ -93,7 +93,9 @@ def image_to_image(g: Graph) -> None:
     scaled = g.add("FluxKontextImageScale", 2, "To a size that the model knows", image=picture[0])
     latent = g.add("VAEEncode", 2, "Canvas", pixels=scaled[0], vae=vae[0])
     front = fresco(g, 2, model[0], BALANCED)
-    done = sampled(g, 3, front[0], guided[0], negative[0], latent[0], 20, "euler", "simple", denoise=0.95)
+    done = sampled(
+        g, 3, front[0], guided[0], negative[0], latent[0], 20, "euler", "simple", denoise=0.95
+    )
     shown(g, 4, done[0], vae[0])
     g.note(
         3,

@@ -23,7 +23,9 @@ def wan22_two_experts(g: Graph) -> None:
     negative = g.add(
         "CLIPTextEncode", 1, "Negative prompt", clip=clip[0], text="static, blurred, overexposed, subtitles"
     )
-    latent = g.add("EmptyHunyuanLatentVideo", 1, "Canvas", width=1280, height=720, length=81, batch_size=1)
+    latent = g.add(
+        "EmptyHunyuanLatentVideo", 1, "Canvas", width=1280, height=720, length=81, batch_size=1
+    )
     stages = []
     for model, words in ((high, "high-noise"), (low, "low-noise")):
         shifted = g.add("ModelSamplingSD3", 2, f"Shift, {words}", model=model[0], shift=5.0)
@@ -117,7 +119,9 @@ def ltx2_with_audio(g: Graph) -> None:
         frame_rate=25,
         batch_size=1,
     )
-    latent = g.add("LTXVConcatAVLatent", 2, "Video and sound", video_latent=video[0], audio_latent=sound[0])
+    latent = g.add(
+        "LTXVConcatAVLatent", 2, "Video and sound", video_latent=video[0], audio_latent=sound[0]
+    )
     words = "Draw the first steps at half size"
     front = g.add("FrescoApply", 2, words, model=model[0], schedule=LTX_SCHEDULE)
     guider = g.add("CFGGuider", 2, "Guide", model=front[0], positive=both[0], negative=both[1], cfg=1.0)

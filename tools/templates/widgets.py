@@ -65,7 +65,8 @@ _LINES = {
     "PrimitiveFloat": "value",
     "PrimitiveInt": "value -",
     "RenderSplat": (
-        "width height frames splat_scale sharpen headlight_shading opacity_threshold render_style"
+        "width height frames splat_scale sharpen headlight_shading opacity_threshold "
+        "render_style"
     ),
     "ResizeAndPadImage": "target_width target_height padding_color interpolation",
     "ResizeImagesByLongerEdge": "longer_edge",
