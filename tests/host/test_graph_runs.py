@@ -102,13 +102,14 @@ def official(name):
     from tools.templates.graph import flatten
     from tools.templates.prompt import as_prompt
     from tools.templates.survey import folder_of, judged
+    from tools.templates.verdict import PRESET
 
     path = folder_of(sys.executable) / f"{name}.json"
     if not path.exists():
         pytest.skip(f"this version of {PACKAGE} has no {name}")
     document = json.loads(path.read_text("utf-8"))
     row = judged(name, document)
-    front, count = fronted(document, PRESETS[row.samplers[0][1].preset])
+    front, count = fronted(document, PRESETS[PRESET])
     assert count >= len(row.samplers)  # some are bypassed
     return row, as_prompt(flatten(front), declared)
 

@@ -55,8 +55,10 @@ export function testWalk(on, renderer) {
       },
       [name, value]
     )
+
+  /** Which of the nodes that have presets offer one. */
   const offered = (name) =>
-    on.page.evaluate((n) => app.graph.nodes.find((found) => found.type === 'FrescoApply').widgets.find((w) => w.name === 'preset').options.values.includes(n), name)
+    on.page.evaluate((n) => app.graph.nodes.filter((node) => node.widgets?.find((w) => w.name === 'preset')?.options.values.includes(n)).map((node) => node.type).sort(), name)
   const bench = () => on.page.locator('.fresco-bench').first()
   const status = () => bench().locator('.status').innerText()
   const rows = async () => (await bench().locator('tr').allInnerTexts()).join('\n')
@@ -162,6 +164,9 @@ export function testWalk(on, renderer) {
       const of = (type) => app.graph.nodes.find((n) => n.type === type)
       const bench = LiteGraph.createNode('FrescoBench')
       app.graph.add(bench)
+      const sampler = LiteGraph.createNode('FrescoKSampler') // which offers presets too
+      app.graph.add(sampler)
+      sampler.pos = [of('FrescoApply').pos[0] + 2800, of('FrescoApply').pos[1]]
       bench.pos = [of('FrescoConvergence').pos[0] + 900, of('FrescoApply').pos[1]]
       const into = (name) => bench.inputs.findIndex((i) => i.name === name)
       for (const name of ['positive', 'negative', 'latent_image']) {
@@ -195,7 +200,7 @@ export function testWalk(on, renderer) {
     await eventually(status, new RegExp(`^Kept: ${kept}`))
     await photograph(page, `walk_bench_${renderer}`)
     await lookAt(page, 'FrescoApply')
-    await eventually(() => offered(kept), true)
+    await eventually(() => offered(kept), ['FrescoApply', 'FrescoKSampler'])
     await set('preset', kept)
     await eventually(() => said('.fresco-coming'), COMING_OF_HALF)
   })
@@ -225,6 +230,6 @@ export function testWalk(on, renderer) {
     await eventually(status, new RegExp(`^Kept: ${kept}`))
     await bench().getByRole('button', { name: 'Forget' }).click()
     await eventually(status, new RegExp(`^Forgotten: ${kept}`))
-    await eventually(() => offered(kept), false)
+    await eventually(() => offered(kept), [])
   })
 }

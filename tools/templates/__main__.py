@@ -13,6 +13,7 @@ from .few_steps import few_steps_table
 from .fronted import fronted
 from .report import as_json, as_markdown, summary
 from .survey import documents, folder_of, survey
+from .verdict import PRESET
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,10 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         (given.out / "templates.json").write_text(json.dumps(as_json(rows, without), indent=1), "utf-8")
     if given.write is not None:
         given.write.mkdir(parents=True, exist_ok=True)
-        presets = {row.name: row.samplers[0][1].preset for row in rows}
+        surveyed = {row.name for row in rows}
         for name, document in documents(folder):
-            if name in presets:
-                made, _ = fronted(document, PRESETS[presets[name]])
+            if name in surveyed:
+                made, _ = fronted(document, PRESETS[PRESET])
                 (given.write / f"{name}.json").write_text(json.dumps(made, indent=1), "utf-8")
     print(summary(rows, without))
     return 0

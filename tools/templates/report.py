@@ -7,7 +7,7 @@ from typing import Any
 
 from .sampler import Sampler
 from .survey import GOOD, LOW, Row, fair, good
-from .verdict import BELOW, FASTER, PLAIN, REFUSED, UNKNOWN, Verdict
+from .verdict import BELOW, FASTER, PLAIN, PRESET, REFUSED, UNKNOWN, Verdict
 
 NOT_KNOWN = (
     "What a graph does not tell is assumed, and marked: an input picture is taken as 1024x1024, an input "
@@ -73,7 +73,7 @@ def _cells(sampler: Sampler, verdict: Verdict) -> tuple[str, ...]:
     sigmas, size = sampler.sigmas or (), sampler.size
     span = f", sigma {sigmas[0]:.3g} to {sigmas[-1]:.3g}" if sigmas else ""
     frames = f"x{size.frames}" if size.frames > 1 else ""
-    how = f"{verdict.kind}, `{verdict.preset}`" if verdict.kind == FASTER else verdict.kind
+    how = f"{verdict.kind}, `{PRESET}`" if verdict.kind == FASTER else verdict.kind
     gain = f"{'up to ' * verdict.open}{verdict.gain:.2f}x" if verdict.kind == FASTER else ""
     words = verdict.words + ("; the given sigmas are spread anew" if verdict.thinned else "")
     words += f": {verdict.below:.2f}x" if verdict.below > 1.0 else ""
@@ -127,7 +127,7 @@ def _entry(sampler: Sampler, verdict: Verdict) -> dict[str, Any]:
         "sigmas": None if sampler.sigmas is None else [round(s, 4) for s in sampler.sigmas],
         "size": [sampler.size.width, sampler.size.height, sampler.size.frames],
         "verdict": verdict.kind,
-        "preset": verdict.preset,
+        "preset": PRESET,
         "cause": verdict.cause,
         "words": verdict.words,
         "tokens": verdict.tokens,

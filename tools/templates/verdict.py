@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from fresco_core import PRESETS, Plan, Schedule, ScheduleError, make_plan, parse, preset
+from fresco_core import Plan, Schedule, ScheduleError, make_plan, parse, preset
 
 from .models import AUDIO, SOLID
 from .sampler import Sampler
@@ -35,13 +35,12 @@ HOST_SAMPLERS = _host_samplers()
 
 @dataclass(frozen=True)
 class Verdict:
-    """kind: FASTER, PLAIN, REFUSED or UNKNOWN. preset: what the graph is given. cause: a short name of why it
+    """kind: FASTER, PLAIN, REFUSED or UNKNOWN. cause: a short name of why it
     is not faster, for counting; words: the pack's own. tokens, full: image tokens over the run. open: whether
     the tokens are the least. thinned: whether sigmas that were given by hand are spread anew. below: the gain
     of BELOW where the picture is too small for the preset."""
 
     kind: str
-    preset: str = ""
     cause: str = ""
     words: str = ""
     tokens: int = 0
@@ -58,21 +57,20 @@ class Verdict:
 
 def judge(sampler: Sampler) -> Verdict:
     """What Fresco Apply, as it is, would do."""
-    name = PRESET
     known = sampler.model.known
     if known is None:
-        return Verdict(UNKNOWN, name, "unknown file", f"no class is known for '{sampler.model.file}'")
+        return Verdict(UNKNOWN, "unknown file", f"no class is known for '{sampler.model.file}'")
     if sampler.sigmas is None:
-        return Verdict(UNKNOWN, name, "unknown sigmas", f"the sigmas of {sampler.scheduler} are not known")
+        return Verdict(UNKNOWN, "unknown sigmas", f"the sigmas of {sampler.scheduler} are not known")
     fixed = _before_planning(sampler)
     if fixed is not None:
         cause, words = fixed
-        return Verdict(PLAIN, name, cause, words)
+        return Verdict(PLAIN, cause, words)
     try:
-        verdict = _of_plan(sampler, name, planned(sampler, preset(name)))
+        verdict = _of_plan(sampler, planned(sampler, preset(PRESET)))
         return replace(verdict, below=_below(sampler)) if verdict.cause == SMALL else verdict
     except ScheduleError as error:
-        return Verdict(REFUSED, name, "schedule", str(error))
+        return Verdict(REFUSED, "schedule", str(error))
 
 
 def _below(sampler: Sampler) -> float:
@@ -112,14 +110,13 @@ def _before_planning(sampler: Sampler) -> tuple[str, str] | None:
     return None
 
 
-def _of_plan(sampler: Sampler, name: str, plan: Plan) -> Verdict:
+def _of_plan(sampler: Sampler, plan: Plan) -> Verdict:
     words = plan.reason or plan.note or ""
     if plan.plain:
-        return Verdict(PLAIN, name, cause_of(sampler, plan), words)
+        return Verdict(PLAIN, cause_of(sampler, plan), words)
     thinned = sampler.given and len(plan.passes) > 1
     return Verdict(
         FASTER,
-        name,
         words=words,
         tokens=plan.tokens(),
         full=plan.full_tokens(),
@@ -142,6 +139,3 @@ def cause_of(sampler: Sampler, plan: Plan) -> str:
     if "leaves the stage" in words or "stage" in words:
         return "stage"
     return "other"
-
-
-assert PRESET in PRESETS
