@@ -169,7 +169,10 @@ class Server:
 
     def run(self, prompt):
         """POST /prompt, wait, return the history entry."""
-        prompt_id = self.post(prompt)["prompt_id"]
+        return self.entry(self.post(prompt)["prompt_id"])
+
+    def entry(self, prompt_id):
+        """The history entry of a prompt, which the host writes after the last event about it."""
         for _ in range(600):
             history = self.get(f"/history/{prompt_id}")
             if prompt_id in history:
@@ -178,8 +181,10 @@ class Server:
         raise TimeoutError(self.output())
 
     def watch(self, prompt, interrupt_at=None):
-        """Run a prompt as a browser does: (texts by node, progress values by node, names of events)."""
-        return asyncio.run(self._watch(prompt, interrupt_at))
+        """Run a prompt as a browser does: (texts by node, progress values by node, names of events, history
+        entry)."""
+        *seen, prompt_id = asyncio.run(self._watch(prompt, interrupt_at))
+        return *seen, self.entry(prompt_id)
 
     async def _watch(self, prompt, interrupt_at):
         texts, progress, events = {}, {}, []
@@ -208,7 +213,7 @@ class Server:
                 if data.get("prompt_id") == prompt_id and event["type"].startswith("execution_"):
                     events.append(event["type"])
                     if event["type"] in ("execution_success", "execution_error", "execution_interrupted"):
-                        return texts, progress, events
+                        return texts, progress, events, prompt_id
         raise RuntimeError("the host closed the connection:\n" + self.output())
 
     def picture(self, entry):

@@ -90,12 +90,11 @@ def post(server, **fields):
 
 
 def test_the_shipped_graph_gives_pictures_plot_and_recommendation(server):
-    texts, progress, events = server.watch(example())
+    texts, progress, events, entry = server.watch(example())
     assert events[-1] == "execution_success", server.output()
     assert texts["3"].startswith("Use "), "the last words on the node"
     values = progress["3"]
     assert [v for v, _ in values] == sorted(v for v, _ in values) and values[-1][0] == values[-1][1]
-    entry = list(server.get("/history").values())[-1]
     shown = entry["outputs"]["3"]
     OUT.mkdir(parents=True, exist_ok=True)
     for name, image in zip(("bench_plot", "bench_pictures"), shown["images"], strict=True):
@@ -108,7 +107,7 @@ def test_the_shipped_graph_gives_pictures_plot_and_recommendation(server):
 
 def test_an_interrupt_ends_a_bench_and_the_next_job_is_as_before(server):
     before = drawn(server, demo(seed=11))
-    _, progress, events = server.watch(example(first_seed=77), interrupt_at=3)
+    _, progress, events, _ = server.watch(example(first_seed=77), interrupt_at=3)
     assert events[-1] == "execution_interrupted" and progress["3"][-1][0] < progress["3"][-1][1]
     again = demo(seed=11)
     again["3"]["inputs"]["fresco_run"] = "anew"  # not from the cache

@@ -210,7 +210,7 @@ def test_the_same_through_apply_and_the_custom_sampler(server):
 def test_the_browser_sees_the_plan_and_one_progress_bar(server):
     prompt = workflow(seed=21)
     prompt["8"]["inputs"]["text"] = "draft 1/2 50%; refine 50% min x3"  # a node that is not cached
-    texts, progress, events = server.watch(prompt)
+    texts, progress, events, _ = server.watch(prompt)
     assert events[-1] == "execution_success"
     assert re.search(r"pass 2: sigma 0\.\d+ to 0, 10 at full resolution \(256 tokens\)", texts["8"])
     values = progress["9"]
@@ -221,7 +221,7 @@ def test_the_browser_sees_the_plan_and_one_progress_bar(server):
 def test_an_interrupted_run_leaves_the_next_one_as_it_was(server):
     before = pixels(server.picture(server.run(workflow(seed=22))["outputs"]["11"]["images"][0]))
     long = workflow(seed=23, steps=400)
-    _, progress, events = server.watch(long, interrupt_at=5)
+    _, progress, events, _ = server.watch(long, interrupt_at=5)
     assert events[-1] == "execution_interrupted" and progress["9"][-1][0] < 400
     entry = server.run(workflow(seed=23))
     assert entry["status"]["status_str"] == "success"
@@ -266,7 +266,7 @@ def test_a_schedule_that_does_not_fit_the_sampler_is_explained_on_the_node(serve
     assert entry["status"]["status_str"] == "error"
     errors = [data for kind, data in entry["status"]["messages"] if kind == "execution_error"]
     assert errors[0]["node_type"] == "FrescoKSampler" and words in errors[0]["exception_message"]
-    texts, _, events = server.watch(prompt)
+    texts, _, events, _ = server.watch(prompt)
     assert events[-1] == "execution_error" and words in texts["9"], "the node itself says so"
 
 
