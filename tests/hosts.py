@@ -7,7 +7,7 @@ else among the functions of the suites.
 
 Of a test with parameters every case runs on one of the hosts. Other tests run on the newest host, and on one
 of the older ones, but for a few dear ones. FRESCO_MATRIX=all runs everything on all hosts, as `-k` does.
-Suites share a process, two more at a time than there are cores.
+Suites share a process, three more at a time than there are cores.
 """
 
 import ast
@@ -101,8 +101,9 @@ class Part:
 
 
 def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
-    """Every case in one part, of each host one part or its share of `processes`, of like size; what asks for
-    a booted host in one of them, the newest host's browser in one of its own, first, as it takes longest."""
+    """Every case in one part, of each host one part or its share of `processes`, of like size, and of the
+    newest, which runs most tests, one more; what asks for a booted host in one of them, the newest host's
+    browser in one of its own, first, as it takes longest."""
     suites: dict[Path, list[str]] = {}
     for host, suite in sorted(cases, key=lambda case: (FOUND.index(case[0]), case[1])):
         suites.setdefault(host, []).append(suite)
@@ -113,7 +114,8 @@ def parts_of(cases: Iterable[Case], keyword: str, processes: int) -> list[Part]:
         share = f"{number}/{len(suites)}" if spread else "0/1"
         alone = [[BROWSER]] if number == 0 and BROWSER in names and not keyword else []
         together = set(names).difference(*alone)
-        groups = [[name] for name in names] if keyword else [*_divided(together, each), *alone]
+        count = each + 1 if number == 0 else each
+        groups = [[name] for name in names] if keyword else [*_divided(together, count), *alone]
         for group in filter(None, groups):
             parts.append(Part(host, tuple(group), share, inner_keyword(keyword, (host, group[0]))))
     return sorted(parts, key=lambda part: BROWSER not in part.suites)
@@ -158,7 +160,7 @@ def run_part(part: Part, folder: Path) -> tuple[subprocess.CompletedProcess, dic
 def started(cases: Iterable[Case], keyword: str, folder: Path) -> Iterator[dict[Case, Future]]:
     """The parts of all hosts, started together: for each of `cases` what its part will have found."""
     processes = os.cpu_count() or 1
-    with ThreadPoolExecutor(processes + 2) as pool:  # the browser and booted hosts are waited for much
+    with ThreadPoolExecutor(processes + 3) as pool:  # the browser and booted hosts are waited for much
         yield {
             (part.host, suite): future
             for part in parts_of(cases, keyword, processes)
