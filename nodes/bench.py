@@ -18,6 +18,7 @@ from ..fresco_core.bench import Bench, Recommendation, Setting, recommend
 from ..fresco_core.bench.grid import grid
 from ..fresco_core.bench.plot import plot
 from ..fresco_core.bench.table import as_fields, as_text
+from ..fresco_core.text.presets import USUAL
 from .engine.target import unsupported
 from .families import architecture_of
 from .host import versions
@@ -36,7 +37,6 @@ from .trials.pictures import bench_of, compared, pictures_of
 from .trials.progress import Progress
 from .trials.runs import OFF, Runs, Sampling
 
-PRESETS = "quality\nbalanced\nfast"
 MOST_SEEDS, MOST_PRESETS = 64, 16
 GUESS = 3.0  # runs of a preset and of the plain ones beside it, in its steps
 
@@ -200,7 +200,7 @@ def choice_inputs() -> list[Any]:
         versions.widget(
             io.String.Input,
             "presets",
-            default=PRESETS,
+            default="\n".join(USUAL),
             multiline=True,
             tooltip="What to try: a preset's name or a schedule on each line.",
         ),

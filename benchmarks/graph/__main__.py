@@ -18,14 +18,13 @@ from typing import Any
 from fresco_core.bench import Setting, recommend
 from fresco_core.bench.table import as_fields, as_text
 from fresco_core.bench.verdict import NEAR_ENOUGH
+from fresco_core.text.presets import USUAL
 
 from . import CannotRun
 from .graph import Graph, read_graph
 from .measure import Measurement
 from .page import page
 from .server import Server
-
-PRESETS = ("quality", "balanced", "fast")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,7 +90,7 @@ def measured(options: argparse.Namespace) -> int:
 def schedules(server: Server, asked: list[str] | None, steps: int) -> list[tuple[str, str]]:
     """Names and schedules to try, as the server reads them. Raises CannotRun for one that it cannot read."""
     listed = server.get("/fresco/presets")
-    names = asked or [*PRESETS, *listed["kept"]]
+    names = asked or [*USUAL, *listed["kept"]]
     found = []
     for name in names:
         if name in listed["kept"]:  # perhaps for another number of steps, which its row will say

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from fresco_core.demo.subjects import GUIDANCE, SHIFT
 from fresco_core.look.promotion import DEFAULT_ORDER
-from fresco_core.text.presets import PRESETS
+from fresco_core.text.presets import PRESETS, USUAL
 
 FIRST_SHIFT = 2.0
 """Of all settings that were stored before settings had a shift."""
@@ -124,7 +124,7 @@ def presets() -> list[Setting]:
 def half_drafts() -> list[Setting]:
     """The presets where what a model is trained for keeps their drafts at half resolution, at the paper's
     evaluations for FLUX.1."""
-    names = [(name, n) for name in ("quality", "balanced", "fast") for n in (9, 18, 30)]
+    names = [(name, n) for name in USUAL for n in (9, 18, 30)]
     return [Setting(PRESETS[name].replace("~1/4", "1/2"), n) for name, n in [("balanced", 4), *names]]
 
 

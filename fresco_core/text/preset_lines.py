@@ -16,6 +16,9 @@ PRESETS: dict[str, str] = {
     "progressive": "~1/2 40%, ~mixed 25%..75% low 40%, full 20%",
 }
 
+USUAL = ("quality", "balanced", "fast")
+"""Those that a user chooses among, the most careful first."""
+
 RESEARCH = ("progressive",)
 """Presets that are the paper's own procedure or a study of it, and that dense steps of equal cost beat
 (`python -m benchmarks.quality --suite progressive`)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ..schedule.schedule import Schedule
 from ..schedule.wording import ScheduleError
 from .grammar import parse
-from .preset_lines import PRESETS, RESEARCH
+from .preset_lines import PRESETS, RESEARCH, USUAL
 from .words import quoted_word
 
-__all__ = ["PRESETS", "RESEARCH", "preset", "schedule_in"]
+__all__ = ["PRESETS", "RESEARCH", "USUAL", "preset", "schedule_in"]
 
 
 def preset(name: str) -> Schedule:
