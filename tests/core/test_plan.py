@@ -226,9 +226,9 @@ def test_tokens_count_padding_frames_and_patches():
 
 
 def test_a_plan_for_a_million_tokens_takes_milliseconds():
-    start = time.perf_counter()
+    start = time.process_time()
     p = make_plan(preset("balanced"), flow_sigmas(50), Canvas(2048, 2048), FLOW)
-    assert p.canvas.tokens(0) == 1024 * 1024 and time.perf_counter() - start < 0.05
+    assert p.canvas.tokens(0) == 1024 * 1024 and time.process_time() - start < 0.05
 
 
 def test_a_mixed_look_grows_from_its_floor_to_its_ceiling():

@@ -10,9 +10,9 @@ from fresco_core.cost.registry import model
 def test_a_plan_of_a_million_tokens_takes_no_time():
     canvas = Canvas(2048, 2048)
     assert canvas.tokens(0) > 10**6
-    start = time.perf_counter()
+    start = time.process_time()
     plan(canvas)
-    assert time.perf_counter() - start < 0.25, "milliseconds; the bound leaves room for a busy machine"
+    assert time.process_time() - start < 0.25, "milliseconds of its own work"
 
 
 def test_the_fit_finds_the_exponent_and_the_series_its_sizes():
