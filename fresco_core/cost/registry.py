@@ -21,7 +21,9 @@ one: Wan (arXiv 2503.20314) saw 192p video in the first of three stages of its t
 the others, and its code takes those two; HunyuanVideo (arXiv 2412.03603) kept 256 pixels in the mix for its
 pictures, and HunyuanVideo 1.5 names 480p and 720p; who runs Wan at changing resolutions (LightX2V) begins at
 0.75 of a side, 624 x 360 of 832 x 480, unless told otherwise. All were trained on small pictures first; none
-of their makers says that the finished model draws them well."""
+of their makers says that the finished model draws them well. Others differ: Spectral Progressive Diffusion
+(arXiv 2605.18736) starts Wan 2.1 at half of 832 x 480 and shows samples, while SURF (openreview.net,
+BwvJx2JP11) finds that Wan loses layout and motion below the size that it is trained for."""
 
 LTX_VIDEO_PIXELS = (170_000, 921_600)
 """LTX-Video: its card says that it works best below 1280 x 720; the draft of its own two-step example for 832
