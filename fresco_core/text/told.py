@@ -15,11 +15,13 @@ def plan_sentence(plan: Plan) -> str:
     """What a plan will do, in one sentence without an end: its steps by level, or why they are all full."""
     if plan.plain:
         return f"runs plain: {plan.reason}" if plan.reason else f"{plan.steps} full steps, as without Fresco"
-    looks = [(step.level, step.fine is not None) for p in plan.passes for step in p.looks]
+    looks = [(step.level, step.halvings, step.fine is not None) for p in plan.passes for step in p.looks]
     parts = []
-    for level, mixed in dict.fromkeys(looks):
+    for look in dict.fromkeys(looks):
+        level, halvings, mixed = look
         where = "of fine and coarse tokens" if mixed else f"at {level_name(level)}" if level else "in full"
-        parts.append(f"{looks.count((level, mixed))} {where}")
+        where += f" with {FEWER_FRAMES[halvings]} of the frames" if halvings else ""
+        parts.append(f"{looks.count(look)} {where}")
     bound = ", or finer" if plan.open else ""
     return f"{plan.steps} steps: {', then '.join(parts)}{bound}"
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...fresco_core.canvas.haar import padded_size
+from ...fresco_core.canvas.haar import extend, padded_size
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
 from .frames import told_rate
@@ -23,6 +23,8 @@ from .guides import DRAWN, PACKED, PLACES, guides_at, keyframes_at
 from .look import CanvasView
 from .refusals import watched
 from .run import Run
+
+HINT, HINT_MASKS = "cond_hint_original", "extra_concat_orig"  # of the host's ControlNets, as users gave them
 
 
 def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class LevelControl:
         self._control = control
         self._run = run
         self._lock = threading.Lock()
+        self._hints: dict[Any, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._control, name)
@@ -102,8 +105,66 @@ class LevelControl:
     def get_control(self, x_noisy: Tensor, t: Tensor, cond: dict, *args: Any, **kwargs: Any) -> Any:
         """The host's call, with canvas and sigma brought to the level."""
         state, sigma = self._run.view.coarse(x_noisy, t, cond.get("transformer_options", {}))
-        with watched(self._run), self._lock, _ranges_judged_at(self._control, t):
+        size, level = (x_noisy.shape[-2], x_noisy.shape[-1]), self._run.view.look.level
+        whole = state.shape[-2] << level, state.shape[-1] << level
+        with (
+            watched(self._run),
+            self._lock,
+            _ranges_judged_at(self._control, t),
+            _hints_continued(self._control, size, whole, self._hints),
+        ):
             return self._control.get_control(state, sigma, cond, *args, **kwargs)
+
+
+def _chained(control: Any) -> Iterator[Any]:
+    """A ControlNet and those before it."""
+    while control is not None:
+        yield control
+        control = getattr(control, "previous_controlnet", None)
+
+
+@contextmanager
+def _hints_continued(
+    control: Any, size: tuple[int, int], whole: tuple[int, int], known: dict[Any, Any]
+) -> Iterator[None]:
+    """Let the pictures of every ControlNet of the chain reach as far as the level's state, `whole` of a
+    canvas of `size`: the host centres and crops them to the sides of what it calls with. known: what has been
+    continued, kept between calls."""
+    saved: list[tuple[Any, str, Any]] = []
+
+    def continued(part: Any) -> Any:
+        if isinstance(part, list):
+            return [continued(one) for one in part]
+        if not isinstance(part, Tensor):
+            return part
+        key = id(part), size, whole
+        if key not in known:  # kept with its like, whose id thus stays its own
+            known[key] = part, continued_picture(part, size, whole)
+        return known[key][1]
+
+    try:
+        if whole != size:
+            for one in _chained(control):
+                for name in (HINT, HINT_MASKS):
+                    given = getattr(one, name, None)
+                    if given is not None:
+                        saved.append((one, name, given))
+                        setattr(one, name, continued(given))
+        yield
+    finally:
+        for one, name, given in saved:
+            setattr(one, name, given)
+
+
+def continued_picture(picture: Tensor, size: tuple[int, int], whole: tuple[int, int]) -> Tensor:
+    """What the host takes of a picture (..., h, w) for a canvas of `size`, its middle, continued as far as
+    that is to `whole`."""
+    height, width = picture.shape[-2:]
+    top = round((height - min(height, width * size[0] / size[1])) / 2)
+    left = round((width - min(width, height * size[1] / size[0])) / 2)
+    middle = picture[..., top : height - top, left : width - left]
+    sides = [round(s * w / own) for s, w, own in zip(middle.shape[-2:], whole, size)]
+    return extend(middle, (sides[0], sides[1]))
 
 
 @contextmanager
@@ -112,15 +173,14 @@ def _ranges_judged_at(control: Any, sigma: Tensor) -> Iterator[None]:
     with."""
     always, never = (float("inf"), float("-inf")), (float("-inf"), float("inf"))
     saved = []
-    while control is not None:
-        limits = getattr(control, "timestep_range", None)
+    for one in _chained(control):
+        limits = getattr(one, "timestep_range", None)
         if limits is not None:
             active = not (sigma[0] > limits[0] or sigma[0] < limits[1])
-            saved.append((control, limits))
-            control.timestep_range = always if active else never
-        control = getattr(control, "previous_controlnet", None)
+            saved.append((one, limits))
+            one.timestep_range = always if active else never
     try:
         yield
     finally:
-        for control, limits in saved:
-            control.timestep_range = limits
+        for one, limits in saved:
+            one.timestep_range = limits

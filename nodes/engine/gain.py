@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median_low
 
-from ...fresco_core.schedule.looks import level_name
+from ...fresco_core import Evaluation
+from ...fresco_core.schedule.looks import FEWER_FRAMES, level_name
 from .recording import RunTrace
 
+FULL = (0, False, 0)
 EQUAL = 0.05  # a gain or loss within which two times are called the same
 
 
@@ -37,18 +39,18 @@ class Gain:
 
 
 def gain_of(trace: RunTrace) -> Gain | None:
-    """The gain of a finished run that took coarse looks; None where there was none, or no full step to
-    measure.
+    """The gain of a finished run that took coarse looks; None where there was none, no full step to measure,
+    or steps that the model did not make.
 
     A full evaluation takes the (lower) middle of those that the run made, without its very first, in which a
     device warms up. All else, the sampler's own work and previews, is counted in both; bridges and whatever
     the change of size costs only in the run.
     """
-    kinds = [(e.level, e.fine is not None) for e in trace.evaluations]
-    if not trace.seconds or len(trace.spans) != len(kinds) or all(kind == (0, False) for kind in kinds):
+    kinds = [_kind(e) for e in trace.evaluations]
+    if not trace.seconds or len(trace.spans) != len(kinds) or all(kind == FULL for kind in kinds):
         return None
-    full = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == (0, False)]
-    if not full or trace.plan is None:
+    full = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == FULL]
+    if not full or trace.plan is None or _answered_elsewhere(trace):
         return None
     warm_up = warm_up_of(trace)
     bridge = sum(crossing.seconds for crossing in trace.crossings)
@@ -58,9 +60,19 @@ def gain_of(trace: RunTrace) -> Gain | None:
     return Gain(trace.seconds, plain, step, warm_up, bridge, len(full), trace.plan.steps)
 
 
+def _answered_elsewhere(trace: RunTrace) -> int:
+    """How many steps at least the model has not evaluated: LazyCache answers for it."""
+    return 0 if trace.plan is None else max(trace.plan.steps - len(trace.evaluations), 0)
+
+
+def _kind(evaluation: Evaluation) -> tuple[int, bool, int]:
+    """What an evaluation's seconds depend on: its level, whether it was mixed, and its halvings in time."""
+    return evaluation.level, evaluation.fine is not None, evaluation.halvings
+
+
 def warm_up_of(trace: RunTrace) -> float:
     """Seconds that a run's first evaluation took longer than others of its kind; 0 where there is none."""
-    kinds = [(e.level, e.fine is not None) for e in trace.evaluations]
+    kinds = [_kind(e) for e in trace.evaluations]
     alike = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == kinds[0]]
     return max(trace.spans[0] - median_low(alike), 0.0) if alike else 0.0
 
@@ -75,8 +87,10 @@ def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
         reason = trace.plan.reason
         return f"{took}; ran plain: {reason}" if reason else f"{took} at full resolution"
     gain = gain_of(trace)
+    if elsewhere := _answered_elsewhere(trace):
+        return f"{took}; {elsewhere} of them were answered by another node"
     if gain is None:
-        coarse = any(e.level or e.fine is not None for e in trace.evaluations)
+        coarse = any(_kind(e) != FULL for e in trace.evaluations)
         return f"{took}; no full step was taken to compare with" if coarse else took
     words = f"{took}: {compared(gain.ratio)} {gain.steps} full steps would have been"
     if baseline_steps and baseline_steps != gain.steps:
@@ -116,7 +130,7 @@ def summary(trace: RunTrace) -> dict[str, object]:
     plan, gain = trace.plan, gain_of(trace)
     if plan is None:
         return {}
-    levels = [level_name(e.level) if e.fine is None else "mixed" for e in trace.evaluations]
+    levels = [_looked(e) for e in trace.evaluations]
     found: dict[str, object] = {
         "schedule": str(plan.schedule),
         "steps": plan.steps,
@@ -128,3 +142,11 @@ def summary(trace: RunTrace) -> dict[str, object]:
     if plan.reason:
         found["plain"] = plan.reason
     return found
+
+
+def _looked(evaluation: Evaluation) -> str:
+    """What an evaluation saw, as schedules write it."""
+    if evaluation.fine is not None:
+        return "mixed"
+    name = level_name(evaluation.level)
+    return f"{FEWER_FRAMES[evaluation.halvings]} frames {name}" if evaluation.halvings else name

@@ -141,12 +141,14 @@ def kept_by(model: Any, video: Any, given: dict[str, Any], conds: dict[str, list
     return KeptPixels(video(latent), video(mask)) if shows_kept_clean(model) else None
 
 
-def unkeepable(kept: Kept | None, model_options: dict) -> str | None:
+def unkeepable(kept: Kept | None, conds: dict[str, list[dict]], model_options: dict) -> str | None:
     """Why what a run keeps has no place at a level; None where it has, or where nothing is kept."""
-    if not isinstance(kept, KeptTokens):
+    if kept is None:
         return None
     if model_options.get(CHANGES_MASK) is not None:
-        return "a mask that changes from step to step does not tell this model which tokens it keeps"
-    if not kept.noise.any():
+        return "a mask that changes from step to step does not tell this model what it keeps"
+    if any(cond.get("area") is not None for group in conds.values() for cond in group or ()):
+        return "a prompt of its own area does not say where in it lies what the mask keeps"
+    if isinstance(kept, KeptTokens) and not kept.noise.any():
         return "tokens that a mask keeps have the noise of the run, and this run adds none"
     return None

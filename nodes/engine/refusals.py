@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ...fresco_core import MixedLook
+from ..host.devices import settle
 from .run import Run
 
 log = logging.getLogger(__name__)
@@ -48,14 +49,16 @@ def passes_through(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
 
 
-def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, options: dict) -> Any:
+def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, model_options: dict) -> Any:
     """PREDICT_NOISE's own call at the run's look, and once more at full resolution where that fails."""
+    options = model_options.get("transformer_options", {})
     run.choose_look(sigma, options)
     try:
         prediction = executor(*args, **kwargs)
         run.proven.add(run.kind)
         return prediction
     except LookFailed as failure:
+        settle(model_options)
         _refuse(run, failure)
     run.choose_look(sigma, options)  # behind the handler, whose exception holds the call's memory
     return executor(*args, **kwargs)

@@ -120,7 +120,7 @@ class Run:
         given.thin = thin_guides(given_once(conds), given.repeated)
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
-        reason = reason or unkeepable(given.kept, model_options)
+        reason = reason or unkeepable(given.kept, conds, model_options)
         assert self.view.prediction is not None
         shape = tuple(self.view.streams.first(self.view.prediction).shape)
         reason = reason or not_along_frames(model_options, shape)

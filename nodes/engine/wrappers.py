@@ -195,12 +195,12 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """Choose the look of this evaluation before it, record its guided prediction after it."""
     given = bound("x timestep model_options seed", args, kwargs)
-    transformer_options = given.get("model_options", {}).get("transformer_options", {})
-    run: Run | None = transformer_options.get(RUN)
+    model_options = given.get("model_options", {})
+    run: Run | None = model_options.get("transformer_options", {}).get(RUN)
     if run is None or run.course is None or not run.shows(given["x"]):
         return executor(*args, **kwargs)
     with run.trace.evaluation():
-        prediction = evaluate(run, executor, args, kwargs, given["timestep"], transformer_options)
+        prediction = evaluate(run, executor, args, kwargs, given["timestep"], model_options)
         run.record(prediction, given["timestep"])
     return prediction
 

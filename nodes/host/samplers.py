@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from .devices import clones
+
 KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
     "ar_video": "draws a video block by block and keeps the network's keys and values of all",
     "lcm_upscale": "enlarges the latent within the run",
@@ -15,12 +17,21 @@ PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2, "dpm_adaptive": 2}
 def previewer_of(callback: Any) -> Any:
     """The host's previewer behind a sampler node's step callback; None where it sends no previews.
 
-    latent_preview.prepare_callback makes both for each run and keeps the previewer in the callback's closure.
+    latent_preview.prepare_callback makes both for each run and keeps the previewer in the callback's closure;
+    the host and packs may have put a function around the callback.
     """
-    if not inspect.isfunction(callback):
-        return None
-    found = inspect.getclosurevars(callback).nonlocals.get("previewer")
-    return found if hasattr(found, "decode_latent_to_preview_image") else None
+    seen, functions = set(), [callback]
+    while functions:
+        function = functions.pop()
+        if not inspect.isfunction(function) or function in seen:
+            continue
+        seen.add(function)
+        held = inspect.getclosurevars(function).nonlocals
+        found = held.get("previewer")
+        if hasattr(found, "decode_latent_to_preview_image"):
+            return found
+        functions += held.values()
+    return None
 
 
 def least_steps(sampler: Any) -> int:
@@ -40,8 +51,8 @@ def function_of(sampler: Any) -> str:
 
 
 def restart_hooks(guider: Any) -> None:
-    """Let conditioning hooks with keyframes (scheduled LoRAs) begin anew; the host only ever moves them
-    forward."""
+    """Let conditioning hooks with keyframes (scheduled LoRAs) begin anew, on all devices; the host only ever
+    moves them forward."""
     found = [
         hook
         for group in guider.conds.values()
@@ -54,3 +65,5 @@ def restart_hooks(guider: Any) -> None:
         hook.hook_keyframe.reset()
     if scheduled:
         guider.inner_model.current_patcher.clear_cached_hook_weights()
+        for clone in clones(guider.model_options):
+            clone.clear_cached_hook_weights()

@@ -88,12 +88,17 @@ def enlarged_by(upscale_model: Any, pixels: Tensor) -> Tensor:
 
 
 def reload(guider: Any, shape: tuple[int, ...]) -> None:
-    """Bring back what the host has moved off the device for the VAE: the run's model and ControlNets."""
+    """Bring back what the host has moved off the device for the VAE: the run's models and ControlNets.
+
+    The host's guider of two models keeps the negative prompt's by itself, where that one is used.
+    """
     from comfy.model_management import load_models_gpu
     from comfy.sampler_helpers import estimate_memory
 
     required, least = estimate_memory(guider.model_patcher, shape, guider.conds)
     models = [guider.model_patcher, *getattr(guider, "loaded_models", ())]
+    if getattr(guider, "uncond_inner", None) is not None:
+        models += [guider.uncond_model_patcher, *getattr(guider, "uncond_loaded", ())]
     load_models_gpu(models, memory_required=required, minimum_memory_required=least)
 
 

@@ -163,6 +163,7 @@ def _drawn(plan: Plan, setting: Setting, baseline: int) -> dict:
             "pass": index,
             "level": step.level,
             "fine": round(step.fine or 0.0, 4),
+            "halvings": step.halvings,
             "sigma": round(share(sigma), 4),
             "tokens": tokens,
         }

@@ -248,3 +248,16 @@ def test_packed_latents_cross_at_their_own_scale():
     out = tiny.sample(patched(flux2, "draft 1/2 x3; refine 0.6 via pixels x3", stand_in), flux2, steps=6)
     assert stand_in.decoded == [(1, 128, 8, 6)]
     assert out.shape == flux2.latent["samples"].shape and torch.isfinite(out).all()
+
+
+def test_both_models_of_the_hosts_guider_of_two_are_brought_back(demo, flux, monkeypatch):
+    from fresco_pack.nodes.host.vae import reload
+
+    loaded = []
+    monkeypatch.setattr(comfy.model_management, "load_models_gpu", lambda models, **_: loaded.append(models))
+    guider = SimpleNamespace(model_patcher=demo.patcher, loaded_models=["c"], conds={"positive": []})
+    guider.uncond_model_patcher, guider.uncond_loaded, guider.uncond_inner = flux.patcher, ["d"], None
+    reload(guider, (1, 16, 16, 16))
+    guider.uncond_inner = flux.model
+    reload(guider, (1, 16, 16, 16))
+    assert loaded == [[demo.patcher, "c"], [demo.patcher, "c", flux.patcher, "d"]]

@@ -141,6 +141,44 @@ def test_controlnet_sees_the_level_and_its_percents_the_canvas(flux, apply, sche
     assert len(calls) == len(plain_calls) and 0 < len(calls) < 10
 
 
+def test_a_hint_lies_where_it_is_on_a_canvas_that_the_level_continues(apply):
+    """18x30 latent pixels are continued to 20x32 at half size; the host would centre the hint on those."""
+    model = tiny.build("flux", size=(18, 30))
+    control, seen = tiny_control.flux_controlnet(), []
+    rows, columns = torch.arange(18 * 8) / 143.0, torch.arange(30 * 8) / 239.0
+    hint = torch.stack((*torch.meshgrid(rows, columns, indexing="ij"), torch.zeros(144, 240)), dim=-1)[None]
+    pair = tiny_control.with_control_pair(model.positive, model.negative, control, hint)
+    handle = control.control_model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["hint"]), with_kwargs=True
+    )
+    try:
+        patched = apply(model.patcher, TWO_PASS)
+        tiny.sample(patched, model, steps=7, **dict(zip(("positive", "negative"), pair)))
+    finally:
+        handle.remove()
+    coarse, full = seen[0][0], seen[-1][0]
+    assert coarse.shape[-2:] == (80, 128) and full.shape[-2:] == (144, 240)
+    merged = torch.nn.functional.avg_pool2d(full, 2)
+    torch.testing.assert_close(coarse[:2, :72, :120], merged[:2], atol=2 / 143, rtol=0)
+    assert float(coarse[:2, 72:, 120:].min()) > 0.98, "beyond the canvas its last row and column go on"
+
+
+@pytest.mark.parametrize("size,picture", [((18, 30), (288, 480)), ((18, 30), (300, 480)), ((16, 16), (1, 1))])
+def test_what_the_host_crops_of_a_picture_is_continued(size, picture):
+    import comfy.utils
+    from fresco_pack.nodes.engine.conditioning import continued_picture
+
+    whole = tuple(-(-side // 4) * 4 for side in size)
+    given = torch.rand(1, 3, *picture)
+    found = continued_picture(given, size, whole)
+    if picture == (1, 1):
+        assert torch.equal(found, given)
+        return
+    own = comfy.utils.common_upscale(given, 480, 288, "nearest-exact", "center")
+    assert found.shape[-2:] == (320, 512) and torch.equal(found[..., :288, :480], own)
+    assert torch.equal(found[..., 288:, :480], own[..., -1:, :].expand(-1, -1, 32, -1))
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_unequal_cond_and_uncond(flux, apply, schedule):
     negative = tiny.conditioning(flux, 9, tokens=13)
@@ -190,3 +228,24 @@ def test_latents_that_a_model_sees_clean_stay_clean_in_a_coarse_look(apply):
     for x in seen[4:]:
         torch.testing.assert_close(x[:, :, :1], given)
     torch.testing.assert_close(ours[:, :, :1], source[:, :, :1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["area", "differential"])
+def test_what_is_kept_but_cannot_be_found_in_a_look_makes_the_run_plain(apply, change):
+    model = tiny.build("hunyuan_video")
+    source = tiny.sample(model.patcher, model, steps=4, seed=3)
+    mask = torch.ones(1, 1, *source.shape[2:])
+    mask[:, :, :1] = 0.0
+    given = {"latent": source, "noise_mask": mask}
+    patcher = model.patcher.clone()
+    if change == "area":
+        part = [[model.positive[0][0], model.positive[0][1] | {"area": (8, 8, 0, 0), "strength": 1.0}]]
+        given["positive"] = model.positive + part
+        words = "a prompt of its own area does not say where in it lies what the mask keeps"
+    else:
+        patcher.set_model_denoise_mask_function(lambda sigma, mask, extra_options: (mask >= 0.5).float())
+        words = "a mask that changes from step to step does not tell this model what it keeps"
+    plain = tiny.sample(patcher, model, steps=7, **given)
+    traces = []
+    assert torch.equal(tiny.sample(apply(patcher, TWO_PASS, traces), model, steps=7, **given), plain)
+    assert traces[-1].plan.reason == words

@@ -4,6 +4,7 @@ from several threads on one CPU at a time."""
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import comfy.samplers
 import pytest
@@ -119,3 +120,43 @@ def test_mixed_steps_are_dense_on_several_gpus_and_say_so(apply, caplog):
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
     said = [r.message for r in caplog.records if r.message.startswith("Fresco takes mixed")]
     assert said == ["Fresco takes mixed steps at full resolution: several GPUs share each evaluation"]
+
+
+def test_answers_that_a_failed_evaluation_has_left_are_nobodys():
+    multigpu = pytest.importorskip("comfy.multigpu")
+    if not hasattr(multigpu, "MultiGPUThreadPool"):
+        pytest.skip("this host has no pool of threads")
+    from fresco_pack.nodes.host.devices import settle
+
+    first, second = torch.device("cpu"), torch.device("cpu", 0)
+    pool = multigpu.MultiGPUThreadPool([first, second])
+    try:
+        pool.submit(first, lambda: 1 / 0)
+        pool.submit(second, lambda: "left")
+        assert isinstance(pool.get_result(first)[1], ZeroDivisionError)
+        settle({"multigpu_thread_pool": pool})
+        for device in (first, second):
+            pool.submit(device, lambda: "new")
+            assert pool.get_result(device) == ("new", None)
+    finally:
+        pool.shutdown()
+    settle({})
+
+
+def test_scheduled_loras_begin_anew_on_every_gpu():
+    import comfy.hooks
+    from fresco_pack.nodes.host.samplers import restart_hooks
+
+    hook, keyframes = comfy.hooks.Hook(), comfy.hooks.HookKeyframeGroup()
+    for strength, start in ((1.0, 0.0), (0.0, 0.5)):
+        keyframes.add(comfy.hooks.HookKeyframe(strength=strength, start_percent=start))
+    hook.hook_keyframe = keyframes
+    cleared = []
+    patchers = {n: SimpleNamespace(clear_cached_hook_weights=lambda n=n: cleared.append(n)) for n in "ab"}
+    guider = SimpleNamespace(
+        conds={"positive": [{"hooks": SimpleNamespace(hooks=[hook])}, {}]},
+        inner_model=SimpleNamespace(current_patcher=patchers["a"]),
+        model_options={"multigpu_clones": patchers},
+    )
+    restart_hooks(guider)
+    assert set(cleared) == {"a", "b"}

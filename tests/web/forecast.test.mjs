@@ -16,6 +16,11 @@ test('a plan is one sentence, in the order of its looks', () => {
   const mixed = { ...plan, steps: [...steps(1), { level: 1, fine: 0.5 }, ...steps(0)] }
   assert.equal(sentence(mixed, true), '3 steps: 1 at 1/2, then 1 of fine and coarse tokens, then 1 in full')
   assert.equal(sentence({ ...plan, steps: steps(0, 0) }, true), '2 full steps, as without Fresco')
+  const fewer = [{ level: 1, fine: 0, halvings: 2 }, { level: 0, fine: 0, halvings: 1 }, ...steps(0)]
+  assert.equal(
+    sentence({ ...plan, steps: fewer }, true),
+    '3 steps: 1 at 1/2 with quarter of the frames, then 1 in full with half of the frames, then 1 in full'
+  )
   assert.equal(sentence({ ...plan, reason: 'too few steps' }, false), 'runs plain: too few steps')
 })
 
