@@ -11,6 +11,8 @@ from .schedule import Schedule
 from .sigmas import Sigmas
 from .wording import ScheduleError, percent, quoted
 
+ROUNDED = 2.0**-23  # of a sigma in float32, as samplers have it
+
 
 def check_amounts(schedule: Schedule, steps: int) -> None:
     """Raises ScheduleError where counts and percentages do not add up to a run of `steps`.
@@ -98,6 +100,11 @@ def _adjust(counts: list[int], wanted: list[float], least: list[int | None], ste
         counts[min(able, key=lambda i: step * (counts[i] - wanted[i]))] += step
 
 
+def reached(share: float, until: float) -> bool:
+    """Whether a sigma, as a noise share, is down at the one of an 'until'."""
+    return share <= until * (1.0 + ROUNDED)
+
+
 def phases_of_steps(
     p: Pass, counts: Sequence[int], sigmas: Sigmas, parameterisation: Parameterisation
 ) -> list[Phase]:
@@ -107,7 +114,7 @@ def phases_of_steps(
     phases, index = [], 0
     for sigma in sigmas[:-1]:
         share = parameterisation.share(sigma)
-        while isinstance(until := p.phases[index].amount, Until) and share <= until.share:
+        while isinstance(until := p.phases[index].amount, Until) and reached(share, until.share):
             index += 1
         phases.append(p.phases[index])
     if sigmas[-1] == 0.0 and p.phases[-1].look == Dense(0):

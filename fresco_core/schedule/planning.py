@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ..canvas.noise_level import FLOW, Parameterisation
 from ..canvas.size import MIN_TOKENS_PER_SIDE, Canvas
 from .division import check_amounts, divided, phases_of_steps
-from .looks import MAX_LEVEL, Spectral, level_name
+from .looks import MAX_LEVEL, Pass, Spectral, level_name
 from .plan import Plan, PlannedPass, plain_plan
 from .schedule import Schedule
 from .sigmas import Grid, Sigmas, check_sigmas, pass_grid
@@ -99,7 +100,7 @@ def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, 
             "write for example 'spectral', or one pass such as '1/2 x4, full x2'"
         )
     schedule = shortened(asked, steps)
-    needed = 2 if staged else max(schedule.least_steps, 2)
+    needed = 2 if staged else max(schedule.least_steps, 2 if end == 0.0 else 1)
     if steps < needed:
         raise Plain(f"a run of {steps} is too short for '{asked}', which needs {needed} steps")
     schedule = fitted(schedule, canvas)
@@ -124,7 +125,8 @@ def _passes(
 ) -> list[PlannedPass]:
     """The passes over their own parts of the grid, with what each step sees."""
     steps = len(sigmas) - 1
-    grids, phases = [], []
+    grids: list[Grid] = []
+    phases = []
     for p, counts in zip(schedule.passes, divided(schedule, steps)):
         grid: Grid | None = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
@@ -137,6 +139,7 @@ def _passes(
             if grid is None:
                 raise Plain(f"the sigmas of '{words}' would not fall in {own} steps of this run")
         assert grid is not None
+        _check_start(p, grid, grids, parameterisation)
         grids.append(grid)
         phases.append(phases_of_steps(p, counts, grid, parameterisation))
     planned = []
@@ -146,3 +149,14 @@ def _passes(
         looks = tuple(replace(step, halvings=p.halvings) for step in looks)
         planned.append(PlannedPass(grid, looks, tolerance, via_pixels=p.via_pixels))
     return planned
+
+
+def _check_start(p: Pass, grid: Grid, before: list[Grid], parameterisation: Parameterisation) -> None:
+    """Raises Plain where a pass would leave nothing of the draft, or of the pass before it."""
+    words, start = p.describe(alone=False), parameterisation.share(grid[0])
+    if before and start >= 1.0:
+        raise Plain(f"'{words}' begins with pure noise, in which nothing of the draft is left")
+    last = parameterisation.share(before[-1][0]) if len(before) > 1 else math.inf
+    if start >= last:
+        undone = f"undo the pass from {last:.4g} before it"
+        raise Plain(f"'{words}' would rewind to sigma {start:.4g} and {undone}")

@@ -55,7 +55,8 @@ def subgrid(sigmas: Sigmas, start: float, end: float, steps: int, parameterisati
     """`steps` steps from `start` to `end`, spread along the run's grid as its own steps are.
 
     The grid is read as a function of the step: linear between its points for flow models; linear in log sigma
-    down to the last positive sigma, with the final jump to 0 kept, for variance-exploding ones.
+    down to the last positive sigma for variance-exploding ones, whose last step jumps to 0, from that sigma
+    on where steps are no longer than the grid's own.
     """
     grid = np.asarray(sigmas, dtype=np.float64)
     if (start, end, steps) == (grid[0], grid[-1], len(grid) - 1):
@@ -75,8 +76,10 @@ def subgrid(sigmas: Sigmas, start: float, end: float, steps: int, parameterisati
             sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
         return float(np.interp(-sigma, -body, index))
 
-    jump = exploding and end == 0.0
-    values = np.interp(np.linspace(position(start), position(end), steps if jump else steps + 1), index, body)
+    jump, first, last = exploding and end == 0.0, position(start), position(end)
+    if jump:
+        last = min(last, len(body) - (len(body) - first) / steps)
+    values = np.interp(np.linspace(first, last, steps if jump else steps + 1), index, body)
     values = np.exp(values) if exploding else values
     return _exactly(np.append(values, 0.0) if jump else values, start, end)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from ..canvas.noise_level import FLOW, Parameterisation
-from ..schedule.division import divided, phases_of_steps
+from ..schedule.division import divided, phases_of_steps, reached
 from ..schedule.looks import Amount, Count, Mixed, Phase, Portion, Until
 from ..schedule.plan import Plan
 from ..schedule.schedule import Schedule
@@ -87,7 +87,8 @@ def _with_until(plan: Plan, stage: Stage, step: int, parameterisation: Parameter
     sigmas = plan.passes[stage.pass_index].sigmas
     local = step - _before(plan, stage.pass_index)
     early, late = (parameterisation.share(s) for s in sigmas[local - 1 : local + 1])
-    until = _fewest_decimals((early + late) / 2, lambda until: early > until >= late)
+    middle = (early + late) / 2
+    until = _fewest_decimals(middle, lambda until: reached(late, until) and not reached(early, until))
     return _with_amounts(plan.schedule, {(stage.pass_index, stage.look_index): Until(until)})
 
 

@@ -87,16 +87,17 @@ def test_a_refine_pass_without_sigma_goes_on_after_two_thirds_of_a_step(draft, r
     exploding = [*np.geomspace(16.0, 0.0625, 20), 0.0]
     p = make_plan(parse("draft 1/2 x16; refine x4"), exploding, CANVAS, VE, 16.0)
     sigmas = p.passes[1].sigmas
-    assert sigmas[0] == pytest.approx(16.0 * 256 ** (-2 / 13), rel=1e-5) and sigmas[-1] == 0.0
-    assert sigmas[-2] == pytest.approx(0.0625)
+    # of 14 steps over a grid of 20 the second ends, the last before 0 is 20 / 14 of the grid's before it
+    assert sigmas[0] == pytest.approx(16.0 * 256 ** (-2 * 20 / 14 / 19), rel=1e-5) and sigmas[-1] == 0.0
+    assert sigmas[-2] == pytest.approx(16.0 * 256 ** (-(20 - (20 - 2 * 20 / 14) / 4) / 19), rel=1e-5)
 
 
-def test_exploding_grids_are_spread_in_log_sigma_and_keep_the_last_jump():
+def test_exploding_grids_are_spread_in_log_sigma_and_end_with_a_jump():
     karras = [*np.exp(np.linspace(np.log(14.6), np.log(0.03), 20)), 0.0]
     p = make_plan(parse("draft 1/2 x12; refine 0.75 x8"), karras, CANVAS, VE, 14.6)
     draft, refine = p.passes
     assert draft.sigmas[0] == pytest.approx(14.6) and draft.sigmas[-1] == 0.0 == refine.sigmas[-1]
-    assert draft.sigmas[-2] == pytest.approx(0.03, rel=1e-4)
+    assert draft.sigmas[-2] == pytest.approx(14.6 * (0.03 / 14.6) ** ((20 - 20 / 12) / 19), rel=1e-4)
     assert refine.sigmas[0] == pytest.approx(3.0, rel=1e-5), "noise share 0.75 is sigma 3"
     ratios = np.diff(np.log(draft.sigmas[:-1]))
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-3)
@@ -223,6 +224,35 @@ def test_tokens_count_padding_frames_and_patches():
     assert Canvas(17, 19).tokens(0) == 9 * 10 and Canvas(17, 19).tokens(1) == 5 * 5
     assert Canvas(60, 104, frames=21, patch=2).tokens(1) == 15 * 26 * 21
     assert Canvas(8, 8, frames=5, patch=2, frame_patch=2).tokens(0) == 16 * 3
+
+
+@pytest.mark.parametrize("line", ["1/4 25%; refine 1/2 25%; refine 50%", "1/2 x2; refine 0.8 x2; refine x4"])
+def test_no_pass_undoes_the_one_before_it(line):
+    p = make_plan(parse(f"draft {line}"), flow_sigmas(8, 3.0), CANVAS)
+    assert p.plain and "and undo the pass from" in p.reason
+
+
+def test_typed_sigmas_in_float32_are_those_that_were_typed():
+    typed = [1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875, 0.0]
+    for grid in (typed, [float(np.float32(sigma)) for sigma in typed]):
+        for at in range(1, 7):
+            levels = make_plan(parse(f"1/2 until {typed[at]}, full"), grid, CANVAS).passes[0].levels
+            assert levels == (1,) * at + (0,) * (8 - at), typed[at]
+
+
+def test_a_stage_of_one_step_may_be_coarse():
+    p = make_plan(parse("1/2"), [1.0, 0.9375], CANVAS, sigma_max=1.0)
+    assert not p.plain and p.passes[0].levels == (1,)
+    assert make_plan(parse("draft 1/2 50%; refine 50%"), [1.0, 0.9375], CANVAS, sigma_max=1.0).plain
+
+
+def test_a_few_steps_of_an_exploding_grid_end_with_its_kind_of_jump_not_on_its_lowest_sigma():
+    grid = [14.61, 3.168, 0.4474, 0.02917, 0.0]
+    draft, refine = make_plan(parse("draft 1/2 x2; refine x2"), grid, CANVAS, VE, 14.61).passes
+    assert draft.sigmas == pytest.approx((14.61, 0.4474, 0.0)), "every other of the grid's"
+    assert refine.sigmas[0] > grid[1] and 0.1 < refine.sigmas[1] < 0.2
+    dense = make_plan(parse("draft 1/2 x2; refine x38"), [*np.geomspace(14.6, 0.03, 40), 0.0], CANVAS, VE)
+    assert dense.passes[1].sigmas[-2] == pytest.approx(0.03, rel=0.01), "short steps keep the grid's"
 
 
 def test_a_plan_for_a_million_tokens_takes_milliseconds():
@@ -356,11 +386,13 @@ def test_a_stage_of_one_pass_is_looked_at_on_its_own_sigmas():
     assert len(only) == 1 and only[0].sigmas == tuple(grid) and only[0].levels == (1,) * 3
 
 
-def test_a_pass_from_sigma_1_starts_where_the_run_does():
-    for parameterisation, grid in ((FLOW, flow_sigmas(20)), (VE, [*np.geomspace(14.6, 0.03, 20), 0.0])):
-        p = make_plan(parse("draft 1/2 x8; refine 1 x12"), grid, CANVAS, parameterisation, grid[0])
-        assert p.passes[1].sigmas[0] == pytest.approx(grid[0])
-        assert all(a > b for a, b in zip(p.passes[1].sigmas, p.passes[1].sigmas[1:]))
+def test_a_pass_from_sigma_1_starts_where_the_run_does_or_not_at_all_where_that_is_pure_noise():
+    line = parse("draft 1/2 x8; refine 1 x12")
+    p = make_plan(line, grid := [*np.geomspace(14.6, 0.03, 20), 0.0], CANVAS, VE, grid[0])
+    assert p.passes[1].sigmas[0] == pytest.approx(grid[0])
+    assert all(a > b for a, b in zip(p.passes[1].sigmas, p.passes[1].sigmas[1:]))
+    p = make_plan(line, flow_sigmas(20), CANVAS)
+    assert p.plain and p.reason.startswith("'refine 1 x12' begins with pure noise")
     first_step = make_plan(parse("draft 1/2 x8; refine x12"), flow_sigmas(20), CANVAS).passes[1].sigmas
     assert first_step[0] == pytest.approx(1.0 - 2 / 38)
 
