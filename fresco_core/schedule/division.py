@@ -112,8 +112,7 @@ def phases_of_steps(
     if not p.by_sigma:
         return [phase for phase, count in zip(p.phases, counts) for _ in range(count)]
     phases, index = [], 0
-    for sigma in sigmas[:-1]:
-        share = parameterisation.share(sigma)
+    for share in map(parameterisation.share, sigmas[:-1]):
         while isinstance(until := p.phases[index].amount, Until) and reached(share, until.share):
             index += 1
         phases.append(p.phases[index])

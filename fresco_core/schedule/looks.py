@@ -123,7 +123,7 @@ class Phase:
 
 class FirstStep(Enum):
     """A start that is no noise share: where a first, shorter step of the pass (sigmas.DRAFT_THIRDS) would
-    lead from pure noise with the draft for its prediction."""
+    lead from pure noise with the draft for its prediction, within bounds (sigmas.LEAST_COPIED, LEAST_OWN)."""
 
     FIRST_STEP = "first step"
 

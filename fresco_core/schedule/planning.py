@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from ..canvas.noise_level import FLOW, Parameterisation
@@ -125,8 +124,7 @@ def _passes(
 ) -> list[PlannedPass]:
     """The passes over their own parts of the grid, with what each step sees."""
     steps = len(sigmas) - 1
-    grids: list[Grid] = []
-    phases = []
+    grids, phases = list[Grid](), []
     for p, counts in zip(schedule.passes, divided(schedule, steps)):
         grid: Grid | None = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
@@ -156,7 +154,6 @@ def _check_start(p: Pass, grid: Grid, before: list[Grid], parameterisation: Para
     words, start = p.describe(alone=False), parameterisation.share(grid[0])
     if before and start >= 1.0:
         raise Plain(f"'{words}' begins with pure noise, in which nothing of the draft is left")
-    last = parameterisation.share(before[-1][0]) if len(before) > 1 else math.inf
-    if start >= last:
+    if len(before) > 1 and start >= (last := parameterisation.share(before[-1][0])):
         undone = f"undo the pass from {last:.4g} before it"
         raise Plain(f"'{words}' would rewind to sigma {start:.4g} and {undone}")

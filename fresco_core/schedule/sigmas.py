@@ -16,6 +16,8 @@ Grid = tuple[float, ...]
 """Both of a run or pass, falling: one more than its steps."""
 
 DRAFT_THIRDS = 2  # thirds of a step that a draft stands for; the best on the trained demo model
+LEAST_COPIED = 0.9  # from where a draft that is copied over its blocks is refined at the least, as a share
+LEAST_OWN = 0.95  # from where a pass takes the run's own last sigmas rather than to begin above them
 
 
 def check_sigmas(sigmas: Sigmas) -> None:
@@ -42,13 +44,23 @@ def pass_grid(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameteris
     would not fall."""
     start, end = float(sigmas[0]), parameterisation.from_share(p.end)
     if p.start is FIRST_STEP:
-        start = subgrid(sigmas, start, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS]
+        start = _first_step(p, sigmas, steps, parameterisation)
     elif p.start is not None and p.start < 1.0:  # 1 is pure noise, no sigma of a variance-exploding model
         start = min(parameterisation.from_share(p.start), start)
     if start <= end:
         return None
     grid = subgrid(sigmas, start, end, steps, parameterisation)
     return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
+
+
+def _first_step(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> float:
+    """Where a pass begins whose schedule does not say it."""
+    highest, end = float(sigmas[0]), parameterisation.from_share(p.end)
+    start = subgrid(sigmas, highest, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS]
+    if not p.via_pixels:
+        start = max(start, parameterisation.from_share(LEAST_COPIED))
+    own = float(sigmas[-steps - 1]) if end == sigmas[-1] else 0.0
+    return min(own if start > own >= parameterisation.from_share(LEAST_OWN) else start, highest)
 
 
 def subgrid(sigmas: Sigmas, start: float, end: float, steps: int, parameterisation: Parameterisation) -> Grid:
@@ -76,10 +88,9 @@ def subgrid(sigmas: Sigmas, start: float, end: float, steps: int, parameterisati
             sigma = math.log(sigma) if sigma > 0.0 else float(body[-1])
         return float(np.interp(-sigma, -body, index))
 
-    jump, first, last = exploding and end == 0.0, position(start), position(end)
-    if jump:
-        last = min(last, len(body) - (len(body) - first) / steps)
-    values = np.interp(np.linspace(first, last, steps if jump else steps + 1), index, body)
+    jump, first, last = int(exploding and end == 0.0), position(start), position(end)
+    last = min(last, len(body) - (len(body) - first) / steps) if jump else last
+    values = np.interp(np.linspace(first, last, steps + 1 - jump), index, body)
     values = np.exp(values) if exploding else values
     return _exactly(np.append(values, 0.0) if jump else values, start, end)
 

@@ -35,6 +35,8 @@ def plan_in_words(plan: Plan) -> str:
         f"sigma {p.sigmas[0]:.4g} to {p.sigmas[-1]:.4g}, {', '.join(_looks(plan, p))}"
         for index, (p, given) in enumerate(zip(plan.passes, plan.schedule.passes), start=1)
     ]
+    if len(plan.passes) > 1:
+        lines.append("each pass spreads the sampler's sigmas over its own steps")
     lines += [plan.note] if plan.note else []
     least, up_to = ("at least ", "up to ") if plan.open else ("", "")
     lines.append(

@@ -23,8 +23,3 @@ def settle(model_options: dict) -> None:
         for _ in range(2):  # an answer that was left, if one was, and this one
             if pool.get_result(device)[0] is end:
                 break
-
-
-def clones(model_options: dict) -> list[Any]:
-    """The patchers of a run's other GPUs, and its own; none where it has one GPU."""
-    return list(model_options.get("multigpu_clones", {}).values())

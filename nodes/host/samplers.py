@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from .devices import clones
-
 KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
     "ar_video": "draws a video block by block and keeps the network's keys and values of all",
     "lcm_upscale": "enlarges the latent within the run",
@@ -65,5 +63,5 @@ def restart_hooks(guider: Any) -> None:
         hook.hook_keyframe.reset()
     if scheduled:
         guider.inner_model.current_patcher.clear_cached_hook_weights()
-        for clone in clones(guider.model_options):
+        for clone in guider.model_options.get("multigpu_clones", {}).values():
             clone.clear_cached_hook_weights()

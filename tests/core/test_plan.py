@@ -80,16 +80,38 @@ def test_a_pass_is_spread_as_the_grid_is(total, steps, shift):
     assert p.passes[0].sigmas == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("draft,refine", [(4, 4), (1, 9), (7, 1)])
+@pytest.mark.parametrize("draft,refine", [(4, 6), (1, 9)])
 def test_a_refine_pass_without_sigma_goes_on_after_two_thirds_of_a_step(draft, refine):
     p = plan(f"draft 1/2 x{draft}; refine x{refine}", draft + refine)
     assert p.passes[1].sigmas == pytest.approx(flow_sigmas(3 * refine + 2)[2::3], abs=1e-6)
     exploding = [*np.geomspace(16.0, 0.0625, 20), 0.0]
-    p = make_plan(parse("draft 1/2 x16; refine x4"), exploding, CANVAS, VE, 16.0)
+    p = make_plan(parse("draft 1/2 x12; refine x8"), exploding, CANVAS, VE, 16.0)
     sigmas = p.passes[1].sigmas
-    # of 14 steps over a grid of 20 the second ends, the last before 0 is 20 / 14 of the grid's before it
-    assert sigmas[0] == pytest.approx(16.0 * 256 ** (-2 * 20 / 14 / 19), rel=1e-5) and sigmas[-1] == 0.0
-    assert sigmas[-2] == pytest.approx(16.0 * 256 ** (-(20 - (20 - 2 * 20 / 14) / 4) / 19), rel=1e-5)
+    # of 26 steps over a grid of 20 the second ends, the last before 0 is an eighth of the rest before it
+    first = 2 * 19 / 25
+    assert sigmas[0] == pytest.approx(16.0 * 256 ** (-first / 19), rel=1e-5) and sigmas[-1] == 0.0
+    assert sigmas[-2] == pytest.approx(16.0 * 256 ** (-(20 - (20 - first) / 8) / 19), rel=1e-5)
+
+
+@pytest.mark.parametrize("draft,refine", [(7, 1), (4, 2), (4, 4)])
+@pytest.mark.parametrize("shift", [0.5, 1.0])
+def test_a_copied_draft_is_refined_from_high_up_one_over_pixels_from_where_its_steps_lead(
+    draft, refine, shift
+):
+    line, grid = f"draft 1/2 x{draft}; refine x{refine}", flow_sigmas(draft + refine, shift)
+    assert make_plan(parse(line), grid, CANVAS).passes[1].sigmas[0] == pytest.approx(0.9)
+    low = [*np.geomspace(8.0, 0.1, draft + refine), 0.0]
+    assert make_plan(parse(line), low, CANVAS, VE).passes[1].sigmas[0] == 8.0, "not above the run's own"
+    bridged = make_plan(parse(line.replace("refine", "refine via pixels")), grid, CANVAS, autoencoder=True)
+    start = bridged.passes[1].sigmas[0]
+    assert start < 0.9 and start == pytest.approx(flow_sigmas(3 * refine + 2, shift)[2], abs=0.01)
+
+
+def test_the_last_sigmas_of_a_list_for_few_steps_are_taken_as_they_are():
+    grid = [1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875, 0.0]
+    taken = {n: make_plan(parse(f"draft 1/2; refine x{n}"), grid, CANVAS).passes[1].sigmas for n in (3, 4, 6)}
+    assert taken[4] == pytest.approx(grid[-5:]) and taken[6] == pytest.approx(grid[-7:])
+    assert taken[3] != pytest.approx(grid[-4:]), "0.909 is too low for a draft that is copied"
 
 
 def test_exploding_grids_are_spread_in_log_sigma_and_end_with_a_jump():
@@ -250,7 +272,7 @@ def test_a_few_steps_of_an_exploding_grid_end_with_its_kind_of_jump_not_on_its_l
     grid = [14.61, 3.168, 0.4474, 0.02917, 0.0]
     draft, refine = make_plan(parse("draft 1/2 x2; refine x2"), grid, CANVAS, VE, 14.61).passes
     assert draft.sigmas == pytest.approx((14.61, 0.4474, 0.0)), "every other of the grid's"
-    assert refine.sigmas[0] > grid[1] and 0.1 < refine.sigmas[1] < 0.2
+    assert refine.sigmas[0] == pytest.approx(9.0) and 0.2 < refine.sigmas[1] < 0.4
     dense = make_plan(parse("draft 1/2 x2; refine x38"), [*np.geomspace(14.6, 0.03, 40), 0.0], CANVAS, VE)
     assert dense.passes[1].sigmas[-2] == pytest.approx(0.03, rel=0.01), "short steps keep the grid's"
 
