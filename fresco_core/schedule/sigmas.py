@@ -16,7 +16,7 @@ Grid = tuple[float, ...]
 """Both of a run or pass, falling: one more than its steps."""
 
 DRAFT_THIRDS = 2  # thirds of a step that a draft stands for; the best on the trained demo model
-LEAST_COPIED = 0.9  # from where a draft that is copied over its blocks is refined at the least, as a share
+LEAST_COPIED = 0.85  # from where a draft that is copied over its blocks is refined at the least, as a share
 LEAST_OWN = 0.95  # from where a pass takes the run's own last sigmas rather than to begin above them
 
 
