@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 POOL = "multigpu_thread_pool"  # of model options, while a run is sampled on several
 
 
