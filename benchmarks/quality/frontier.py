@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from .report import COLUMNS
 from .rivals import WORDS
 from .rows import Row
@@ -44,8 +42,8 @@ def method_of(row: Row) -> str:
 
 
 def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
-    """Distances to real pictures against cost in full steps, with 95 % intervals, axes logarithmic. Schedules
-    in `passed` are ringed."""
+    """Distances to real pictures against cost in full steps, as wide as their 95 % intervals, axes
+    logarithmic. Schedules in `passed` are ringed."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -57,9 +55,8 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
     for panel, name in zip(panels[0], names, strict=True):
         plain = sorted((row for row in shown if row.setting.plain), key=lambda row: row.cost)
         cost, figures = [row.cost for row in plain], [row.figures[name] for row in plain]
-        panel.fill_between(
-            cost, [f.low for f in figures], [f.high for f in figures], color="black", alpha=0.1
-        )
+        lowest, highest = ([f.value + sign * _half(f) for f in figures] for sign in (-1, 1))
+        panel.fill_between(cost, lowest, highest, color="black", alpha=0.1)
         panel.plot(cost, [f.value for f in figures], "k.-", label="plain", zorder=3)
         for method, (mark, colour) in MARKS.items():
             some = [row for row in shown if method_of(row) == method]
@@ -67,7 +64,7 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
                 panel.errorbar(
                     [row.cost for row in some],
                     [row.figures[name].value for row in some],
-                    _spread([row.figures[name] for row in some]),
+                    [_half(row.figures[name]) for row in some],
                     fmt=mark,
                     color=colour,
                     ms=6,
@@ -94,6 +91,7 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
     plt.close(figure)
 
 
-def _spread(figures: list[Estimate]) -> np.ndarray:
-    """Lengths of error bars, (2, N)."""
-    return np.array([[f.value - f.low for f in figures], [f.high - f.value for f in figures]]).clip(0)
+def _half(figure: Estimate) -> float:
+    """Half the width of an interval: those of few pictures' distances lie beside the distance, which more
+    pictures would make smaller."""
+    return (figure.high - figure.low) / 2
