@@ -27,7 +27,7 @@ from .prompts import PROMPTS, weights_for
 from .report import as_json, brief, markdown
 from .rows import Row
 from .search import as_markdown, race, rounds
-from .settings import REFERENCE, SUITES, Setting, baselines, beside
+from .settings import REFERENCE, SHIFT, SUITES, Setting, baselines, beside
 from .workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(args.threads)
     workshop = Workshop.of(args)
-    extra = [Setting(line, steps) for line in args.setting for steps in args.steps]
+    extra = [
+        Setting(line, steps, shift=shift)
+        for shift in args.shift
+        for line in args.setting
+        for steps in args.steps
+    ]
     names = [name for name in args.suite if name != SEARCH]
     asked = [setting for name in names for setting in suite(name)] + extra
     plain = plain_beside(args.suite, bool(extra))
+    plain += [setting for shift in args.shift for setting in beside(shift)] if extra else []
     name, passed, found = "-".join(args.suite), [], []
     if SEARCH in args.suite and not workshop.shared:
         found, passed = search(workshop, plain, name)
@@ -63,6 +69,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--suite", nargs="+", choices=(*SUITES, *ABLATIONS, SEARCH), default=["baselines"])
     parser.add_argument("--setting", nargs="+", default=[], help="schedules or rivals to measure besides")
     parser.add_argument("--steps", type=int, nargs="+", default=[20], help="totals for --setting")
+    parser.add_argument(
+        "--shift", type=float, nargs="+", default=[SHIFT], help="shifts of the sigmas for --setting"
+    )
     parser.add_argument("--prompts", choices=PROMPTS, default="full")
     parser.add_argument(
         "--weights",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from .report import COLUMNS
 from .rivals import WORDS
 from .rows import Row
+from .settings import SHIFT
 from .statistics import Estimate
 
 PLOTTED = ("fd", "fd_inception")
@@ -34,7 +36,7 @@ def method_of(row: Row) -> str:
         return rival
     if setting.plain:
         return "plain"
-    if setting.options:
+    if replace(setting, shift=SHIFT).options:
         return "variant"
     if "via pixels" in setting.schedule:
         return "draft over pixels"
@@ -53,11 +55,16 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
     figure, panels = plt.subplots(1, len(names), figsize=(7.5 * len(names), 6), squeeze=False)
     shown = [row for row in rows if not row.setting.size]
     for panel, name in zip(panels[0], names, strict=True):
-        plain = sorted((row for row in shown if row.setting.plain), key=lambda row: row.cost)
-        cost, figures = [row.cost for row in plain], [row.figures[name] for row in plain]
-        lowest, highest = ([f.value + sign * _half(f) for f in figures] for sign in (-1, 1))
-        panel.fill_between(cost, lowest, highest, color="black", alpha=0.1)
-        panel.plot(cost, [f.value for f in figures], "k.-", label="plain", zorder=3)
+        for shift in sorted({row.setting.shift for row in shown if row.setting.plain}):
+            plain = [row for row in shown if row.setting.plain and row.setting.shift == shift]
+            plain.sort(key=lambda row: row.cost)
+            cost, figures = [row.cost for row in plain], [row.figures[name] for row in plain]
+            usual = shift == SHIFT
+            if usual:
+                lowest, highest = ([f.value + sign * _half(f) for f in figures] for sign in (-1, 1))
+                panel.fill_between(cost, lowest, highest, color="black", alpha=0.1)
+            label = "plain" if usual else f"plain, shift {shift:g}"
+            panel.plot(cost, [f.value for f in figures], "k.-" if usual else "k.:", label=label, zorder=3)
         for method, (mark, colour) in MARKS.items():
             some = [row for row in shown if method_of(row) == method]
             if some:

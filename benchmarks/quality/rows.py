@@ -106,8 +106,13 @@ def make_row(
 
 
 def compare(rows: list[Row], invisible: float) -> None:
-    """Fill in the gain of every row over the plain rows, and in which columns one beats the other: the whole
-    interval is on its side, for LPIPS by more than `invisible`."""
+    """Fill in the gain of every row over the plain rows of its shift, and in which columns one beats the
+    other: the whole interval is on its side, for LPIPS by more than `invisible`."""
+    for shift in {row.setting.shift for row in rows}:
+        _compare([row for row in rows if row.setting.shift == shift], invisible)
+
+
+def _compare(rows: list[Row], invisible: float) -> None:
     plain = sorted((row for row in rows if row.setting.plain), key=lambda row: row.cost)
     costs = np.log([row.cost for row in plain])
     for row in rows:

@@ -72,9 +72,9 @@ class Setting:
 
     @property
     def plain(self) -> bool:
-        """Whether this is the model's own sampler: one pass of full steps, guided as usual."""
-        usual = (self.guidance, self.shift) == (GUIDANCE, SHIFT) and not self.size and not self.exact
-        return self.schedule == "full" and usual
+        """Whether this is the model's own sampler: one pass of full steps, guided as usual, whatever its
+        shift."""
+        return self.schedule == "full" and self.guidance == GUIDANCE and not self.size and not self.exact
 
 
 REFERENCE = Setting("full", 50)
@@ -88,9 +88,11 @@ def baselines() -> list[Setting]:
     return [REFERENCE, *(Setting("full", steps) for steps in (30, 20, 18, 9, 4))]
 
 
-def beside() -> list[Setting]:
-    """The plain sampler at the costs of what is compared with it at equal cost."""
-    return [REFERENCE, *(Setting("full", steps) for steps in (20, 12, 9, 6, 4, 3, 2, 1))]
+def beside(shift: float = SHIFT) -> list[Setting]:
+    """The plain sampler at the costs of what is compared with it at equal cost and shift, behind the
+    reference."""
+    own = (Setting("full", steps, shift=shift) for steps in (50, 20, 12, 9, 6, 4, 3, 2, 1))
+    return list(dict.fromkeys([REFERENCE, *own]))
 
 
 def bar() -> list[Setting]:

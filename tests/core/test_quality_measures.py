@@ -166,6 +166,18 @@ def test_rows_say_on_whose_side_the_interval_is():
     assert "fd" in rows[-1].beaten and rows[-1].better == ()
 
 
+def test_a_row_is_compared_with_the_plain_sampler_on_sigmas_like_its_own():
+    line = Setting("draft 1/2 x2; refine 0.9 x2", 4, shift=6.0)
+    usual = {Setting("full", steps): 8.0 / steps for steps in (2, 4, 8)}
+    shifted = {replace(setting, shift=6.0): away / 4 for setting, away in usual.items()}
+    rows = _rows({**usual, **shifted, line: 1.0})
+    compare(rows, 0.0)
+    assert rows[-1].gain["fd"].value == pytest.approx(1.0 - 2.0**2 / 16, abs=0.1) and "fd" in rows[-1].beaten
+    rows = _rows({**usual, line: 1.0})
+    compare(rows, 0.0)
+    assert rows[-1].gain["fd"] is None
+
+
 def test_the_bar_wants_separate_intervals_and_a_fair_half_size():
     half = replace(REFERENCE, size=1)
     few = {Setting("full", 6): 2.0, Setting("full", 4): 3.0}
