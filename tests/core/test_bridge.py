@@ -150,13 +150,13 @@ def test_on_the_trained_model_it_beats_the_copy_from_a_low_start():
 
     demo = load_demo()
     random = np.random.default_rng(7)
-    scenes = [draw_scene(demo.vocabulary, random) for _ in range(4)]
+    scenes = [draw_scene(demo.vocabulary, random) for _ in range(2)]
     denoise = PromptedDenoiser.of(demo, scene_ids(scenes, demo.vocabulary), GUIDANCE)
-    noise, canvas = hashed_noise(11, (4, 16, 24, 24)), Canvas(24, 24)
+    noise, canvas = hashed_noise(11, (2, 16, 24, 24)), Canvas(24, 24)
 
     def drawn(text, steps):
         plan = make_plan(parse(text), flow_sigmas(steps, SHIFT), canvas, autoencoder=True)
-        trace = Trace(4, canvas, 2, plan)
+        trace = Trace(2, canvas, 2, plan)
         out = sample(denoise, noise, plan, trace=trace, autoencoder=PictureCodec(demo.autoencoder))
         return demo.autoencoder.decode(out), trace.tokens
 

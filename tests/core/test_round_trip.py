@@ -17,7 +17,7 @@ from fresco_core.canvas.noise_level import FLOW
 from fresco_core.schedule.wording import MAX_LENGTH, number, part_of, percent
 from fresco_core.view.editing import move_boundary, set_level, set_start, stages
 
-ROUNDS = int(os.environ.get("FRESCO_ROUND_TRIPS", "3000"))
+ROUNDS = int(os.environ.get("FRESCO_ROUND_TRIPS", "1500"))
 
 
 def read(text):

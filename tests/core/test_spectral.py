@@ -74,7 +74,7 @@ def test_exploding_models_too():
     assert found == pytest.approx(theory, abs=0.4), "two of the steps of 0.2"
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     st.floats(0.001, 10.0),
     st.floats(0.5, 3.0),
