@@ -16,6 +16,11 @@ def pytest_itemcollected(item):
         item.extra_keyword_matches.update(hosts.functions(item.callspec.params["case"][1]))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """A run's seconds mean little without it."""
+    terminalreporter.write_line(f"{os.cpu_count()} processors")
+
+
 @pytest.fixture(scope="session")
 def running(request, tmp_path_factory):
     """What each host's suite will have found; without a host the tests that ask are skipped, or fail."""
