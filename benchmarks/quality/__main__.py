@@ -48,8 +48,7 @@ def main() -> None:
     ]
     names = [name for name in args.suite if name != SEARCH]
     asked = [setting for name in names for setting in suite(name)] + extra
-    plain = plain_beside(args.suite, bool(extra))
-    plain += [setting for shift in args.shift for setting in beside(shift)] if extra else []
+    plain = plain_beside(args.suite, args.shift if extra else [])
     name, passed, found = "-".join(args.suite), [], []
     if SEARCH in args.suite and not workshop.shared:
         found, passed = search(workshop, plain, name)
@@ -99,11 +98,14 @@ def _arguments() -> argparse.Namespace:
     return args
 
 
-def plain_beside(suites: list[str], more: bool) -> list[Setting]:
-    """The plain sampler's settings that suites need beside theirs: for comparisons at equal cost all."""
-    if not more and set(suites) <= {"bar", "precision"}:
-        return [REFERENCE]
-    return baselines() if not more and suites == ["baselines"] else beside()
+def plain_beside(suites: list[str], shifts: list[float]) -> list[Setting]:
+    """The plain sampler's settings that suites, and settings of some shifts, need beside theirs: for
+    comparisons at equal cost all."""
+    if suites != ["baselines"] and not set(suites) <= {"bar", "precision"}:
+        shifts = [SHIFT, *shifts]
+    if not shifts:
+        return baselines() if suites == ["baselines"] else [REFERENCE]
+    return list(dict.fromkeys(setting for shift in shifts for setting in beside(shift)))
 
 
 def suite(name: str) -> list[Setting]:

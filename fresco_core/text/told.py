@@ -20,8 +20,7 @@ def plan_sentence(plan: Plan) -> str:
     for look in dict.fromkeys(looks):
         level, halvings, mixed = look
         where = "of fine and coarse tokens" if mixed else f"at {level_name(level)}" if level else "in full"
-        where += f" with {FEWER_FRAMES[halvings]} of the frames" if halvings else ""
-        parts.append(f"{looks.count(look)} {where}")
+        parts.append(f"{looks.count(look)} {where}{_with_frames(halvings)}")
     bound = ", or finer" if plan.open else ""
     return f"{plan.steps} steps: {', then '.join(parts)}{bound}"
 
@@ -59,6 +58,11 @@ def _looks(plan: Plan, p: PlannedPass) -> Iterator[str]:
         yield f"{len(seen)} {what} resolution{_of_frames(plan.canvas, halvings)} ({counted} tokens)"
 
 
+def _with_frames(halvings: int) -> str:
+    """How much of the frames a look has, where these are not all."""
+    return f" with {FEWER_FRAMES[halvings]} of the frames" if halvings else ""
+
+
 def _of_frames(canvas: Canvas, halvings: int) -> str:
     """What a look says of the latent frames that it has, where these are not all."""
     if not halvings:
@@ -75,8 +79,7 @@ def trace_in_words(trace: Trace, baseline_steps: int = 0) -> str:
     dense = [(e.level, e.halvings) for e in trace.evaluations if e.fine is None]
     mixed = len(trace.evaluations) - len(dense)
     counts = [
-        f"{dense.count(seen)} at {level_name(seen[0])}"
-        + (f" with {FEWER_FRAMES[seen[1]]} of the frames" if seen[1] else "")
+        f"{dense.count(seen)} at {level_name(seen[0])}{_with_frames(seen[1])}"
         for seen in sorted(set(dense), reverse=True)
     ]
     counts[-1:-1] = [f"{mixed} mixed"] if mixed else []

@@ -19,7 +19,7 @@ from benchmarks.quality.report import as_json, brief, markdown, verdict
 from benchmarks.quality.rivals import WORDS
 from benchmarks.quality.rows import Row
 from benchmarks.quality.search import Verdict, as_markdown, race, rounds
-from benchmarks.quality.settings import REFERENCE, SUITES, Setting
+from benchmarks.quality.settings import REFERENCE, SHIFT, SUITES, Setting
 from benchmarks.quality.statistics import Estimate
 from benchmarks.quality.workshop import Workshop
 from fresco_core.canvas.size import Canvas
@@ -179,10 +179,11 @@ def test_the_search_measures_what_it_judges_and_writes_what_passed(tmp_path):
 
 
 def test_comparisons_have_plain_runs_beside_them():
-    assert plain_beside(["bar"], False) == [REFERENCE]
-    steps = {setting.steps for setting in plain_beside(["search", "rivals"], False)}
+    assert plain_beside(["bar"], []) == [REFERENCE]
+    steps = {setting.steps for setting in plain_beside(["search", "rivals"], [])}
     assert steps == {1, 2, 3, 4, 6, 9, 12, 20, 50}
-    assert plain_beside(["bar"], True) == plain_beside(["presets"], False)
+    assert plain_beside(["bar"], [SHIFT]) == plain_beside(["presets"], [])
+    assert {setting.shift for setting in plain_beside(["bar"], [6.0])} == {SHIFT, 6.0}, "and the reference"
 
 
 def test_every_method_has_its_mark(tmp_path):
