@@ -2,7 +2,8 @@
 
     python -m benchmarks.paper --out DIR
 
-prints the table and writes table.json, table.md and table.png into DIR.
+prints the table and writes table.json, table.md and table.png into DIR, and for docs/cost.md beside.md, the
+same in short, and steps.md, what presets gain by step count.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import json
 from pathlib import Path
 
 from fresco_core import PRESETS
+from fresco_core.text.presets import USUAL
 
 from .chart import draw_chart
-from .table import as_json, as_markdown, table
+from .steps import steps_table
+from .table import as_json, as_markdown, beside, table
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,6 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.json").write_text(json.dumps(as_json(rows), indent=1) + "\n")
     (out / "table.md").write_text(words)
+    (out / "beside.md").write_text(beside(rows, USUAL))
+    (out / "steps.md").write_text(steps_table())
     draw_chart(out / "table.png", rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from fresco_core import flow_sigmas, make_plan, parse
@@ -122,3 +122,23 @@ def as_markdown(rows: list[Row]) -> str:
             f"| {up_to}{row.gain_equal_steps:.2f}x | {up_to}{row.gain_total:.2f}x | {row.paper_gain:.2f}x |"
         )
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
+
+
+def beside(rows: list[Row], presets: Sequence[str]) -> str:
+    """The paper's gain and those of some presets, a line for every published row, in Markdown."""
+    lines = [
+        "| model, size, evaluations | paper | " + " | ".join(f"`{name}`" for name in presets) + " |",
+        "|---" * (2 + len(presets)) + "|",
+    ]
+    for published in ROWS:
+        alike = {
+            row.preset: f"{row.gain_total:.2f}"
+            for row in rows
+            if (row.model, row.resolution, row.nfe) == (published.model, published.resolution, published.nfe)
+        }
+        size = f"{published.width}x{published.height}" + f"x{published.frames}" * (published.frames > 1)
+        over = f" (over {published.baseline})" * (published.baseline != published.model)
+        what = f" ({published.measure})" * (published.measure != "FLOPs")
+        cells = [f"{published.gain:.2f}{what}", *(alike[name] for name in presets)]
+        lines.append(f"| {published.model}, {size}, {published.nfe}{over} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

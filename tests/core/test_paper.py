@@ -1,11 +1,16 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from benchmarks.paper.__main__ import main
 from benchmarks.paper.published import ROWS, shift
+from benchmarks.paper.steps import RUNS, STEPS, gain
 from benchmarks.paper.table import as_markdown, compute, table
 from fresco_core import PRESETS
+from tools.tables import replaced
+
+PAGE = Path(__file__).parents[2] / "docs" / "cost.md"
 
 
 def test_every_published_row_stands_beside_every_preset(tmp_path, capsys):
@@ -53,3 +58,18 @@ def test_shifts_pass_through_the_published_points():
     assert shift("flux.1-dev", 256) == pytest.approx(1.6487, abs=1e-4)
     assert shift("flux.1-dev", 4096) == pytest.approx(3.1582, abs=1e-4)
     assert shift("flux.1-schnell", 4096) == 1.0
+
+
+def test_the_page_has_the_tables_that_the_command_writes(tmp_path, capsys):
+    main(["--out", str(tmp_path)])
+    page = PAGE.read_text("utf-8")
+    for name, file in (("paper", "beside.md"), ("steps", "steps.md")):
+        assert replaced(page, name, (tmp_path / file).read_text()) == page, f"docs/cost.md is behind {file}"
+
+
+def test_gains_by_step_count_are_those_of_the_plan():
+    flux, small = RUNS[0], next(run for run in RUNS if (run.width, run.height) == (832, 480))
+    half = [gain(flux, "balanced", steps) for steps in STEPS]
+    assert half == [pytest.approx(half[0])] * len(STEPS)  # half of an even count, whatever the count
+    assert gain(flux, "fast", 4) == pytest.approx(half[0]) and gain(flux, "fast", 6) > 1.2 * half[0]
+    assert all(gain(small, name, 20) == 1.0 for name in ("quality", "balanced", "fast"))
