@@ -188,7 +188,7 @@ GPU = Budget(
 
 OPEN = Budget(
     name="open",
-    looks=Looks(side=open_vocabulary().picture_side, shift=12.0, stretch=0.12),
+    looks=Looks(side=open_vocabulary().picture_side, shift=6.0, stretch=0.06),
     autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
     transformer_shape=TransformerShape(hidden=256, double_blocks=2, single_blocks=6),
     autoencoder=Stage(
@@ -223,7 +223,7 @@ OPEN = Budget(
         levels_first=(0.25, 0.7, 0.05),
         levels_last=(0.55, 0.42, 0.03),
     ),
-    scenes=512,
+    scenes=2048,
     crop=96,
     ema=0.9995,
     shard=256,

@@ -9,22 +9,25 @@ from torch import Tensor
 
 from fresco_core.demo.vocabulary import GROUND_KINDS
 
-PITCHES = (28.0, 72.0)
+PITCHES = (36.0, 60.0)
 """Shortest and longest period of a pattern in pixels."""
+MOST_TURN = 30.0
+"""Degrees that a pattern is turned by, either way."""
 
 
 def open_ground(kind: str, colour: Tensor, side: int, random: torch.Generator) -> Tensor:
     """A ground (3, side, side), about [0, 1], in a colour (3,)."""
     draw = torch.rand(8, generator=random).tolist()
     pitch = PITCHES[0] * (PITCHES[1] / PITCHES[0]) ** draw[0]
-    angle, phase_x, phase_y = math.tau * draw[1], pitch * 2 * draw[2], pitch * 2 * draw[3]
+    angle = math.radians(MOST_TURN) * (2 * draw[1] - 1)
+    phase_x, phase_y = pitch * 2 * draw[2], pitch * 2 * draw[3]
     axis = torch.arange(side) + 0.5 - side / 2
     across, down = axis[None, :], axis[:, None]
     x = across * math.cos(angle) + down * math.sin(angle)
     y = down * math.cos(angle) - across * math.sin(angle)
-    strength = 0.7 + 0.5 * draw[4]
+    strength = 0.8 + 0.3 * draw[4]
     light = pattern(kind, x, y, pitch, (phase_x, phase_y), side).clamp(-1, 1) * strength
-    tone = colour + 0.06 * (2 * torch.tensor(draw[5:8]) - 1)
+    tone = colour + 0.03 * (2 * torch.tensor(draw[5:8]) - 1)
     tone = tone[:, None, None]
     return tone + light.clamp(min=0) * (1 - tone) * 0.55 + light.clamp(max=0) * tone * 0.25
 
