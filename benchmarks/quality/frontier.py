@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .report import COLUMNS
 from .rivals import WORDS
 from .rows import Row
 from .settings import SHIFT
 from .statistics import Estimate
+
+if TYPE_CHECKING:  # matplotlib is not needed but to plot
+    from matplotlib.axes import Axes
 
 PLOTTED = ("fd", "fd_inception")
 COST_TICKS = (1, 2, 3, 4, 6, 9, 12, 20, 30, 50)
@@ -55,47 +59,61 @@ def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
     figure, panels = plt.subplots(1, len(names), figsize=(7.5 * len(names), 6), squeeze=False)
     shown = [row for row in rows if not row.setting.size]
     for panel, name in zip(panels[0], names, strict=True):
-        for shift in sorted({row.setting.shift for row in shown if row.setting.plain}):
-            plain = [row for row in shown if row.setting.plain and row.setting.shift == shift]
-            plain.sort(key=lambda row: row.cost)
-            cost, figures = [row.cost for row in plain], [row.figures[name] for row in plain]
-            usual = shift == SHIFT
-            if usual:
-                lowest, highest = ([f.value + sign * _half(f) for f in figures] for sign in (-1, 1))
-                panel.fill_between(cost, lowest, highest, color="black", alpha=0.1)
-            label = "plain" if usual else f"plain, shift {shift:g}"
-            panel.plot(cost, [f.value for f in figures], "k.-" if usual else "k.:", label=label, zorder=3)
-        for method, (mark, colour) in MARKS.items():
-            some = [row for row in shown if method_of(row) == method]
-            if some:
-                panel.errorbar(
-                    [row.cost for row in some],
-                    [row.figures[name].value for row in some],
-                    [_half(row.figures[name]) for row in some],
-                    fmt=mark,
-                    color=colour,
-                    ms=6,
-                    elinewidth=0.5,
-                    alpha=0.8,
-                    label=method,
-                )
+        _plot_plain(panel, name, [row for row in shown if row.setting.plain])
+        _plot_methods(panel, name, shown)
         ringed = [row for row in shown if row.setting.schedule in set(passed) and not row.setting.options]
         if ringed:
             costs, values = zip(*((row.cost, row.figures[name].value) for row in ringed), strict=True)
             panel.plot(costs, values, "o", mfc="none", mec="red", ms=12, label="passed")
-        values = [row.figures[name].value for row in shown]
-        panel.set_ylim(0.9 * min(values), 1.1 * max(values))  # intervals of few pictures would hide them
-        panel.set(xscale="log", yscale="log", xlabel="cost in full steps (FLOPs, autoencoder counted)")
-        panel.set_ylabel(f"{COLUMNS[name]} to rendered scenes (lower is better)")
-        panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
-        panel.tick_params(axis="x", which="minor", labelbottom=False)
-        for which in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
-            which(lambda value, _: f"{value:g}")
-        panel.grid(alpha=0.3)
+        _lay_out(panel, name, [row.figures[name].value for row in shown])
     panels[0][0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(file, dpi=110)
     plt.close(figure)
+
+
+def _plot_plain(panel: Axes, name: str, rows: list[Row]) -> None:
+    """A line for each shift of the plain sampler's sigmas, the usual one with its interval."""
+    for shift in sorted({row.setting.shift for row in rows}):
+        plain = sorted((row for row in rows if row.setting.shift == shift), key=lambda row: row.cost)
+        cost, figures = [row.cost for row in plain], [row.figures[name] for row in plain]
+        usual = shift == SHIFT
+        if usual:
+            lowest, highest = ([f.value + sign * _half(f) for f in figures] for sign in (-1, 1))
+            panel.fill_between(cost, lowest, highest, color="black", alpha=0.1)
+        label = "plain" if usual else f"plain, shift {shift:g}"
+        panel.plot(cost, [f.value for f in figures], "k.-" if usual else "k.:", label=label, zorder=3)
+
+
+def _plot_methods(panel: Axes, name: str, rows: list[Row]) -> None:
+    """Marks of every other method, with half of their intervals."""
+    for method, (mark, colour) in MARKS.items():
+        some = [row for row in rows if method_of(row) == method]
+        if some:
+            panel.errorbar(
+                [row.cost for row in some],
+                [row.figures[name].value for row in some],
+                [_half(row.figures[name]) for row in some],
+                fmt=mark,
+                color=colour,
+                ms=6,
+                elinewidth=0.5,
+                alpha=0.8,
+                label=method,
+            )
+
+
+def _lay_out(panel: Axes, name: str, values: list[float]) -> None:
+    """Axes, ticks and labels; the height is that of the values, as intervals of few pictures would hide
+    them."""
+    panel.set_ylim(0.9 * min(values), 1.1 * max(values))
+    panel.set(xscale="log", yscale="log", xlabel="cost in full steps (FLOPs, autoencoder counted)")
+    panel.set_ylabel(f"{COLUMNS[name]} to rendered scenes (lower is better)")
+    panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
+    panel.tick_params(axis="x", which="minor", labelbottom=False)
+    for which in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
+        which(lambda value, _: f"{value:g}")
+    panel.grid(alpha=0.3)
 
 
 def _half(figure: Estimate) -> float:
