@@ -8,7 +8,7 @@ evaluation gets), trace and sampling. Apart from the method: text (schedules, pl
 """
 
 from .canvas.edge import Margin
-from .canvas.haar import expand, join, merge, split
+from .canvas.haar import expand, merge, split
 from .canvas.noise_field import check_finite, hashed_noise
 from .canvas.noise_level import FLOW, VE, Flow, Parameterisation, VarianceExploding, recompose
 from .canvas.size import Canvas
@@ -59,7 +59,6 @@ __all__ = [
     "expand",
     "flow_sigmas",
     "hashed_noise",
-    "join",
     "look",
     "make_plan",
     "merge",

@@ -72,7 +72,7 @@ class Course:
         """The number of that pass, from 0."""
         return self._now.index
 
-    def crossing(self, index: int) -> tuple[int, int] | None:
+    def crossing(self, index: int) -> tuple[float, float] | None:
         """The levels that the last prediction crosses between before a pass, from which it was drawn at to
         the first look; None where it needs no bridge."""
         planned = self.plan.passes[index]

@@ -63,8 +63,7 @@ def sample(
     for index, planned in enumerate(plan.passes):
         crossing = course.crossing(index) if index else None
         if crossing is not None and autoencoder is not None:
-            draft = course.look.halvings
-            x0 = bridged(x0, *crossing, autoencoder, plan.canvas, enlarge, halvings=draft)
+            x0 = bridged(x0, *crossing, autoencoder, plan.canvas, enlarge, halvings=course.look.halvings)
         sigmas = torch.tensor(planned.sigmas, device=noise.device)  # in float32, as the plan has them
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         course.begin_pass(index, x0)

@@ -24,7 +24,7 @@ class Evaluation:
 
     pass_index: int
     sigma: Tensor | float
-    level: int
+    level: float
     tokens: int
     convergence: Tensor | None
     fine: Tensor | None = None
@@ -33,17 +33,10 @@ class Evaluation:
     halvings: int = 0
 
 
-@dataclass(frozen=True)
-class Crossing:
-    """A draft carried over pixels before a pass, and how long that took."""
-
-    pass_index: int
-    seconds: float
-
-
 @dataclass
 class Trace:
-    """The record of a run. `batch` counts its pictures, `scale` the pixels of a picture per latent pixel."""
+    """The record of a run. `batch` counts its pictures, `scale` the pixels of a picture per latent pixel.
+    crossings: seconds that carrying a draft over pixels took, by the pass behind it."""
 
     batch: int
     canvas: Canvas
@@ -52,7 +45,7 @@ class Trace:
     scale: int = 8
     result: tuple[float, float] | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
-    crossings: list[Crossing] = field(default_factory=list)
+    crossings: dict[int, float] = field(default_factory=dict)
 
     def add(
         self, pass_index: int, sigma: Tensor, look: ChosenLook, convergence: Tensor | None, flops: int = 0,
@@ -80,18 +73,3 @@ class Trace:
     def tokens(self) -> int:
         """Image tokens per sample over the whole run."""
         return sum(e.tokens for e in self.evaluations)
-
-    @property
-    def full_tokens(self) -> int:
-        """Image tokens per sample of as many evaluations at full resolution."""
-        return len(self.evaluations) * self.canvas.tokens(0)
-
-    @property
-    def flops(self) -> int:
-        """FLOPs of the whole run; 0 where the architecture is not known."""
-        return sum(e.flops for e in self.evaluations)
-
-    @property
-    def full_flops(self) -> int:
-        """FLOPs of as many evaluations at full resolution; 0 where the architecture is not known."""
-        return sum(e.full_flops for e in self.evaluations)

@@ -9,6 +9,7 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..fresco_core import Schedule, ScheduleError
+from ..fresco_core.canvas.levels import THREE_QUARTERS
 from ..fresco_core.schedule.looks import Dense, Pass, Phase, Portion
 from ..fresco_core.schedule.planning import check_end
 from .host import versions
@@ -154,7 +155,7 @@ def upscale_input() -> Any:
 
 
 FROM_TEXT, FROM_NUMBERS = "from text", "from numbers"
-LEVELS = {"1/2": 1, "1/4": 2, "1/8": 3}
+LEVELS = {"3/4": THREE_QUARTERS, "1/2": 1, "1/4": 2, "1/8": 3}
 
 
 def built(source: str, text: str, draft_level: str, draft_part: float, refine_from: float) -> Schedule:

@@ -191,6 +191,14 @@ def measure(
         clock.remove()
 
 
+def _gain(trace: Any) -> float:
+    """FLOPs of as many full evaluations over those of a run."""
+    from fresco_pack.fresco_core.text.told import spent
+
+    flops, full = spent(trace)
+    return full / flops
+
+
 def side_by_side(case: Case, run: Runner, schedules: list[str], steps: int, repeats: int) -> list[Result]:
     """Plain and every schedule in turn, `repeats` times, the fastest run of each compared.
 
@@ -223,7 +231,7 @@ def side_by_side(case: Case, run: Runner, schedules: list[str], steps: int, repe
             schedule=line,
             plain_seconds=plain.seconds,
             fresco_seconds=best[line].seconds,
-            gain=trace.full_flops / trace.flops,
+            gain=_gain(trace),
             speed_up=plain.seconds / best[line].seconds,
             own_seconds=(best[line].own - plain.own) / steps,
             own_share=(best[line].own - plain.own) / plain.model_seconds,

@@ -1,33 +1,40 @@
-"""The 2x2 orthonormal Haar transform between a canvas and its coarser levels.
+"""The orthonormal transforms between a canvas and its coarser levels.
 
-Level k of a canvas is the mean of its 2^k x 2^k spatial blocks. All functions act on the last two dimensions,
-so images (B, C, H, W) and video (B, C, T, H, W, per frame) go through the same code. They compute in float32
-or better and return the dtype that they were given.
+Level k of a canvas is the mean of its 2^k x 2^k spatial blocks, the low band of the 2x2 Haar transform. Level
+THREE_QUARTERS has three of the four cosines of each line of four pixels, put together as three pixels: an
+orthonormal transform too, which keeps constants. All functions act on the last two dimensions, so images (B,
+C, H, W) and video (B, C, T, H, W, per frame) go through the same code. They compute in float32 or better and
+return the dtype that they were given.
 
-A side that 2^k does not divide is continued by repeating its last line, level by level; the line is cut off
-again on the way back. This keeps `merge(expand(z)) == z` for every size. Where the values carry noise, pass a
-canvas through edge.Margin first: repeated noise is stronger than the mean of independent noise.
+A side that has no whole blocks is continued by repeating its last line, level by level; the line is cut off
+again on the way back. This keeps `merge(expand(z)) == z` for every size at whole levels; THREE_QUARTERS is
+for sides of whole blocks. Where the values carry noise, pass a canvas through edge.Margin first: repeated
+noise is stronger than the mean of independent noise.
 """
 
 from __future__ import annotations
 
+from math import cos, gcd, pi
+
 import torch
 from torch import Tensor
 
-
-def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """(H, W) in latent pixels of `level` of a canvas of `size`: its sides divided by 2^level, rounded up."""
-    check_level(level)
-    step = 1 << level
-    return -(-size[0] // step), -(-size[1] // step)
+from .levels import THREE_QUARTERS, block, side_at
 
 
-def check_level(level: int) -> None:
-    """Raise ValueError unless `level` is an integer >= 0."""
-    if isinstance(level, bool) or not isinstance(level, int) or level < 0:
-        raise ValueError(
-            f"level is {level!r}; expected an integer >= 0 (0 full, 1 half, 2 quarter resolution)"
-        )
+def _weight(p: int, n: int) -> float:
+    """Of pixel n of four for pixel p of three: cosines of four, back as those of three."""
+    return 0.25 + 0.5 * sum(cos(pi * (2 * p + 1) * k / 6) * cos(pi * (2 * n + 1) * k / 8) for k in (1, 2))
+
+
+_SHRINKING = [[_weight(p, n) for n in range(4)] for p in range(3)]
+_SPREADING = [[_weight(p, n) * 4 / 3 for p in range(3)] for n in range(4)]
+
+
+def level_size(size: tuple[int, int], level: float) -> tuple[int, int]:
+    """(H, W) in latent pixels of `level` of a canvas of `size`: of so many blocks, the last ones broken."""
+    height, width = padded_size(size, level)
+    return side_at(height, level), side_at(width, level)
 
 
 def working(x: Tensor) -> Tensor:
@@ -56,9 +63,11 @@ def pad_to_even(x: Tensor) -> Tensor:
     return extend(x, padded_size((x.shape[-2], x.shape[-1]), 1))
 
 
-def padded_size(size: tuple[int, int], level: int, multiple: int = 1) -> tuple[int, int]:
-    """The smallest (H, W) not below `size` whose sides at `level` are whole multiples of `multiple`."""
-    unit = multiple << level
+def padded_size(size: tuple[int, int], level: float, multiple: int = 1) -> tuple[int, int]:
+    """The smallest (H, W) not below `size`, of whole blocks, whose sides at `level` are whole multiples of
+    `multiple`."""
+    whole, own = block(level)
+    unit = whole * multiple // gcd(own, multiple)
     return -(-size[0] // unit) * unit, -(-size[1] // unit) * unit
 
 
@@ -66,34 +75,41 @@ def _corners(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x[..., 0::2, 0::2], x[..., 0::2, 1::2], x[..., 1::2, 0::2], x[..., 1::2, 1::2]
 
 
-def merge(x: Tensor, level: int = 1) -> Tensor:
-    """Block means M^k of x: (..., H, W) -> (..., ceil(H/2^level), ceil(W/2^level))."""
-    check_level(level)
-    out = working(x)
-    for _ in range(level):
+def _lines(x: Tensor, weights: list[list[float]], dim: int) -> Tensor:
+    """Each block of pixels along dim, -1 or -2, as weighted sums of them, of the dtype's own precision."""
+    parts = x.unflatten(dim, (-1, len(weights[0]))).unbind(dim)
+    sums = [sum(weight * part for weight, part in zip(row, parts)) for row in weights]
+    return torch.stack(sums, dim).flatten(dim - 1, dim)
+
+
+def merge(x: Tensor, level: float = 1) -> Tensor:
+    """The level of x, M^k: (..., H, W) -> (..., h, w) of `level_size`; block means at whole levels."""
+    out, size = working(x), padded_size((x.shape[-2], x.shape[-1]), level)
+    if level == THREE_QUARTERS:
+        return _lines(_lines(extend(out, size), _SHRINKING, -1), _SHRINKING, -2).to(x.dtype)
+    for _ in range(int(level)):
         a, b, c, d = _corners(pad_to_even(out))
         out = ((a + b) + (c + d)) * 0.25
     return out.to(x.dtype)
 
 
-def expand(z: Tensor, level: int = 1, size: tuple[int, int] | None = None) -> Tensor:
-    """Copy every value of z over its block: the operator E^k. `size` (H, W) cuts the padding of odd canvases
-    off.
+def expand(z: Tensor, level: float = 1, size: tuple[int, int] | None = None) -> Tensor:
+    """Every block of the canvas as z has it and no detail besides, the operator E^k: copies at whole levels.
+    `size` (H, W) cuts the padding of canvases with broken blocks off.
 
-    `merge(expand(z, k, size), k) == z` exactly. Raises ValueError where `size` does not have z's size at
-    `level`.
+    `merge(expand(z, k, size), k) == z`, at whole levels exactly, at THREE_QUARTERS up to rounding and for
+    whole blocks. Raises ValueError where `size` does not have z's size at `level`.
     """
-    check_level(level)
     found = (z.shape[-2], z.shape[-1])
     if size is not None and level_size(size, level) != found:
-        raise ValueError(
-            f"level {level} of a {size[0]}x{size[1]} canvas is {level_size(size, level)}, but the "
-            f"tensor is {found}"
-        )
+        raise ValueError(f"level {level} of {size[0]}x{size[1]} is {level_size(size, level)}, not {found}")
     if level == 0:
         return z
-    step = 1 << level
-    out = z.repeat_interleave(step, dim=-2).repeat_interleave(step, dim=-1)
+    if level == THREE_QUARTERS:
+        out = _lines(_lines(working(z), _SPREADING, -1), _SPREADING, -2).to(z.dtype)
+    else:
+        step = block(level)[0]
+        out = z.repeat_interleave(step, dim=-2).repeat_interleave(step, dim=-1)
     return out if size is None else out[..., : size[0], : size[1]]
 
 
@@ -110,17 +126,6 @@ def split(x: Tensor) -> tuple[Tensor, Tensor]:
     low = ((a + b) + (c + d)) * 0.5
     details = torch.stack(((a - b) + (c - d), (a + b) - (c + d), (a - b) - (c - d))) * 0.5
     return low.to(x.dtype), details.to(x.dtype)
-
-
-def join(low: Tensor, details: Tensor) -> Tensor:
-    """Inverse of `split`: low (..., h, w) and details (3, ..., h, w) -> (..., 2h, 2w)."""
-    if details.shape != (3, *low.shape):
-        raise ValueError(f"details are {tuple(details.shape)}; expected {(3, *low.shape)}")
-    ll, (dh, dv, dd) = working(low), working(details)
-    above = torch.stack(((ll + dh) + (dv + dd), (ll - dh) + (dv - dd)), dim=-1)
-    below = torch.stack(((ll + dh) - (dv + dd), (ll - dh) - (dv - dd)), dim=-1)
-    blocks = torch.stack((above, below), dim=-3) * 0.5  # (..., h, 2, w, 2)
-    return blocks.flatten(-4, -3).flatten(-2).to(low.dtype)
 
 
 def unpack_channels(x: Tensor, packing: int) -> Tensor:

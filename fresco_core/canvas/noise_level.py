@@ -81,7 +81,7 @@ FLOW = Flow()
 VE = VarianceExploding()
 
 
-def noise_halvings(level: int, halvings: int) -> float:
+def noise_halvings(level: float, halvings: int) -> float:
     """k + j/2: how often means of 2^k x 2^k pixels in 2^j frames halve the deviation of noise."""
     return level + halvings / 2
 

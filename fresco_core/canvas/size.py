@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .frames import frames_at
-from .haar import level_size
+from .haar import level_size, padded_size
+from .levels import THREE_QUARTERS, side_at
 
 MIN_TOKENS_PER_SIDE = 2
 COARSEST_UNKNOWN = 1  # the level that models whose trained sizes are not known are held to
@@ -34,7 +35,7 @@ class Canvas:
     family: str = field(default="", compare=False)
     unknown: bool = field(default=False, compare=False)
 
-    def tokens(self, level: int, halvings: int = 0) -> int:
+    def tokens(self, level: float, halvings: int = 0) -> int:
         """Image tokens per sample that the model sees at `level` and so many halvings in time; sides are
         padded up to the patch."""
         rows, columns = self.blocks(level)
@@ -45,38 +46,43 @@ class Canvas:
         """Tokens along all frames."""
         return -(-self.frames // self.frame_patch)
 
-    def blocks(self, level: int) -> tuple[int, int]:
+    def blocks(self, level: float) -> tuple[int, int]:
         """Rows and columns of tokens at `level`; in a mixed step each stands for a block of the canvas."""
-        height, width = level_size((self.height, self.width), level)
-        return -(-height // self.patch), -(-width // self.patch)
+        height, width = padded_size((self.height, self.width), level, self.patch)
+        return side_at(height, level) // self.patch, side_at(width, level) // self.patch
 
-    def fine_blocks(self, level: int, share: float) -> int:
+    def fine_blocks(self, level: float, share: float) -> int:
         """How many blocks of a frame are fine where `share` of them is, to the nearest."""
         rows, columns = self.blocks(level)
         return round(share * rows * columns)
 
-    def mixed_tokens(self, level: int, share: float) -> int:
+    def mixed_tokens(self, level: float, share: float) -> int:
         """Image tokens per sample with `share` of the blocks of `level` fine and the others coarse."""
         rows, columns = self.blocks(level)
         fine = self.fine_blocks(level, share)
-        return ((fine << (2 * level)) + rows * columns - fine) * self.token_frames
+        return (fine * round(4**level) + rows * columns - fine) * self.token_frames
 
-    def allows(self, level: int) -> bool:
-        """Whether `level` keeps at least two tokens a side."""
-        return min(level_size((self.height, self.width), level)) >= MIN_TOKENS_PER_SIDE * self.patch
+    def breaks(self, level: float) -> bool:
+        """Whether the canvas has broken blocks at a level that takes none, THREE_QUARTERS."""
+        return level == THREE_QUARTERS and (self.height | self.width) * self.packing % 4 != 0
 
-    def pixels(self, level: int) -> int:
+    def allows(self, level: float) -> bool:
+        """Whether `level` keeps at least two tokens a side, and breaks no blocks that must be whole."""
+        least = MIN_TOKENS_PER_SIDE * self.patch
+        return not self.breaks(level) and min(level_size((self.height, self.width), level)) >= least
+
+    def pixels(self, level: float) -> int:
         """Latent pixels of a frame at `level`."""
         height, width = level_size((self.height, self.width), level)
         return height * width
 
-    def suits(self, level: int) -> bool:
+    def suits(self, level: float) -> bool:
         """Whether `level` keeps two tokens a side and is not smaller than the model is trained for."""
         if self.unknown and level > COARSEST_UNKNOWN:
             return False
         return self.allows(level) and self.pixels(level) >= self.trained[0]
 
-    def size(self, level: int) -> str:
+    def size(self, level: float) -> str:
         """Width x height of a look at `level`: pixels of a picture where their scale is known, else of the
         latent."""
         height, width = level_size((self.height, self.width), level)
@@ -84,13 +90,13 @@ class Canvas:
         return f"{width * times}x{height * times}"
 
     def too_small(self) -> str:
-        """Why no look may be coarse where the canvas does not suit half resolution, in words for the user."""
-        unit, least = "" if self.scale else " latent pixels", self.fewest
-        a_frame = " a frame" if self.frames > 1 else ""
-        half = f"half of {self.size(0)} is {self.size(1)}{unit}, below the {least}{a_frame}"
+        """Why no look may be coarse where the canvas suits none, in words for the user."""
+        unit, least = "" if self.scale else " latent pixels", self.fewest + " a frame" * (self.frames > 1)
+        part, level = ("half", 1) if self.breaks(THREE_QUARTERS) else ("3/4", THREE_QUARTERS)
+        small = f"{part} of {self.size(0)} is {self.size(level)}{unit}, below the {least}"
         if self.unknown:
-            return f"{half} that a model of an unknown class ({self.family}) is held to"
-        return f"{half} that {self.family or 'the model'} is trained for; write '1/2' to go below it"
+            return f"{small} that a model of an unknown class ({self.family}) is held to"
+        return f"{small} that {self.family or 'the model'} is trained for; write '1/2' to go below it"
 
     @property
     def fewest(self) -> str:

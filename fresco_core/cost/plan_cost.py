@@ -14,7 +14,7 @@ class StepCost:
     """One step: its pass, level, image tokens per sample, and FLOPs of one evaluation."""
 
     pass_index: int
-    level: int
+    level: float
     tokens: int
     flops: int
 

@@ -15,15 +15,15 @@ TRAINED_PIXELS = (220_000, 2_100_000)
 """Fewest and most pixels a frame that a draft may have.
 
 The makers recommend pictures of up to two megapixels (FLUX.2: help.bfl.ai, "Aspect Ratios and Output
-Dimensions") and video of 480p and 720p. The lower bound is ours: it admits half of 1024 x 1024 and of
-1280 x 720 (640 x 360), and no 240p draft of 480p video. What is published of smaller sizes does not carry
-one: Wan (arXiv 2503.20314) saw 192p video in the first of three stages of its training, and 480p and 720p in
-the others, and its code takes those two; HunyuanVideo (arXiv 2412.03603) kept 256 pixels in the mix for its
-pictures, and HunyuanVideo 1.5 names 480p and 720p; who runs Wan at changing resolutions (LightX2V) begins at
-0.75 of a side, 624 x 360 of 832 x 480, unless told otherwise. All were trained on small pictures first; none
-of their makers says that the finished model draws them well. Others differ: Spectral Progressive Diffusion
-(arXiv 2605.18736) starts Wan 2.1 at half of 832 x 480 and shows samples, while SURF (openreview.net,
-BwvJx2JP11) finds that Wan loses layout and motion below the size that it is trained for."""
+Dimensions") and video of 480p and 720p. The lower bound is ours: it admits half of 1024 x 1024 and of 1280 x
+720 (640 x 360), three quarters of 832 x 480 (624 x 360), where who runs Wan at changing resolutions
+(LightX2V) begins unless told otherwise, and no 240p draft of 480p video. What is published of smaller sizes
+does not carry one: Wan (arXiv 2503.20314) saw 192p video in the first of three stages of its training, and
+480p and 720p in the others, and its code takes those two; HunyuanVideo (arXiv 2412.03603) kept 256 pixels in
+the mix for its pictures, and HunyuanVideo 1.5 names 480p and 720p. All were trained on small pictures first;
+none of their makers says that the finished model draws them well. Others differ: Spectral Progressive
+Diffusion (arXiv 2605.18736) starts Wan 2.1 at half of 832 x 480 and shows samples, while SURF
+(openreview.net, BwvJx2JP11) finds that Wan loses layout and motion below the size that it is trained for."""
 
 LTX_VIDEO_PIXELS = (170_000, 921_600)
 """LTX-Video: its card says that it works best below 1280 x 720; the draft of its own two-step example for 832
@@ -33,9 +33,10 @@ LTX_2_PIXELS = (225_000, 2_100_000)
 """LTX-2: ComfyUI's templates draft 1280 x 720 at 640 x 352, half of it on the grid of 32 pixels, and its
 makers recommend up to 1920 x 1080 (docs.ltx.video)."""
 
-MINIMAX_H3_PIXELS = (250_000, 768 * 1344)
+MINIMAX_H3_PIXELS = (220_000, 768 * 1344)
 """MiniMax H3: ComfyUI's nodes bring every size to 768 pixels on the short edge and to this area at the most.
-Nobody has told a lower bound; ours admits half of that, 672 x 384."""
+Nobody has told a lower bound; ours is that of other video: half of that area, 672 x 384, and three quarters
+of the sides of ComfyUI's templates, 480 x 480 and 648 x 360, are above it."""
 
 U_NET_PIXELS = (250_000, 2_100_000)
 """Stable Diffusion 1 is trained at 512 x 512; SDXL at a megapixel, and draws at half of it still."""

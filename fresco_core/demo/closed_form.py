@@ -14,8 +14,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..canvas.haar import join, merge, split
+from ..canvas.haar import merge, split, working
 from ..canvas.noise_level import FLOW, Parameterisation, over_batch
+
+
+def join(low: Tensor, details: Tensor) -> Tensor:
+    """Inverse of `split`: low (..., h, w) and details (3, ..., h, w) -> (..., 2h, 2w)."""
+    if details.shape != (3, *low.shape):
+        raise ValueError(f"details are {tuple(details.shape)}; expected {(3, *low.shape)}")
+    ll, (dh, dv, dd) = working(low), working(details)
+    above = torch.stack(((ll + dh) + (dv + dd), (ll - dh) + (dv - dd)), dim=-1)
+    below = torch.stack(((ll + dh) - (dv + dd), (ll - dh) - (dv - dd)), dim=-1)
+    blocks = torch.stack((above, below), dim=-3) * 0.5  # (..., h, 2, w, 2)
+    return blocks.flatten(-4, -3).flatten(-2).to(low.dtype)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from ..canvas.levels import LEVELS
 from ..schedule.looks import level_name
 from ..trace import Trace
 from ..view.heatmap import heatmap
 
 PAPER, INK, FAINT = (250, 248, 244), (40, 38, 36), (150, 144, 138)
-LEVEL_COLOURS = ((46, 92, 138), (214, 140, 69), (188, 84, 75), (120, 70, 110))
+LEVEL_COLOURS = ((46, 92, 138), (122, 160, 110), (214, 140, 69), (188, 84, 75), (120, 70, 110))
+"""In the order of LEVELS."""
 MARGIN, WIDTH = 28, 1120
 
 
@@ -79,10 +81,10 @@ def _draw_steps(pen: ImageDraw.ImageDraw, trace: Trace, top: int) -> None:
     for index, e in enumerate(trace.evaluations):
         left = MARGIN + index * width + gap * e.pass_index
         height = 100 * e.tokens / trace.canvas.tokens(0)
-        pen.rectangle((left + 2, base - height, left + width - 2, base), LEVEL_COLOURS[e.level])
+        pen.rectangle((left + 2, base - height, left + width - 2, base), LEVEL_COLOURS[LEVELS.index(e.level)])
     for level in sorted({e.level for e in trace.evaluations}):
         left = MARGIN + 120 * sorted({e.level for e in trace.evaluations}).index(level)
-        pen.rectangle((left, base + 10, left + 14, base + 24), LEVEL_COLOURS[level])
+        pen.rectangle((left, base + 10, left + 14, base + 24), LEVEL_COLOURS[LEVELS.index(level)])
         pen.text(
             (left + 20, base + 8), f"{level_name(level)}: {trace.canvas.tokens(level)}", FAINT, _font(14)
         )

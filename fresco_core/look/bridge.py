@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..canvas.frames import frames_at, merge_frames
 from ..canvas.haar import expand, extend, merge, pack_channels, padded_size, unpack_channels
+from ..canvas.levels import side_at
 from ..canvas.size import Canvas
 
 Enlarge = Callable[[Tensor, tuple[int, int]], Tensor]
@@ -56,7 +57,7 @@ def slowed(pixels: Tensor, halvings: int, latent: Tensor) -> Tensor:
 
 
 def bridged(
-    latent: Tensor, level: int, to_level: int, autoencoder: Autoencoder, canvas: Canvas,
+    latent: Tensor, level: float, to_level: float, autoencoder: Autoencoder, canvas: Canvas,
     enlarge: Enlarge = bicubic, at_once: int | None = None, halvings: int = 0,
 ) -> Tensor:
     """The clean canvas (B, C, ..., H, W) of a draft that was drawn at `level`, brought over pixels to
@@ -73,8 +74,8 @@ def bridged(
     packing = canvas.packing
     whole = unpack_channels(latent, packing)
     size = (whole.shape[-2], whole.shape[-1])
-    padded = padded_size(size, level, packing)
-    height, width = (side >> to_level for side in padded)
+    padded = padded_size(padded_size(size, level, packing), to_level, packing)
+    height, width = (side_at(side, to_level) for side in padded)
     low = pack_channels(merge(extend(merge_frames(whole, halvings), padded), level), packing)
     pixels = slowed(autoencoder.decode(low), halvings, latent)
     pictures = pixels.movedim(2, 1).flatten(0, 1) if pixels.ndim == 5 else pixels

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..canvas.edge import Margin
 from ..canvas.frames import continued, expand_frames, group_means, merge_frames
 from ..canvas.haar import expand, merge, padded_size
+from ..canvas.levels import side_at
 from ..canvas.noise_level import FLOW, Parameterisation, noise_halvings, over_batch
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
@@ -26,7 +27,7 @@ Denoiser = Callable[[Tensor, Tensor], Tensor]
 class DenseLook:
     """The whole canvas at one level; 0 is full resolution. halvings: in time, of its frames."""
 
-    level: int
+    level: float
     halvings: int = 0
 
 
@@ -34,7 +35,7 @@ FULL = DenseLook(0)
 
 
 def coarse_state(
-    x: Tensor, sigma: Tensor, level: int, parameterisation: Parameterisation = FLOW, halvings: int = 0
+    x: Tensor, sigma: Tensor, level: float, parameterisation: Parameterisation = FLOW, halvings: int = 0
 ) -> tuple[Tensor, Tensor]:
     """The state that the model sees at `level`: (p, sigma_k) of shapes (B, C, ..., h, w) and sigma's.
 
@@ -46,20 +47,20 @@ def coarse_state(
     return state, parameterisation.level_sigma(sigma, weaker)
 
 
-def levelled(prediction: Tensor, level: int, halvings: int = 0) -> Tensor:
+def levelled(prediction: Tensor, level: float, halvings: int = 0) -> Tensor:
     """A canvas prediction (B, C, ..., H, W) with each block of `level` at its mean, and each group of frames:
     what such a look can know of it."""
     return on_canvas(merge(merge_frames(prediction, halvings), level), level, prediction, halvings)
 
 
-def on_canvas(low: Tensor, level: int, like: Tensor, halvings: int = 0) -> Tensor:
+def on_canvas(low: Tensor, level: float, like: Tensor, halvings: int = 0) -> Tensor:
     """A prediction made at `level` copied over a canvas of the size of `like` (B, C, ..., H, W)."""
     spread = expand(low, level, (like.shape[-2], like.shape[-1]))
     return expand_frames(spread, halvings, like.shape[-3])
 
 
 def look(
-    denoise: Denoiser, x: Tensor, sigma: Tensor, level: int, parameterisation: Parameterisation = FLOW,
+    denoise: Denoiser, x: Tensor, sigma: Tensor, level: float, parameterisation: Parameterisation = FLOW,
     margin: Margin | None = None, last: Tensor | None = None, halvings: int = 0,
 ) -> Tensor:
     """The canvas prediction (B, C, ..., H, W) of `denoise` called on the canvas at `level` and its own noise
@@ -75,5 +76,5 @@ def look(
     if margin is not None:
         canvas = margin.around(x, sigma, whole, last, parameterisation, halvings)
     state, level_sigma = coarse_state(canvas, sigma, level, parameterisation, halvings)
-    height, width = (side >> level for side in whole)
+    height, width = (side_at(side, level) for side in whole)
     return on_canvas(denoise(state, level_sigma)[..., :height, :width], level, x, halvings)

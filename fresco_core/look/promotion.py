@@ -63,7 +63,7 @@ class Promoter:
             self._variance = on_grid(variance, self._grid)
         score = self._order(prediction, self._variance, self._grid)
         if score is not None:
-            self._score = smoothed(score)
+            self._score = F.avg_pool2d(score, 3, stride=1, padding=1, count_include_pad=False)
 
     def layout(self, fine: float, batch: int, device: torch.device) -> Layout:
         """The layout of the next evaluation, `fine` (0..1) of whose blocks are fine."""
@@ -95,11 +95,6 @@ def promote(score: Tensor, count: int, fine: Tensor | None) -> Tensor:
 def on_grid(values: Tensor, grid: Grid) -> Tensor:
     """Values (B, T, h, w) averaged over, or copied to, a grid (T', rows, columns)."""
     return F.adaptive_avg_pool3d(values.float(), grid)
-
-
-def smoothed(score: Tensor) -> Tensor:
-    """The mean of each block (B, T, rows, columns) and its eight neighbours of the same frame."""
-    return F.avg_pool2d(score, 3, stride=1, padding=1, count_include_pad=False)
 
 
 def evenly(grid: Grid, device: torch.device) -> Tensor:

@@ -9,10 +9,13 @@ P the power that the model, looking finer, would predict in that band: the power
 current prediction shows, times its ratio to the next coarser one for each band up to it. A band of clean
 power S is predicted with P = S s / (1 + s), s = a^2 S / b^2 (the posterior mean of a Gaussian), so that the
 level changes where s is near the root of the tolerance. Levels only become finer, and the schedule bounds
-them on both sides.
+them on both sides. What THREE_QUARTERS hides counts as strong as the band that half hides, of which it is the
+finer part.
 """
 
 from __future__ import annotations
+
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -29,21 +32,21 @@ class SpectralRule:
         self._parameterisation = parameterisation
         self.reset()
 
-    def reset(self, picture: Tensor | None = None, level: int = 0) -> None:
+    def reset(self, picture: Tensor | None = None, level: float = 0) -> None:
         """Begin a pass: any level, and nothing known but the clean `picture` that it begins with, seen at
         `level`."""
-        self._finest_yet: int | None = None
-        self._seen_at = 0
+        self._finest_yet: float | None = None
+        self._seen_at: float = 0
         self._power: Tensor | None = None
         self._known: list[float] = []
         if picture is not None:
             self.observe(picture, level)
 
-    def observe(self, prediction: Tensor, level: int) -> None:
+    def observe(self, prediction: Tensor, level: float) -> None:
         """Take the clean prediction (B, C, ..., H, W) of an evaluation at `level`. Does not synchronise with
         the device. Of a batch the picture with most detail counts."""
         if level:
-            self._power, self._seen_at = hidden_powers(merge(prediction, level), level), level
+            self._power, self._seen_at = hidden_powers(merge(prediction, ceil(level)), ceil(level)), level
 
     def read(self, sigma: Tensor) -> float:
         """The sigma of the next evaluation, read from the device together with what was observed."""
@@ -52,12 +55,12 @@ class SpectralRule:
         value, *self._known = torch.cat((sigma.flatten()[:1].to(self._power), self._power)).tolist()
         return value
 
-    def choose(self, level: int, tolerance: float, sigma: float) -> int:
+    def choose(self, level: float, tolerance: float, sigma: float) -> float:
         """The level of the evaluation at `sigma` where the schedule allows `level` or finer; after `read`."""
         if self._finest_yet is not None:
             level = min(level, self._finest_yet)
         if self._power is not None and level == self._seen_at > 0:
             enough = hides_noise_only(self._known, sigma, self._parameterisation, tolerance)
-            level -= (*enough, True).index(True)
+            level = max(0, level - (*enough, True).index(True))
         self._finest_yet = level
         return level

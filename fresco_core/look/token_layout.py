@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..canvas.haar import check_level, expand, repeated
+from ..canvas.haar import expand, repeated
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,8 @@ def mixed_layout(mask: Tensor, fine_blocks: int, level: int = 1) -> Layout:
     The count is taken on trust: checking it would synchronise with the device. Raises ValueError for masks
     and counts that cannot be.
     """
-    check_level(level)
     if mask.ndim != 4 or mask.dtype != torch.bool:
-        raise ValueError(
-            f"found a {mask.dtype} mask of shape {tuple(mask.shape)}; expected bool (B, T, rows, columns)"
-        )
+        raise ValueError(f"a {mask.dtype} mask of {tuple(mask.shape)}; expected bool (B, T, rows, columns)")
     blocks = mask[0].numel()
     if not 0 <= fine_blocks <= blocks:
         raise ValueError(f"{fine_blocks} fine blocks of {blocks}; expected 0 to {blocks}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..canvas.levels import LEVELS
 from .looks import (
     FEWER_FRAMES,
     FIRST_STEP,
-    MAX_LEVEL,
     Amount,
     Count,
     Look,
@@ -18,6 +18,7 @@ from .looks import (
     Spectral,
     Until,
     in_words,
+    level_name,
 )
 from .wording import MAX_LENGTH, ScheduleError, brief, brief_percent, quoted
 
@@ -76,8 +77,8 @@ def _depth(look: Look) -> tuple[float, float]:
 
 def _of_look(phase: Phase) -> Iterator[str]:
     look = phase.look
-    if not 0 <= look.level <= MAX_LEVEL:
-        yield f"level {look.level} is outside 0..{MAX_LEVEL}"
+    if look.level not in LEVELS:
+        yield f"level {look.level} is none of {', '.join(map(level_name, LEVELS))}"
     if look.level == 0 and (isinstance(look, Spectral) or look.about):
         yield f"'~' and 'spectral' go with a coarse level such as '1/2'; found {quoted(look)}"
     low, high = TOLERANCES

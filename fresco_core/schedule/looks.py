@@ -10,23 +10,24 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from ..canvas.levels import block
 from .wording import number, percent
 
-MAX_LEVEL = 3
+MAX_LEVEL = 3  # the coarsest
 MIXED_LEVEL = 1  # of the coarse tokens of a mixed look
 
 
-def level_name(level: int) -> str:
-    """A level as schedules write it: full, 1/2, 1/4, ..."""
-    return "full" if level == 0 else f"1/{1 << level}"
+def level_name(level: float) -> str:
+    """A level as schedules write it: full, 3/4, 1/2, 1/4, ..."""
+    return "full" if level == 0 else "{1}/{0}".format(*block(level))
 
 
 @dataclass(frozen=True)
 class Dense:
-    """All blocks at one level: 0 full, 1 half, 2 quarter resolution. about: fitted to what the model is
-    trained for."""
+    """All blocks at one level: 0 full, 1 half, 2 quarter resolution, or THREE_QUARTERS. about: fitted to what
+    the model is trained for."""
 
-    level: int
+    level: float
     about: bool = False
 
     def __str__(self) -> str:
@@ -59,7 +60,7 @@ class Spectral:
     """As coarse as `level` at first, finer as the run's spectrum asks for (spectral.py). tolerance: power of
     predicted detail over that of noise, up to which a level hides it."""
 
-    level: int = SPECTRAL_LEVEL
+    level: float = SPECTRAL_LEVEL
     tolerance: float = SPECTRAL_TOLERANCE
     about = False
 
@@ -116,7 +117,7 @@ class Phase:
         amount = [] if self.amount is None else [str(self.amount)]
         return " ".join([str(self.look), *amount] + [f"min x{self.least}"] * (self.least > 1))
 
-    def at(self, level: int) -> Phase:
+    def at(self, level: float) -> Phase:
         """The phase with a dense look at `level`."""
         return replace(self, look=Dense(level))
 

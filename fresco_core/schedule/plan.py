@@ -34,7 +34,7 @@ class PlannedPass:
         return len(self.looks)
 
     @property
-    def levels(self) -> tuple[int, ...]:
+    def levels(self) -> tuple[float, ...]:
         """The level of each step."""
         return tuple(step.level for step in self.looks)
 

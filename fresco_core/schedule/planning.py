@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..canvas.levels import LEVELS
 from ..canvas.noise_level import FLOW, Parameterisation
 from ..canvas.size import MIN_TOKENS_PER_SIDE, Canvas
 from .division import check_amounts, divided, phases_of_steps
@@ -105,13 +106,13 @@ def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, 
     schedule = fitted(schedule, canvas)
     if asked.deepest and not schedule.deepest and not schedule.halvings:
         raise Plain(canvas.too_small())
-    if not canvas.allows(schedule.deepest):
-        possible = max(level for level in range(schedule.deepest) if canvas.allows(level))
+    misfit = max(phase.look.level * (not canvas.allows(phase.look.level)) for phase in schedule.phases)
+    if misfit:
+        possible = max(level for level in LEVELS if level < misfit and canvas.allows(level))
         raise ScheduleError(
-            f"'{schedule}' looks at {level_name(schedule.deepest)} resolution, but a latent of "
-            f"{canvas.height}x{canvas.width} "
-            f"with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} tokens a side; "
-            f"use {level_name(possible)} at the most, or a larger picture"
+            f"'{schedule}' looks at {level_name(misfit)} resolution, but a latent of {canvas.height}x"
+            f"{canvas.width} with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} "
+            f"tokens a side, or broken blocks; use {level_name(possible)} at the most, or a larger picture"
         )
     if not staged:
         return schedule, None

@@ -56,7 +56,7 @@ class Schedule:
         return self.passes[-1].phases[-1].look == Dense(0) and not self.passes[-1].halvings
 
     @property
-    def deepest(self) -> int:
+    def deepest(self) -> float:
         """The coarsest level used."""
         return max(phase.look.level for phase in self.phases)
 

@@ -24,8 +24,8 @@ def check_sigmas(sigmas: Sigmas) -> None:
     """Raises ScheduleError where the grid is not finite, positive and falling."""
     if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
         raise ScheduleError(
-            f"the sampler's sigmas are not all finite and positive: {_short(sigmas)}; "
-            "check the scheduler node"
+            "the sampler's sigmas are not all finite and positive: "
+            f"{', '.join(f'{s:.4g}' for s in sigmas[:6])}; check the scheduler node"
         )
     for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
         if late > early:
@@ -33,10 +33,6 @@ def check_sigmas(sigmas: Sigmas) -> None:
                 f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
                 "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
             )
-
-
-def _short(sigmas: Sigmas) -> str:
-    return ", ".join(f"{s:.4g}" for s in list(sigmas)[:6]) + (", ..." if len(sigmas) > 6 else "")
 
 
 def pass_grid(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> Grid | None:

@@ -8,6 +8,7 @@ and only where nothing that it starts from is hidden (spectrum.py).
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 from ..canvas.noise_level import Parameterisation, noise_halvings
 from .looks import SPECTRAL_TOLERANCE, Pass, Phase, Spectral, level_name
@@ -62,5 +63,5 @@ def within(sigma: float, step: Step, end: float, parameterisation: Parameterisat
     own = parameterisation.level_sigma(sigma, noise_halvings(step.level, step.halvings))
     if own >= end * (1.0 - 1e-6) or step.level == step.halvings == 0:
         return step
-    finer = Step(step.level, halvings=step.halvings - 1) if step.halvings else Step(step.level - 1)
+    finer = Step(step.level, halvings=step.halvings - 1) if step.halvings else Step(ceil(step.level) - 1)
     return within(sigma, finer, end, parameterisation)

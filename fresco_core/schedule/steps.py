@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from math import ceil
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Step:
     """level: of the whole canvas, or of the coarse blocks of a mixed step, whose part `fine` (0..1) of the
     blocks is at full resolution. halvings: in time, of its frames."""
 
-    level: int
+    level: float
     fine: float | None = None
     halvings: int = 0
 
@@ -74,7 +75,7 @@ def _few_parts(looks: Sequence[Look], wanted: Sequence[float | None]) -> list[fl
     """The parts that mixed steps may have, rising: so few that a run has MAX_LENGTHS numbers of tokens at the
     most, its dense ones included."""
     dense = {look.level for look in looks if not isinstance(look, Mixed)}
-    dense.update(level for look in looks if isinstance(look, Spectral) for level in range(look.level))
+    dense.update(level for look in looks if isinstance(look, Spectral) for level in range(ceil(look.level)))
     room = MAX_LENGTHS - len(dense)
     parts = sorted({part for part in wanted if part is not None})
     if len(parts) > room:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..canvas.levels import LEVELS
 from ..canvas.size import Canvas
 from .looks import Amount, Count, Dense, Look, Mixed, Pass, Phase, Portion, Spectral, Until
 from .schedule import Schedule
@@ -44,7 +45,7 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
         look = phase.look
         if look.about or isinstance(look, Spectral) or (canvas.unknown and look.level):
             coarser = isinstance(look, Dense) and look.about
-            look = _at(look, _suited(look.level, canvas, coarser))
+            look = _at(look, _suited(look, canvas, coarser))
             full = full or look.level == 0
         if full:
             look = Dense(0)
@@ -57,7 +58,7 @@ def _fitted_pass(p: Pass, canvas: Canvas) -> Pass:
     return replace(p, phases=tuple(phases))
 
 
-def _at(look: Look, level: int) -> Look:
+def _at(look: Look, level: float) -> Look:
     """The look without its mark and at another level; what is full is Dense."""
     if level and isinstance(look, Mixed):
         return replace(look, about=False)
@@ -66,13 +67,12 @@ def _at(look: Look, level: int) -> Look:
     return Dense(level)
 
 
-def _suited(level: int, canvas: Canvas, coarser: bool) -> int:
+def _suited(look: Look, canvas: Canvas, coarser: bool) -> float:
+    level = look.level
     while level > 0 and not canvas.suits(level):
-        level -= 1
-    most = canvas.trained[1]
-    while coarser and most is not None and 0 < level < COARSEST and canvas.pixels(level) > most:
-        if not canvas.suits(level + 1):
-            break
+        level = 0 if isinstance(look, Mixed) else max(known for known in LEVELS if known < level)
+    most = canvas.trained[1] or float("inf")
+    while coarser and 1 <= level < COARSEST and canvas.pixels(level) > most and canvas.suits(level + 1):
         level += 1
     return level
 

@@ -22,7 +22,7 @@ A schedule is one line:
     phase    = look [ "until" sigma ] [ amount ] [ "min x" count ]
     look     = [ "~" ] ( level | mixed ) | spectral
     amount   = "x" count | part "%"
-    level    = "full" | "1/2" | "1/4" | "1/8"
+    level    = "full" | "3/4" | "1/2" | "1/4" | "1/8"
     mixed    = "mixed" ( part "%" | floor "%.." ceiling "%" ) [ "low" | "high" ]
     spectral = "spectral" [ level ] [ tolerance ]
 
@@ -222,7 +222,8 @@ def _look(given: list[Token], quote: str, about: bool) -> tuple[Look, list[Token
     if token == SPECTRAL:
         if about:
             raise ScheduleError(f"{quote}: 'spectral' is the first look of its pass, without '~'")
-        level, tolerance = SPECTRAL_LEVEL, SPECTRAL_TOLERANCE
+        level: float = SPECTRAL_LEVEL
+        tolerance = SPECTRAL_TOLERANCE
         if rest and rest[0].kind == "level":
             level, rest = _level_of(rest[0].value, quote), rest[1:]
         if rest and rest[0].kind == "number":
@@ -246,9 +247,9 @@ def _fine(given: list[Token], quote: str) -> tuple[float, float]:
     return parts[0], parts[-1]
 
 
-def _level_of(value: str, quote: str) -> int:
+def _level_of(value: str, quote: str) -> float:
     if value in LEVELS:
-        return LEVELS.index(value)
+        return LEVELS[value]
     if value == "1/1":
         return 0
     raise ScheduleError(f"{quote}: unknown level {quoted_word(value)}; expected {', '.join(LEVELS)}")

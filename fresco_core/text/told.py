@@ -83,20 +83,27 @@ def trace_in_words(trace: Trace, baseline_steps: int = 0) -> str:
         for seen in sorted(set(dense), reverse=True)
     ]
     counts[-1:-1] = [f"{mixed} mixed"] if mixed else []
+    full_tokens = len(trace.evaluations) * trace.canvas.tokens(0)
     words = (
         f"{len(trace.evaluations)} evaluations ({', '.join(counts)}), {trace.tokens} image tokens instead of "
-        f"{trace.full_tokens} ({trace.full_tokens / trace.tokens:.2f}x fewer)"
+        f"{full_tokens} ({full_tokens / trace.tokens:.2f}x fewer)"
     )
     if trace.crossings:
-        words += f", {sum(c.seconds for c in trace.crossings):.2g} s over pixels"
-    if not trace.flops:
+        words += f", {sum(trace.crossings.values()):.2g} s over pixels"
+    flops, full = spent(trace)
+    if not flops:
         return words
-    gain = trace.full_flops / trace.flops
-    spent, full = flops_in_words(trace.flops), flops_in_words(trace.full_flops)
-    words += f", {spent} instead of {full} ({gain:.2f}x less"
+    gain = full / flops
+    words += f", {flops_in_words(flops)} instead of {flops_in_words(full)} ({gain:.2f}x less"
     if baseline_steps and trace.plan is not None:
         words += f"; {gain * baseline_steps / trace.plan.steps:.2f}x less than {baseline_steps} full steps"
     return words + ")"
+
+
+def spent(trace: Trace) -> tuple[int, int]:
+    """FLOPs of a run, and those of as many evaluations at full resolution; 0 where the architecture is not
+    known."""
+    return sum(e.flops for e in trace.evaluations), sum(e.full_flops for e in trace.evaluations)
 
 
 def flops_in_words(flops: int) -> str:

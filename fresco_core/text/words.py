@@ -7,12 +7,13 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from ..canvas.levels import LEVELS as KNOWN
 from ..look.promotion import ORDERS
-from ..schedule.looks import FEWER_FRAMES, MAX_LEVEL, level_name
+from ..schedule.looks import FEWER_FRAMES, level_name
 from ..schedule.wording import QUOTED, ScheduleError, quoted
 from .preset_lines import PRESETS
 
-LEVELS = tuple(level_name(level) for level in range(MAX_LEVEL + 1))
+LEVELS = {level_name(level): level for level in KNOWN}
 _MAIN_WORDS = ("draft", "refine", *LEVELS, "mixed", "spectral", "until", "to", "min", "via", "keep")
 _WORDS = (*_MAIN_WORDS, "pixels", "sound", "off", *ORDERS)
 _FRAMES = "|".join(FEWER_FRAMES.values())

@@ -29,7 +29,7 @@ class Stage:
 
     pass_index: int
     look_index: int
-    level: int
+    level: float
     first: int
     end: int
     fine: tuple[float, float] | None = None
@@ -128,7 +128,7 @@ def _with_amounts(schedule: Schedule, amounts: Mapping[tuple[int, int], Amount])
     return _changed(schedule, changed)
 
 
-def set_level(schedule: Schedule, stage: int, level: int) -> Schedule:
+def set_level(schedule: Schedule, stage: int, level: float) -> Schedule:
     """The schedule with another level in `stage`; a mixed or `spectral` stage becomes a plain one."""
     places = [(i, j) for i, p in enumerate(schedule.passes) for j in range(len(p.phases))]
     if not 0 <= stage < len(places):

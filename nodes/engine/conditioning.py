@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ...fresco_core.canvas.haar import extend, padded_size
+from ...fresco_core.canvas.levels import block, side_at
 from ..families import kind_of
 from ..families.family import MAP, REBUILT, REFERENCE
 from .frames import told_rate
@@ -40,7 +41,7 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
     if REBUILT in kinds.values():
         level = view.look.level
         size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)
-        low = size[0] >> level, size[1] >> level
+        low = side_at(size[0], level), side_at(size[1], level)
         if PLACES in conds or DRAWN in conds:
             brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low)
         else:
@@ -106,7 +107,8 @@ class LevelControl:
         """The host's call, with canvas and sigma brought to the level."""
         state, sigma = self._run.view.coarse(x_noisy, t, cond.get("transformer_options", {}))
         size, level = (x_noisy.shape[-2], x_noisy.shape[-1]), self._run.view.look.level
-        whole = state.shape[-2] << level, state.shape[-1] << level
+        across, own = block(level)
+        whole = state.shape[-2] // own * across, state.shape[-1] // own * across
         with (
             watched(self._run),
             self._lock,

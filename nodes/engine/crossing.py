@@ -10,7 +10,6 @@ from torch import Tensor
 from ...fresco_core import check_finite
 from ...fresco_core.look.bridge import bicubic, bridged
 from ...fresco_core.text.told import plan_in_words
-from ...fresco_core.trace import Crossing
 from ..host.vae import HostAutoencoder, enlarged_by, reload
 from ..host.versions import show_where_executing
 from .experts import EXPERTS
@@ -18,7 +17,7 @@ from .run import Run
 
 
 def cross(
-    run: Run, index: int, levels: tuple[int, int], samples: Tensor, guider: Any, seed: int | None
+    run: Run, index: int, levels: tuple[float, float], samples: Tensor, guider: Any, seed: int | None
 ) -> Tensor:
     """The clean canvas (B, C, ..., H, W), in the model's scale, brought over pixels before a pass from the
     level that it was drawn at to a finer one; with the run's models on their device again."""
@@ -41,8 +40,8 @@ def cross(
         reload(guider, tuple(samples.shape))
     else:
         experts.forget()  # the next evaluation loads the one that it asks
-    run.trace.crossings.append(Crossing(index, time.perf_counter() - begin))
-    tell(run, f"the draft went over pixels in {run.trace.crossings[-1].seconds:.2g} s")
+    run.trace.crossings[index] = time.perf_counter() - begin
+    tell(run, f"the draft went over pixels in {run.trace.crossings[index]:.2g} s")
     return out
 
 

@@ -53,7 +53,7 @@ def gain_of(trace: RunTrace) -> Gain | None:
     if not full or trace.plan is None or _answered_elsewhere(trace):
         return None
     warm_up = warm_up_of(trace)
-    bridge = sum(crossing.seconds for crossing in trace.crossings)
+    bridge = sum(trace.crossings.values())
     rest = max(trace.seconds - sum(trace.spans) - bridge, 0.0)
     step = median_low(full)
     plain = step * len(kinds) + warm_up + rest

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from ...fresco_core import Canvas
+from ...fresco_core.canvas.levels import THREE_QUARTERS, block
 from .kept import MASK
 from .thin import PLACES, factors_of
 
@@ -53,7 +54,7 @@ def thinned(own: list[int], size: tuple[int, int], low: tuple[int, int]) -> tupl
     return low[0] * own[0] // size[0], low[1] * own[1] // size[1]
 
 
-def unplaceable(given: dict[str, Any], canvas: Canvas, level: int) -> str | None:
+def unplaceable(given: dict[str, Any], canvas: Canvas, level: float) -> str | None:
     """Why the guides of a run, whose conditioning is `given` by name, have no places at its coarsest level;
     None where they have, or there are none. Reads from the device, where there are guides."""
     places, mask = given.get(PLACES), given.get(MASK)
@@ -65,8 +66,9 @@ def unplaceable(given: dict[str, Any], canvas: Canvas, level: int) -> str | None
     if factors is None:
         return "a guide on a grid of its own has no whole number of the video's pixels in each of its own"
     coarsest = max(factors)
-    if coarsest > 1 and (canvas.height % (coarsest << level) or canvas.width % (coarsest << level)):
-        own, side = f"{canvas.height // coarsest}x{canvas.width // coarsest}", 1 << level
+    side, (height, width) = block(level)[0], (canvas.height, canvas.width)
+    if coarsest > 1 and (level == THREE_QUARTERS or height % (coarsest * side) or width % (coarsest * side)):
+        own = f"{height // coarsest}x{width // coarsest}"
         return f"a guide on a grid of its own, {own}, has no whole blocks of {side}x{side}"
     return None
 

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...fresco_core import Evaluation, Plan, Trace
+from ...fresco_core.canvas.levels import LEVELS
 from ...fresco_core.view.colours import colour
 from ...fresco_core.view.heatmap import brightness
 from ..host.samplers import previewer_of
@@ -25,7 +26,9 @@ from .run import Run
 SMALLEST_SIDE = 128  # previews may be as small as the latent; the host enlarges what is sent
 METHOD = "decode_latent_to_preview_image"
 STRIP = 10  # pixels along the bottom
-LEVEL_COLOURS = np.array([(91, 155, 213), (224, 164, 88), (166, 120, 180), (138, 143, 152)], dtype=np.uint8)
+LEVEL_COLOURS = np.array(
+    [(91, 155, 213), (122, 176, 132), (224, 164, 88), (166, 120, 180), (138, 143, 152)], dtype=np.uint8
+)  # in the order of LEVELS
 CLEAR, COVERED = 30, 210  # opacity of 255 over blocks that have settled, and over those that change
 
 
@@ -97,7 +100,7 @@ def plan_strip(plan: Plan, done: int, width: int) -> np.ndarray:
 
     The first `done` are bright.
     """
-    levels = np.array([level for p in plan.passes for level in p.levels])
+    levels = np.array([LEVELS.index(level) for p in plan.passes for level in p.levels])
     tokens = np.array([n for p in plan.passes for n in p.tokens(plan.canvas)])
     step = np.arange(width) * plan.steps // width
     heights = np.maximum((STRIP - 2) * tokens / plan.canvas.tokens(0), 2)

@@ -16,6 +16,7 @@ from ...fresco_core.canvas.haar import (
     repeated,
     unpack_channels,
 )
+from ...fresco_core.canvas.levels import THREE_QUARTERS
 from ...fresco_core.course import ChosenLook
 from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
@@ -88,7 +89,7 @@ class CanvasView:
         return layout.fine_pixels(self._token, self.canvas.frame_patch, self.unpacked(x))
 
     def condition(self, tensor: Tensor, x: Tensor) -> Tensor:
-        """A conditioning tensor on x's grid, or one m times as fine, brought to the level: block means.
+        """A conditioning tensor on x's grid, or one m times as fine, brought to the level.
 
         Other sizes (reference pictures) are brought to the level of their own grid.
         """
@@ -99,7 +100,10 @@ class CanvasView:
         level, token = self.look.level, self.canvas.patch * packing
         whole = padded_size((base[0] * packing, base[1] * packing), level, token)
         size = (whole[0] * max(times, 1), whole[1] * max(times, 1))
-        return pack_channels(merge(extend(unpack_channels(tensor, packing), size), level), packing)
+        merged = merge(extend(unpack_channels(tensor, packing), size), level)
+        if level == THREE_QUARTERS:  # whose weights are not all positive: masks stay masks
+            merged = merged.clamp(tensor.amin(), tensor.amax())
+        return pack_channels(merged, packing)
 
     def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction made at the level copied over the canvas (or area) of `size`."""

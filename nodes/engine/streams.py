@@ -83,12 +83,12 @@ class LevelClock:
     """The video's clock in a call at `level`: sigma_k / sigma, shape (B,), and how its network takes it."""
 
     own: OwnClock
-    level: int
+    level: float
     times: Tensor
 
 
 def with_level_clock(
-    network: Any, level: int, sigmas: tuple[Tensor, Tensor], video: Tensor, conds: dict, options: dict
+    network: Any, level: float, sigmas: tuple[Tensor, Tensor], video: Tensor, conds: dict, options: dict
 ) -> tuple[dict, dict]:
     """The conditioning and transformer options of a call of `network` whose video (B, C, ..., h, w) is the
     level's.

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...fresco_core.canvas.levels import block
 from ..host.windows import windowed
 from .kept import MASK
 
@@ -33,12 +34,12 @@ class ThinGuides:
     repeated: list[int]
     _orders: dict[tuple, Tensor] = field(default_factory=dict)
 
-    def arranged(self, x: Tensor, level: int, transformer_options: dict, back: bool) -> Tensor:
+    def arranged(self, x: Tensor, level: float, transformer_options: dict, back: bool) -> Tensor:
         """x (B, C, T, H, W), the canvas or a window of it, with what is one pixel at `level` together, or
         `back` where it was."""
         key = level, back, x.device
         if key not in self._orders:
-            orders = torch.stack([order(factor, self.size, level) for factor in self.factors])
+            orders = torch.stack([order(factor, self.size, block(level)[0]) for factor in self.factors])
             orders = (orders.argsort(-1) if back else orders).to(x.device)
             self._orders[key] = orders.view(1, 1, -1, *self.size)
         seen = windowed(self._orders[key], x, transformer_options, self.repeated)
@@ -46,15 +47,15 @@ class ThinGuides:
         return x.flatten(-2).gather(-1, seen.flatten(-2).expand(*x.shape[:-2], -1)).view(x.shape)
 
 
-def order(factor: int, size: tuple[int, int], level: int) -> Tensor:
-    """Where each pixel of a frame (H * W) is taken from: the guide's pixels that are one at `level` first, at
-    the places of the block that this one is in, and all others in the places that are left."""
+def order(factor: int, size: tuple[int, int], block: int) -> Tensor:
+    """Where each pixel of a frame (H * W) is taken from: the guide's pixels that are one of `block` pixels a
+    side first, at the places of the block that this one is in, and all others in the places that are left."""
     height, width = size
     places = torch.arange(height * width)
     if factor == 1:
         return places
     grid = places.view(size)
-    step, block = factor << level, 1 << level
+    step = factor * block
     near = torch.zeros(size, dtype=torch.bool)
     near.unflatten(0, (-1, step)).unflatten(2, (-1, step))[:, :block, :, :block] = True
     own = torch.zeros(size, dtype=torch.bool)

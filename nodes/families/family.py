@@ -48,7 +48,7 @@ class MixedAdapter:
     evaluate: Evaluate
 
 
-OwnClock = Callable[[Any, tuple, dict, Tensor, int], tuple[tuple, dict]]
+OwnClock = Callable[[Any, tuple, dict, Tensor, float], tuple[tuple, dict]]
 """own_clock(network, args, kwargs, times, level) -> (args, kwargs): the arguments of a network that makes
 several streams (video and its sound), as a DIFFUSION_MODEL wrapper gets them, with the first one's timesteps
 `times` (B,) what they were, which is the level's clock, and the others' as they are."""

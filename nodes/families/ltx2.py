@@ -11,7 +11,7 @@ from .family import Family, kinds
 from .ltxv import text_of
 
 
-def video_clock(network: Any, args: tuple, kwargs: dict, times: Tensor, level: int) -> tuple[tuple, dict]:
+def video_clock(network: Any, args: tuple, kwargs: dict, times: Tensor, level: float) -> tuple[tuple, dict]:
     """The video's timestep, (B,) or of each token (B, N, 1), is the network's second argument, and the
     audio's the keyword `a_timestep`."""
     x, timestep, *others = args

@@ -12,11 +12,11 @@ from .family import Family, kinds
 SHIFT = "minimax_h3_sigma_shift_video"  # by which the network reads the sound's noise level off the video's
 
 
-def video_clock(network: Any, args: tuple, kwargs: dict, times: Tensor, level: int) -> tuple[tuple, dict]:
+def video_clock(network: Any, args: tuple, kwargs: dict, times: Tensor, level: float) -> tuple[tuple, dict]:
     """Both clocks hang on the video's timestep, the second argument, through two shifts. The noise level of
     a coarse look is the same moment under 2^-level of the video's shift: the sound's stays."""
     x, timestep, context, options, *others = args
-    shift = float(options.get(SHIFT, network.sigma_shift_video)) / (1 << level)
+    shift = float(options.get(SHIFT, network.sigma_shift_video)) / 2.0**level
     return (x, timestep * times.to(timestep), context, {**options, SHIFT: shift}, *others), kwargs
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from ...fresco_core import Canvas
 from ...fresco_core.canvas.frames import frames_at
 from ...fresco_core.canvas.haar import padded_size
+from ...fresco_core.canvas.levels import side_at
 from ...fresco_core.look.bridge import slowed
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def reload(guider: Any, shape: tuple[int, ...]) -> None:
     load_models_gpu(models, memory_required=required, minimum_memory_required=least)
 
 
-def flops(vae: Any, canvas: Canvas, level: int, to_level: int, halvings: int = 0) -> int | None:
+def flops(vae: Any, canvas: Canvas, level: float, to_level: float, halvings: int = 0) -> int | None:
     """FLOPs of carrying one picture or video of a canvas over pixels, from so many halvings in time, as torch
     counts the products of the VAE's own layers, a multiply-add as 2; None where those cannot be run without
     values."""
@@ -115,9 +116,9 @@ def flops(vae: Any, canvas: Canvas, level: int, to_level: int, halvings: int = 0
         network = vae.first_stage_model
         like = next(network.parameters())
         video = getattr(vae, "latent_dim", 2) == 3
-        size = padded_size((canvas.height, canvas.width), level)
+        size = padded_size(padded_size((canvas.height, canvas.width), level), to_level)
         clip = (frames_at(canvas.frames, halvings),) if video else ()
-        low = (1, vae.latent_channels, *clip, *(s >> level for s in size))
+        low = (1, vae.latent_channels, *clip, *(side_at(s, level) for s in size))
         with (
             torch.no_grad(),
             FakeTensorMode(allow_non_fake_inputs=True),
@@ -127,7 +128,7 @@ def flops(vae: Any, canvas: Canvas, level: int, to_level: int, halvings: int = 0
             pixels = network.decode(torch.empty(low, dtype=like.dtype, device=like.device))
             if halvings:
                 pixels = slowed(pixels, halvings, torch.empty(1, 1, canvas.frames, 1, 1))
-            large = (*pixels.shape[:-2], *((s >> to_level) * canvas.scale for s in size))
+            large = (*pixels.shape[:-2], *(side_at(s, to_level) * canvas.scale for s in size))
             network.encode(torch.empty(large, dtype=like.dtype, device=like.device))
     except Exception as error:  # a VAE of another pack, or one that looks at its values
         log.debug("the cost of a VAE could not be counted: %s", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from fresco_core import ORDERS, ScheduleError
+from fresco_core.canvas.levels import LEVELS
 from fresco_core.schedule.looks import (
     FIRST_STEP,
     Amount,
@@ -17,6 +18,7 @@ from fresco_core.schedule.looks import (
     Portion,
     Spectral,
     Until,
+    level_name,
 )
 from fresco_core.schedule.schedule import Schedule
 
@@ -46,16 +48,16 @@ def amount(r: random.Random) -> str:
     return r.choice(["", "", "", *counts, *portions]) + r.choice(["", "", "", "", f" min x{r.randint(1, 5)}"])
 
 
-def look(r: random.Random, level: int, by_sigma: bool, last: bool) -> str:
+def look(r: random.Random, level: float, by_sigma: bool, last: bool) -> str:
     """The text of a look; level 0 for a full one."""
     kind = r.random()
-    words = "full" if level == 0 else f"{r.choice(['', '', '~'])}1/{1 << level}"
+    words = "full" if level == 0 else f"{r.choice(['', '', '~'])}{level_name(level)}"
     if level == 1 and kind < 0.4:
         low, high = sorted((r.randint(0, 99), r.randint(1, 100)))
         words = f"mixed {r.choice([decimal(r, 100.0), f'{low}%..{high}', f'{low} .. {high} '])}%"
         words += f" {r.choice(ORDER_WORDS)}" if r.random() < 0.3 else ""
     elif level and kind < 0.15:
-        words = f"spectral{r.choice(['', f' 1/{1 << level}'])}{r.choice(['', f' {decimal(r)}'])}"
+        words = f"spectral{r.choice(['', f' {level_name(level)}'])}{r.choice(['', f' {decimal(r)}'])}"
     return words + ("" if by_sigma and not last else amount(r))
 
 
@@ -65,7 +67,7 @@ def text(r: random.Random) -> str:
     count = r.choice([1, 1, 2, 2, 2, 3, 4])
     start = 1.0
     for index in range(count):
-        levels = sorted(r.sample([0, 1, 1, 2, 3], r.randint(0, 2)), reverse=True)
+        levels = sorted(r.sample([*LEVELS, 1], r.randint(0, 2)), reverse=True)
         levels = levels + [0] if r.random() < 0.8 or not levels else levels
         by_sigma, until = r.random() < 0.3, 1.0
         looks = [look(r, level, by_sigma, i == len(levels) - 1) for i, level in enumerate(levels)]

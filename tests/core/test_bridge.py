@@ -17,6 +17,7 @@ from fresco_core import (
     sample,
 )
 from fresco_core.canvas.haar import expand, extend, pack_channels, padded_size, unpack_channels
+from fresco_core.canvas.levels import THREE_QUARTERS, side_at
 from fresco_core.look.bridge import bicubic, bridged
 from fresco_core.text.told import plan_in_words
 
@@ -67,6 +68,18 @@ def test_an_equivariant_autoencoder_makes_the_bridge_a_copy(shape, packing, leve
     height, width = (side * packing for side in shape[-2:])
     padded = padded_size((height, width), level, packing)
     assert autoencoder.decoded[0][-2:] == tuple((side >> level) // packing for side in padded)
+
+
+@pytest.mark.parametrize("level,to_level", [(THREE_QUARTERS, 0), (2, THREE_QUARTERS), (1, THREE_QUARTERS)])
+@pytest.mark.parametrize("packing", [1, 2])
+def test_the_bridge_takes_three_quarters(packing, level, to_level):
+    """A plane comes over as it is: at three quarters too the picture keeps its place and its size."""
+    draft = pack_channels(torch.full((1, 3, 12, 20), 0.3), packing)
+    autoencoder = Means(packing)
+    out = bridged(draft, level, to_level, autoencoder, Canvas(*draft.shape[-2:], packing=packing))
+    torch.testing.assert_close(out, draft)
+    padded = padded_size(padded_size((12, 20), level, packing), to_level, packing)
+    assert autoencoder.decoded[0][-2:] == tuple(side_at(side, level) // packing for side in padded)
 
 
 def test_in_pieces_it_is_the_same():

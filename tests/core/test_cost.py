@@ -11,7 +11,7 @@ from fresco_core.cost.registry import MODELS, model
 from fresco_core.cost.transformer import Block, Sequence, Stream, Tokens
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.look.dense import FULL, DenseLook
-from fresco_core.text.told import flops_in_words, trace_in_words
+from fresco_core.text.told import flops_in_words, spent, trace_in_words
 
 names = st.sampled_from(sorted(MODELS))
 
@@ -104,7 +104,7 @@ def test_the_trace_sums_up_what_was_spent():
     trace = Trace(1, plan.canvas, 2, plan)
     trace.add(0, torch.tensor([1.0]), DenseLook(1), None, flops=20 * 10**9, full_flops=100 * 10**9)
     trace.add(0, torch.tensor([0.5]), FULL, None, flops=100 * 10**9, full_flops=100 * 10**9)
-    assert (trace.flops, trace.full_flops) == (120 * 10**9, 200 * 10**9)
+    assert spent(trace) == (120 * 10**9, 200 * 10**9)
     words = trace_in_words(trace.finish(), baseline_steps=6)
     assert words.endswith(
         "80 image tokens instead of 128 (1.60x fewer), 120 GFLOPs instead of 200 GFLOPs (1.67x less; "

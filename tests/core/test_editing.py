@@ -70,7 +70,7 @@ def test_levels_and_rewinds():
     assert str(set_level(parse("draft ~1/2; refine 0.75"), 0, 0)) == "draft full; refine 0.75"
     assert str(set_level(schedule, 1, 1)) == "draft 1/2 60%; refine 0.75 1/2 40%", "a stage may end coarse"
     assert set_level(parse("mixed 50% low, full"), 0, 1) == parse("1/2, full")
-    with pytest.raises(ScheduleError, match="outside 0..3"):
+    with pytest.raises(ScheduleError, match="level 4 is none of full, 3/4, 1/2, 1/4, 1/8"):
         set_level(schedule, 0, 4)
     with pytest.raises(ScheduleError, match="stage 3 is not there"):
         set_level(schedule, 2, 1)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from fresco_core.canvas.haar import (
     expand,
     extend,
-    join,
     level_size,
     merge,
     pack_channels,
@@ -17,6 +16,8 @@ from fresco_core.canvas.haar import (
     split,
     unpack_channels,
 )
+from fresco_core.canvas.levels import LEVELS, THREE_QUARTERS, side_at
+from fresco_core.demo.closed_form import join
 
 sides = st.integers(1, 23)
 levels = st.integers(0, 3)
@@ -36,6 +37,28 @@ def test_merge_undoes_expand_exactly_for_every_size(height, width, level, dtype,
     canvas = expand(z, level, (height, width))
     assert canvas.shape == (*lead, height, width) and canvas.dtype == dtype
     assert torch.equal(merge(canvas, level), z)
+
+
+@given(st.integers(1, 6), st.integers(1, 6), dtypes, leads, st.integers(0, 2**31))
+@settings(max_examples=60)
+def test_three_quarters_are_a_band_of_an_orthonormal_transform(rows, columns, dtype, lead, seed):
+    size = 4 * rows, 4 * columns
+    z = normal((*lead, 3 * rows, 3 * columns), seed, dtype)
+    canvas = expand(z, THREE_QUARTERS, size)
+    assert canvas.shape == (*lead, *size) and canvas.dtype == dtype
+    close = {torch.float16: 4e-3, torch.bfloat16: 3e-2, torch.float32: 1e-5, torch.float64: 1e-12}[dtype]
+    torch.testing.assert_close(merge(canvas, THREE_QUARTERS), z, rtol=close, atol=close)
+    x = normal((*lead, *size), seed + 1, torch.float64)
+    low = expand(merge(x, THREE_QUARTERS), THREE_QUARTERS)
+    assert abs(float((low * (x - low)).sum())) < 1e-9
+    torch.testing.assert_close(merge(x * 0 + 0.7, THREE_QUARTERS), 0.7 + 0 * merge(x, THREE_QUARTERS))
+
+
+def test_three_quarters_keep_where_things_are():
+    """A ramp comes out as a ramp, about: no pixel of the three lies elsewhere than its third of the block."""
+    x = (torch.arange(64.0) + 0.5).expand(8, 64)
+    wanted = (torch.arange(48.0) + 0.5) * 4 / 3
+    assert float((merge(x, THREE_QUARTERS) - wanted).abs().max()) < 0.1
 
 
 @given(st.integers(1, 9), st.integers(1, 9), leads, st.integers(0, 2**31))
@@ -60,7 +83,7 @@ def test_split_rows_are_the_hadamard_matrix():
     assert set(matrix.abs().flatten().tolist()) == {0.5}
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("level", LEVELS[1:])
 def test_merged_white_noise_is_white_with_deviation_two_to_minus_level(level):
     z = merge(normal((64, 4, 64, 64), 5), level)
     count = z.numel()
@@ -69,11 +92,12 @@ def test_merged_white_noise_is_white_with_deviation_two_to_minus_level(level):
     assert float(neighbours.abs().max()) * 4**level < 6.0 / count**0.5
 
 
-@given(sides, sides, st.integers(0, 3), st.integers(1, 3))
+@given(sides, sides, st.sampled_from(LEVELS), st.integers(1, 3))
 def test_extended_canvases_repeat_their_border(height, width, level, multiple):
     x = normal((1, 2, height, width), 1)
     size = padded_size((height, width), level, multiple)
-    assert all(side % (multiple << level) == 0 for side in size)
+    assert all(side_at(side, level) % multiple == 0 for side in size)
+    assert level_size(size, level) == tuple(side_at(side, level) for side in size)
     out = extend(x, size)
     assert torch.equal(out[..., :height, :width], x)
     assert torch.equal(out[..., height:, :width], x[..., -1:, :].expand(1, 2, size[0] - height, width))
@@ -93,6 +117,7 @@ def test_packed_channels_merge_as_the_pixels_they_hold():
     [
         lambda: merge(torch.zeros(3), 1),
         lambda: merge(torch.zeros(1, 1, 4, 4), -1),
+        lambda: merge(torch.zeros(1, 1, 4, 4), 0.5),
         lambda: split(torch.zeros(1, 1, 3, 4)),
         lambda: join(torch.zeros(1, 2, 2), torch.zeros(2, 1, 2, 2)),
         lambda: expand(torch.zeros(1, 1, 2, 2), 1, (5, 4)),

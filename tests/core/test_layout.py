@@ -92,8 +92,8 @@ def test_all_fine_and_all_coarse_are_the_whole_grids_in_their_order():
 @pytest.mark.parametrize(
     "mask,count,words",
     [
-        (torch.ones(1, 2, 2, dtype=torch.bool), 1, r"shape \(1, 2, 2\); expected bool \(B, T"),
-        (torch.ones(1, 1, 2, 2), 1, "found a torch.float32 mask"),
+        (torch.ones(1, 2, 2, dtype=torch.bool), 1, r"mask of \(1, 2, 2\); expected bool \(B, T"),
+        (torch.ones(1, 1, 2, 2), 1, "a torch.float32 mask"),
         (torch.ones(1, 1, 2, 2, dtype=torch.bool), 5, "5 fine blocks of 4; expected 0 to 4"),
     ],
 )

@@ -8,6 +8,7 @@ from plain_euler import sample_euler
 
 from fresco_core.canvas.edge import Margin
 from fresco_core.canvas.haar import level_size, merge, padded_size
+from fresco_core.canvas.levels import THREE_QUARTERS
 from fresco_core.canvas.noise_level import FLOW, VE, recompose
 from fresco_core.look.dense import coarse_state, levelled, look
 from fresco_core.sampling import euler_step, flow_sigmas
@@ -28,8 +29,8 @@ def network(seed, channels=2):
 
 
 @pytest.mark.parametrize("parameterisation", [FLOW, VE])
-@given(st.integers(1, 2), st.integers(1, 3), st.integers(2, 8), st.integers(0, 2**31))
-@settings(max_examples=8)
+@given(st.sampled_from([THREE_QUARTERS, 1, 2]), st.integers(1, 3), st.integers(2, 8), st.integers(0, 2**31))
+@settings(max_examples=12)
 def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, level, blocks, steps, seed):
     """The low band of an all-coarse run is Euler at low resolution over the mapped sigmas."""
     denoise = network(seed)

@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fresco_core.canvas.haar import merge
+from fresco_core.canvas.levels import LEVELS, THREE_QUARTERS
 from fresco_core.canvas.noise_level import FLOW, VE, Flow, over_batch, recompose
 from fresco_core.look.dense import coarse_state
 
 shares = st.floats(0.0, 1.0)
 
 
-@given(shares, st.integers(1, 3))
+@given(shares, st.sampled_from(LEVELS[1:]))
 def test_flow_level_state_has_its_own_noise_level(sigma, level):
     """The pair (signal, noise) of the merged, rescaled canvas is (1 - s, s) at s = level_sigma."""
     s = FLOW.level_sigma(sigma, level)
@@ -19,7 +20,7 @@ def test_flow_level_state_has_its_own_noise_level(sigma, level):
     assert scale * sigma / 2**level == pytest.approx(s, abs=1e-12)
 
 
-@given(st.floats(1e-3, 200.0), st.integers(1, 3))
+@given(st.floats(1e-3, 200.0), st.sampled_from(LEVELS[1:]))
 def test_exploding_level_state_has_its_own_noise_level(sigma, level):
     assert VE.state_scale(sigma, level) == 1.0
     assert VE.level_sigma(sigma, level) * 2**level == pytest.approx(sigma)
@@ -27,7 +28,7 @@ def test_exploding_level_state_has_its_own_noise_level(sigma, level):
 
 
 @pytest.mark.parametrize("parameterisation", [FLOW, VE, Flow(noise_scale=2.0)])
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [THREE_QUARTERS, 1, 2])
 def test_merged_canvas_is_a_state_of_the_same_family(parameterisation, level):
     """Measured on samples: residual noise of the level state is white with the level's own deviation."""
     generator = torch.Generator().manual_seed(1)

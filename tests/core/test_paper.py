@@ -68,7 +68,7 @@ def test_the_page_has_the_tables_that_the_command_writes(tmp_path, capsys):
 
 
 def test_gains_by_step_count_are_those_of_the_plan():
-    flux, small = RUNS[0], next(run for run in RUNS if (run.width, run.height) == (832, 480))
+    flux, small = RUNS[0], next(run for run in RUNS if run.width < 800)
     half = [gain(flux, "balanced", steps) for steps in STEPS]
     assert half == [pytest.approx(half[0])] * len(STEPS)  # half of an even count, whatever the count
     assert gain(flux, "fast", 4) == pytest.approx(half[0]) and gain(flux, "fast", 6) > 1.2 * half[0]

@@ -4,12 +4,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fresco_core import PRESETS, Canvas, flow_sigmas, make_plan, parse, preset
+from fresco_core import PRESETS, Canvas, ScheduleError, flow_sigmas, make_plan, parse, preset
+from fresco_core.canvas.levels import THREE_QUARTERS
 from fresco_core.cost import plan_cost
 from fresco_core.cost.registry import MODELS, TRAINED_PIXELS, UNKNOWN_PIXELS, model, trained_latents
 from fresco_core.schedule.trained_size import fitted, shortened
 
 FROM_DEAR_TO_CHEAP = ("quality", "balanced", "fast")
+TOO_SMALL = {
+    (512, 512): "3/4 of 512x512 is 384x384",
+    (480, 640): "3/4 of 480x640 is 360x480",
+    (520, 512): "half of 520x512 is 264x256",
+    (464, 832): "half of 464x832 is 232x416",
+    (848, 472): "half of 848x472 is 424x240",
+    (640, 352): "half of 640x352 is 320x192",
+}
+"""How the reason begins, by size: half where 3/4 would have broken blocks."""
 LEAST_FULL = {"quality": 3, "balanced": 2, "fast": 2, "spectral": 3}
 SIDES = st.integers(4, 64).map(lambda n: 64 * n)
 
@@ -59,7 +69,10 @@ def test_presets_fit_canvases_of_unknown_models_too(name, height, width, steps):
         ("flux.1-dev", (2048, 2048), {1}),
         ("flux.1-dev", (4096, 4096), {2}),
         ("hunyuan-video", (1280, 720, 129), {1}),
-        ("wan-14b", (832, 480, 81), set()),
+        ("wan-14b", (832, 480, 81), {THREE_QUARTERS}),
+        ("wan-14b", (640, 640, 81), {THREE_QUARTERS}),
+        ("wan-14b", (848, 472, 81), set()),
+        ("ltx-2", (640, 352, 121), set()),
     ],
 )
 def test_a_draft_is_of_a_size_that_the_model_is_trained_for(name, size, levels):
@@ -68,10 +81,7 @@ def test_a_draft_is_of_a_size_that_the_model_is_trained_for(name, size, levels):
     assert {level for p in plan.passes for level in p.levels if level} == levels
     assert plan.plain == (not levels)
     if plan.plain:
-        width, height = size[:2]
-        assert plan.reason.startswith(
-            f"half of {width}x{height} is {width // 2}x{height // 2}, below the 0.22 megapixels"
-        )
+        assert plan.reason.startswith(TOO_SMALL[size[:2]]) and "below the 0.2" in plan.reason
         assert f"that {name} is trained for" in plan.reason
         assert not make_plan(parse("draft 1/2; refine 0.9"), flow_sigmas(20), canvas).plain
 
@@ -103,6 +113,11 @@ def test_few_steps(name, steps, counts):
         ("draft 1/4; refine 0.9", (4096, None), "draft 1/4; refine 0.9"),
         ("spectral 80%, full 20%", (1024, None), "spectral 1/2 80%, full 20%"),
         ("spectral 80%, full 20%", (4096, None), "full"),
+        ("draft ~1/4 50%; refine 0.9 50%", (2304, None), "draft 3/4 50%; refine 0.9 50%"),
+        ("draft ~1/4 50%; refine 0.9 50%", (2305, None), "draft full 50%; refine 0.9 50%"),
+        ("spectral 80%, full 20%", (2000, None), "spectral 3/4 80%, full 20%"),
+        ("~1/2, ~mixed 50%, full", (2000, None), "3/4, full"),
+        ("draft ~3/4 50%; refine 0.9 50%", (0, 100), "draft 3/4 50%; refine 0.9 50%"),
     ],
 )
 def test_marked_looks_are_fitted_and_others_stay(text, trained, found):
@@ -145,34 +160,48 @@ def test_a_model_of_an_unknown_class_is_held_to_half_and_a_quarter_megapixel(rul
     canvas = Canvas(side // 8, side // 8, **UNKNOWN)
     plan = plan_of(rule, 20, canvas) if rule in PRESETS else make_plan(parse(rule), flow_sigmas(20), canvas)
     levels = {level for p in plan.passes for level in p.levels}
-    assert max(levels) <= 1
-    assert max(levels) == (rule != "off" and (side // 2) ** 2 >= 250_000)
+    allowed = [level for level in (1, THREE_QUARTERS) if (side * 2**-level) ** 2 >= 250_000]
+    if rule == "progressive" and side < 1000:
+        allowed = [THREE_QUARTERS] if side >= 832 else []
+    assert max(levels) == (0 if rule == "off" else max(allowed, default=0))
     if plan.plain and rule != "off":
-        assert plan.reason.startswith(f"half of {side}x{side} is ") and "0.25 megapixels" in plan.reason
+        part, times = ("half", 1 / 2) if side == 1000 else ("3/4", 3 / 4)
+        small = f"{part} of {side}x{side} is {side * times:.0f}x{side * times:.0f}"
+        assert plan.reason.startswith(small) and "0.25 megapixels" in plan.reason
         assert "unknown class (Strange)" in plan.reason
 
 
 @pytest.mark.parametrize(
     "name,size",
     [
-        ("flux.1-dev", (768, 1024)),
-        ("flux.1-dev", (896, 896)),
+        ("flux.1-dev", (480, 640)),
+        ("flux.1-dev", (520, 512)),
         ("flux.2-dev", (512, 512)),
-        ("wan-1.3b", (480, 832, 81)),
+        ("wan-1.3b", (464, 832, 81)),
     ],
 )
 def test_between_the_trained_sizes_the_reason_is_in_pixels_of_the_picture(name, size):
     canvas = model(name).canvas(*size)
     reason = plan_of("balanced", 20, canvas).reason
-    width, height = size[:2]
     per_frame = " a frame" if len(size) == 3 else ""
     assert reason == (
-        f"half of {width}x{height} is {width // 2}x{height // 2}, below the 0.22 megapixels{per_frame} that "
-        f"{name} is trained for; write '1/2' to go below it"
+        f"{TOO_SMALL[size[:2]]}, below the 0.22 megapixels{per_frame} that {name} is trained for; "
+        "write '1/2' to go below it"
     )
     assert not make_plan(parse("draft 1/4; refine 0.9"), flow_sigmas(20), canvas).plain, "the user's own wish"
 
 
 def test_the_reason_falls_back_on_latent_pixels_where_no_scale_is_known():
     reason = Canvas(8, 8, trained=(64, None)).too_small()
-    assert reason.startswith("half of 8x8 is 4x4 latent pixels, below the 64 latent pixels that the model")
+    assert reason.startswith("3/4 of 8x8 is 6x6 latent pixels, below the 64 latent pixels that the model")
+
+
+def test_three_quarters_take_whole_blocks_only():
+    schedule, sigmas = parse("draft 1/2 30%, 3/4 30%; refine 0.9"), flow_sigmas(10)
+    plan = make_plan(schedule, sigmas, Canvas(64, 36))
+    assert {level for p in plan.passes for level in p.levels} == {0, THREE_QUARTERS, 1}
+    with pytest.raises(ScheduleError, match="at 3/4 resolution.*64x34.*broken blocks; use full at the most"):
+        make_plan(schedule, sigmas, Canvas(64, 34))
+    canvas = Canvas(60, 104, patch=2)
+    assert canvas.blocks(THREE_QUARTERS) == (24, 39), "45 rows are not a whole number of tokens"
+    assert canvas.size(THREE_QUARTERS) == "78x45" and canvas.pixels(THREE_QUARTERS) == 78 * 45

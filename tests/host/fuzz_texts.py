@@ -11,6 +11,8 @@ SIMPLE = (
     "draft 1/4; refine 0.9 1/2; refine 0.7",
     "1/2 until 0.5, full",
     "1/2, full",
+    "3/4, full",
+    "draft 3/4 50%; refine 50%",
     "1/2",
     "1/2 50%, mixed 25%..75% 25%, full 25%",
     "spectral",
@@ -91,12 +93,12 @@ def _made(rng: Random, steps: int) -> str:
 def _levels(rng: Random, last: bool) -> list[str]:
     """The looks of a pass without amounts, from coarse to fine."""
     ladder = ["1/8"] * (rng.random() < 0.05) + ["1/4"] * (rng.random() < 0.25)
-    ladder += ["1/2"] * (rng.random() < 0.6)
+    ladder += ["1/2"] * (rng.random() < 0.6) + ["3/4"] * (rng.random() < 0.15)
     if rng.random() < 0.25:
         share = rng.choice(("50%", "25%..75%", "0%..50%", "10%", "33.3%..90%"))
         ladder.append(f"mixed {share}{rng.choice(('', ' low', ' high'))}")
     if rng.random() < 0.12:
-        ladder = ["spectral" + rng.choice(("", " 1/2", " 1/8", " 0.1", " 1/2 0.001"))]
+        ladder = ["spectral" + rng.choice(("", " 1/2", " 1/8", " 3/4", " 0.1", " 1/2 0.001"))]
     else:
         ladder = [("~" if rng.random() < 0.3 else "") + look for look in ladder]
     if not ladder or rng.random() < (0.92 if last else 0.15):

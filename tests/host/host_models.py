@@ -39,9 +39,10 @@ from comfy.ldm.chroma_radiance.model import ChromaRadianceParams
 
 
 class Fields:
-    """Conditioning for a latent of `shape`, at full size or, of the same pictures, at half (`level` 1)."""
+    """Conditioning for a latent of `shape`, at full size or, of the same pictures, at half (`level` 1) or
+    three quarters."""
 
-    def __init__(self, shape: tuple[int, ...], level: int):
+    def __init__(self, shape: tuple[int, ...], level: float):
         self.shape, self.level, self.count = shape, level, 0
         self.packed = shape[1] == 128 and len(shape) == 4  # FLUX.2's latent: 2x2 pixels in its channels
 
@@ -81,12 +82,22 @@ class Fields:
     def _at_level(self, full: torch.Tensor) -> torch.Tensor:
         if not self.level:
             return full
+        if self.level != 1:
+            return self._at_three_quarters(full)
         if self.packed and full.shape[1] == self.shape[1]:
             pixels = rearrange(full, "b (c i j) h w -> b c (h i) (w j)", i=2, j=2)
             pixels = reduce(pixels, "b c (h i) (w j) -> b c h w", "mean", i=2, j=2)
             return rearrange(pixels, "b c (h i) (w j) -> b (c i j) h w", i=2, j=2)
         rows, columns = full.shape[-2] // 2, full.shape[-1] // 2
         return full.unflatten(-2, (rows, 2)).unflatten(-1, (columns, 2)).mean((-3, -1))
+
+    def _at_three_quarters(self, full: torch.Tensor) -> torch.Tensor:
+        from fresco_pack.fresco_core import merge
+        from fresco_pack.fresco_core.canvas.haar import pack_channels, unpack_channels
+
+        packing = 2 if self.packed and full.shape[1] == self.shape[1] else 1
+        low = merge(unpack_channels(full, packing), self.level)
+        return pack_channels(low.clamp(full.amin(), full.amax()), packing)
 
 
 Extra = Callable[[Fields], dict[str, Any]]

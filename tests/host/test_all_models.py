@@ -1,5 +1,5 @@
-"""Every picture and video class of the host: a coarse look is the model's own run at half size, or the run is
-plain and says so."""
+"""Every picture and video class of the host: a coarse look is the model's own run at half or three quarters
+of its size, or the run is plain and says so."""
 
 from types import SimpleNamespace
 
@@ -14,6 +14,7 @@ import torch
 from host_models import NO_PICTURES, NOT_BUILT, ROWS, Fields
 
 COARSE = 3  # steps of the run at half resolution, before one at full
+OF_THREE_QUARTERS = {"WAN22_WanDancer": "hears its music in groups of 8 tokens a frame"}  # why they are plain
 
 
 def classes():
@@ -55,8 +56,10 @@ def built(name):
 
 def dressed(name, patcher, level):
     """The model with an empty latent at the level and the same conditioning."""
+    from fresco_pack.fresco_core.canvas.levels import side_at
+
     row = ROWS[name]
-    shape = (*row.shape[:-2], row.shape[-2] >> level, row.shape[-1] >> level)
+    shape = (*row.shape[:-2], *(side_at(side, level) for side in row.shape[-2:]))
     model = tiny.Tiny(name, patcher, {"samples": torch.zeros(shape)}, 2)
 
     def cond(seed):
@@ -84,36 +87,40 @@ def predictions(patcher, model, sigmas, noise, **settings):
     return seen
 
 
-def merged(patcher, tensor):
+def merged(patcher, tensor, level=1):
     from fresco_pack.fresco_core import merge
     from fresco_pack.fresco_core.canvas.haar import pack_channels, unpack_channels
     from fresco_pack.nodes.families import canvas_of
 
     packing = canvas_of(patcher.model, tuple(tensor.shape)).packing
-    return pack_channels(merge(unpack_channels(tensor, packing), 1), packing)
+    return pack_channels(merge(unpack_channels(tensor, packing), level), packing)
 
 
-def native_run(patcher, half, sigmas, noise, **settings):
-    """The clean predictions of the host's own run at half size, from the means of the state that `noise`
-    makes, over the noise levels behind them. settings: what is given at that size besides."""
+def native_run(patcher, small, sigmas, noise, level=1, **settings):
+    """The clean predictions of the host's own run at a level's size, from what the level shows of the state
+    that `noise` makes, over the noise levels behind it. settings: what is given at that size besides."""
     from fresco_pack.nodes.host.model import parameterisation_of
 
     sampling = patcher.get_model_object("model_sampling")
     parameterisation = parameterisation_of(sampling)
-    level_sigmas = parameterisation.level_sigma(sigmas[: COARSE + 1], 1)
+    level_sigmas = parameterisation.level_sigma(sigmas[: COARSE + 1], level)
     begin = comfy.samplers.KSAMPLER(None).max_denoise(SimpleNamespace(inner_model=patcher.model), sigmas)
     state = sampling.noise_scaling(sigmas[0], noise, torch.zeros_like(noise), begin)
-    state = merged(patcher, state) * parameterisation.state_scale(sigmas[0], 1)
+    state = merged(patcher, state, level) * parameterisation.state_scale(sigmas[0], level)
     one, zero = torch.ones(1), torch.zeros(1)
     noise = state / sampling.noise_scaling(level_sigmas[0], one, zero)
-    native = predictions(patcher, half, level_sigmas, noise, **settings)
+    native = predictions(patcher, small, level_sigmas, noise, **settings)
     assert len(native) == COARSE
     return native
 
 
+@pytest.mark.parametrize("part", ["1/2", "3/4"])
 @pytest.mark.parametrize("name", AVAILABLE)
-def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypatch, caplog):
+def test_a_coarse_look_is_the_models_own_run_at_its_size(apply, name, part, monkeypatch, caplog):
+    from fresco_pack.fresco_core.canvas.levels import THREE_QUARTERS
     from fresco_pack.nodes import families
+
+    level = {"1/2": 1, "3/4": THREE_QUARTERS}[part]
 
     monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
     row, patcher = ROWS[name], built(name)
@@ -122,17 +129,18 @@ def test_a_coarse_look_is_the_models_own_run_at_half_size(apply, name, monkeypat
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", COARSE + 1)
     noise = comfy.sample.prepare_noise(full.latent["samples"], 7)
     with caplog.at_level("WARNING"):
-        ours = predictions(apply(patcher, f"1/2 x{COARSE}, full x1"), full, sigmas, noise)
+        ours = predictions(apply(patcher, f"{part} x{COARSE}, full x1"), full, sigmas, noise)
     said = [r.message for r in caplog.records if r.message.startswith("Fresco")]
     assert len(ours) == COARSE + 1 and all(torch.isfinite(x).all() for x in ours)
-    if row.plain is not None:
-        assert len(said) == 1 and row.plain in said[0]
+    reason = OF_THREE_QUARTERS.get(name, row.plain) if part == "3/4" else row.plain
+    if reason is not None:
+        assert len(said) == 1 and reason in said[0]
         plain = predictions(patcher, full, sigmas, noise)
         assert all(torch.equal(a, b) for a, b in zip(ours, plain))
         return
     assert said == []
-    for coarse, alone in zip(ours, native_run(patcher, dressed(name, patcher, 1), sigmas, noise)):
-        low = merged(patcher, coarse)
+    for coarse, alone in zip(ours, native_run(patcher, dressed(name, patcher, level), sigmas, noise, level)):
+        low = merged(patcher, coarse, level)
         assert float(alone.std()) > 1e-4
         if row.differs is None:
             torch.testing.assert_close(low, alone, rtol=1e-3, atol=1e-3 * float(alone.std()))

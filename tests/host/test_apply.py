@@ -278,7 +278,7 @@ def finished(kinds, spans, steps):
     evaluations = [Evaluation(0, 0.5, level, 1, None, halvings=halvings) for level, halvings in kinds]
     plan = SimpleNamespace(steps=steps, plain=False, reason="", schedule="s")
     return SimpleNamespace(
-        evaluations=evaluations, spans=spans, seconds=sum(spans), crossings=[], plan=plan, notes=[]
+        evaluations=evaluations, spans=spans, seconds=sum(spans), crossings={}, plan=plan, notes=[]
     )
 
 

@@ -1,6 +1,7 @@
 """The configuration that nodes read from a loaded model costs what a FLOP counter counts in that model."""
 
 from dataclasses import replace
+from math import log2
 
 import pytest
 import tiny
@@ -234,7 +235,7 @@ def test_the_demo_model_keeps_the_sizes_that_it_was_trained_for():
     assert canvas_of(model, (1, 16, 12, 12)).suits(1) and not canvas_of(model, (1, 16, 12, 12)).suits(2)
 
 
-@pytest.mark.parametrize("side,levels", [(1024, {1, 0}), (896, {0})])
+@pytest.mark.parametrize("side,levels", [(1024, {1, 0}), (896, {log2(4 / 3), 0}), (512, {0})])
 def test_the_editor_draws_what_a_model_of_an_unknown_class_is_held_to(side, levels):
     import json
 
@@ -249,7 +250,7 @@ def test_the_editor_draws_what_a_model_of_an_unknown_class_is_held_to(side, leve
     drawn = answer({"preset": "from text", "text": "draft 1/4; refine 0.9", "steps": 20, "known": known})
     assert {step["level"] for step in drawn["steps"]} == levels
     if levels == {0}:
-        assert drawn["reason"] == canvas.too_small() and f"half of {side}x{side}" in drawn["reason"]
+        assert drawn["reason"] == canvas.too_small() and f"3/4 of {side}x{side}" in drawn["reason"]
 
 
 def test_other_networks_are_not_guessed_at():

@@ -62,7 +62,7 @@ def test_it_is_the_cores_bridge(vae, demo):
     assert [(e.pass_index, e.level) for e in traces[0].evaluations] == [(0, 1)] * 6 + [(1, 0)] * 2
     assert any("carrying the draft over pixels, from 96x96" in words for words in told)
     assert any("for the VAE" in words for words in told)
-    assert [c.pass_index for c in traces[0].crossings] == [1] and traces[0].crossings[0].seconds > 0.0
+    assert list(traces[0].crossings) == [1] and traces[0].crossings[1] > 0.0
 
 
 def test_behind_apply_the_sampler_node_that_is_executed_says_so(vae, demo, monkeypatch):

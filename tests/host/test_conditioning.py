@@ -7,7 +7,10 @@ import torch
 
 TWO_PASS = "draft 1/2 x4; refine 0.75 x3"
 ONE_PASS = "1/2 until 0.9, full"
-SCHEDULES = [ONE_PASS, TWO_PASS]
+THREE_QUARTERS = "draft 3/4 x4; refine 0.75 x3"
+SCHEDULES = [ONE_PASS, TWO_PASS, THREE_QUARTERS]
+COARSE_SIDE = {ONE_PASS: 8, TWO_PASS: 8, THREE_QUARTERS: 12}
+"""Latent pixels of a coarse look's side, of sixteen."""
 
 
 def correlation(a, b):
@@ -63,7 +66,7 @@ def test_inpaint_model_gets_its_concatenated_latents(apply, schedule):
     ]
     with tiny.count_image_tokens(model) as seen:
         tiny.sample(apply(model.patcher, schedule), model, steps=7)
-    assert {count for count, _ in seen} == {16, 64}
+    assert {count for count, _ in seen} == {(COARSE_SIDE[schedule] // 2) ** 2, 64}
     assert follows(model, apply(model.patcher, schedule), {"positive": other})
 
 
@@ -128,7 +131,7 @@ def test_controlnet_sees_the_level_and_its_percents_the_canvas(flux, apply, sche
     assert follows(flux, apply(flux.patcher, schedule), change)
     with tiny_control.count_control_calls(control) as calls:
         tiny.sample(apply(flux.patcher, schedule), flux, steps=7, **change)
-    assert set(calls) == {(8, 8), (16, 16)}
+    assert set(calls) == {(COARSE_SIDE[schedule],) * 2, (16, 16)}
 
     halfway = tiny_control.with_control_pair(
         flux.positive, flux.negative, control, hint, strength=1.0, start=0.2, end=0.6

@@ -134,7 +134,10 @@ def test_an_official_graph_runs_as_the_survey_tells(name, caplog):
     for run in runs:
         coarse = [look for look in run.looks if look < run.size]
         assert run.looks[-1] == run.size
-        assert bool(coarse) == (told[run.node].kind == "faster"), f"{run}: {told[run.node].words}"
+        faster = told[run.node].kind == "faster"
+        if faster and any(side % 4 for side in run.size) and "half of" in said:
+            faster = False  # at a SCALE-th of its size three quarters of it would break blocks
+        assert bool(coarse) == faster, f"{run.node}: {run.size}, {run.looks}: {told[run.node].words}"
         if not coarse:
             assert "below the" in said or "already shows" in said, said
 

@@ -87,7 +87,7 @@ def test_the_shipped_preset_keeps_flux_to_its_trained_sizes(server):
     prompt["8"]["inputs"].update(preset="balanced")
     entry = server.run(prompt)
     assert entry["status"]["status_str"] == "success", server.output()
-    words = "half of 256x256 is 128x128, below the 0.22 megapixels that FLUX is trained for"
+    words = "3/4 of 256x256 is 192x192, below the 0.22 megapixels that FLUX is trained for"
     assert words in entry["outputs"]["8"]["text"][0]
     assert {row["level"] for row in entry["outputs"]["12"]["evaluations"][0]} == {0}
 

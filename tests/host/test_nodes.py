@@ -19,7 +19,7 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
 
     schedule, sigmas, text = words(model=model.patcher, latent=model.latent)
     assert str(schedule) == "draft ~1/4 50%; refine 50% min x2" and len(sigmas) == 21
-    assert "half of 256x256 is 128x128, below the 0.22 megapixels that FLUX is trained for" in text
+    assert "3/4 of 256x256 is 192x192, below the 0.22 megapixels that FLUX is trained for" in text
     assert "connect" not in text
     large = {"samples": torch.zeros(1, 16, 256, 256)}
     assert "10 at 1/4 resolution (1024 tokens)" in words(model=model.patcher, latent=large)[2]
@@ -75,7 +75,7 @@ def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_basel
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 @pytest.mark.parametrize("family", ["flux", "flux_kontext", "qwen_image", "z_image"])
 def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monkeypatch):
-    from fresco_pack.fresco_core.text.told import flops_in_words
+    from fresco_pack.fresco_core.text.told import flops_in_words, spent
     from fresco_pack.nodes.families import architecture_of
     from fresco_pack.nodes.host import versions
     from fresco_pack.nodes.ksampler import FrescoKSampler
@@ -87,8 +87,9 @@ def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monke
         _, trace = ksampled(model, steps=5, cfg=cfg, baseline_steps=50)
     architecture = architecture_of(model.model)
     text = tiny.SPECS[family].tokens
-    assert trace.flops == sum(architecture.step_flops(tokens, batch, text, 0) for tokens, batch in seen)
-    assert trace.full_flops == 5 * architecture.step_flops(seen[-1][0], 1 if cfg == 1.0 else 2, text, 0)
+    flops, full = spent(trace)
+    assert flops == sum(architecture.step_flops(tokens, batch, text, 0) for tokens, batch in seen)
+    assert full == 5 * architecture.step_flops(seen[-1][0], 1 if cfg == 1.0 else 2, text, 0)
     step = architecture.step_flops(trace.canvas.tokens(0), 1, text)
     assert len(told) == 2 and all("x less than 50" in words for words in told)
     assert f"{flops_in_words(step)} a full step" in told[0]

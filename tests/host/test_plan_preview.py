@@ -82,7 +82,7 @@ def test_a_schedule_that_cannot_be_says_why(ask, request_, words):
         ({"steps": True}, "steps: found True"),
         ({"steps": 20, "draft_share": float("nan")}, "draft_share: found nan"),
         ({"text": 7}, "text: found 7"),
-        ({"draft_level": "1/3"}, "draft_level: found '1/3'; expected one of 1/2"),
+        ({"draft_level": "1/3"}, "draft_level: found '1/3'; expected one of 3/4, 1/2"),
         ({"size": [0, 64]}, "size: found 0"),
         ({"edit": {"kind": "delete"}}, "kind: found 'delete'; expected one of boundary"),
         ({"known": {"canvas": [8, 8]}}, "canvas: found [8, 8]; expected a list of 5 numbers"),

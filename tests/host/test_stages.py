@@ -15,7 +15,8 @@ CASES = [(family, name) for family in ("wan", "flux") for name in SPLITS] + [("s
 def schedules():
     from fresco_pack.fresco_core import PRESETS
 
-    return [*PRESETS, "draft 1/2 50%; refine 50%", "draft 1/2 x1; refine x1", "1/2 x1, full"]
+    explicit = "draft 1/2 50%; refine 50%", "draft 1/2 x1; refine x1", "1/2 x1, full", "draft 3/4; refine 0.9"
+    return [*PRESETS, *explicit]
 
 
 def shifted(model, shift):

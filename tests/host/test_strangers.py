@@ -2,6 +2,7 @@
 a look that a model does not take."""
 
 import dataclasses
+from math import log2
 
 import comfy.model_management
 import comfy.samplers
@@ -70,14 +71,15 @@ def test_what_a_model_keeps_by_size_is_kept_once_for_each_level_and_prompt(apply
 @pytest.mark.parametrize("schedule", ["draft 1/4; refine 0.9", "1/8 50%, full", "draft ~1/4 50%; refine 50%"])
 def test_no_schedule_takes_an_unknown_model_below_half_or_a_quarter_megapixel(apply, caplog, schedule):
     traces = []
-    large, small = (stranger(Spatial, 8, 4, side_pixels=side) for side in (1024, 896))
-    tiny.sample(apply(large.patcher, schedule, traces=traces), large, steps=6)
-    assert {e.level for e in traces[0].evaluations} == {1, 0}
+    large, middle, small = (stranger(Spatial, 8, 4, side_pixels=side) for side in (1024, 896, 640))
+    for model in (large, middle):
+        tiny.sample(apply(model.patcher, schedule, traces=traces), model, steps=6)
+    assert [{e.level for e in trace.evaluations} for trace in traces] == [{1, 0}, {log2(4 / 3), 0}]
     with caplog.at_level("WARNING"):
         ours = tiny.sample(apply(small.patcher, schedule), small, steps=6)
     assert torch.equal(ours, tiny.sample(small.patcher, small, steps=6))
     assert warnings(caplog) == [
-        "Fresco runs plain: half of 896x896 is 448x448, below the 0.25 megapixels that a model of an unknown "
+        "Fresco runs plain: 3/4 of 640x640 is 480x480, below the 0.25 megapixels that a model of an unknown "
         "class (Spatial) is held to"
     ]
 

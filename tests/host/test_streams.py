@@ -35,6 +35,26 @@ def test_a_coarse_evaluation_is_the_networks_own_of_half_the_video_with_the_same
         close(got_audio, audio)
 
 
+def test_three_quarters_of_the_video_have_the_same_sound(model, apply):
+    from fresco_pack.fresco_core import merge
+    from fresco_pack.fresco_core.canvas.levels import THREE_QUARTERS
+
+    def smaller(video):
+        return merge(video, THREE_QUARTERS)
+
+    _, seen = run(apply(model.patcher, "3/4 x3, full x2"), model)
+    spec = SPECS[model.name]
+    assert [tuple(x[0].shape[-2:]) for x, *_ in seen.calls] == [
+        *[tuple(side * 3 // 4 for side in spec.video[-2:])] * 3,
+        *[spec.video[-2:]] * 2,
+    ]
+    for index, sigma in enumerate(SIGMAS[:3].tolist()):
+        video, audio = native(model, seen, index, sigma, (), smaller, 0.75)
+        got_video, got_audio = seen.steps[index][1]
+        close(smaller(got_video), video)
+        close(got_audio, audio)
+
+
 def test_the_sounds_noise_level_inside_the_network_is_the_plain_runs(model, apply):
     _, plain = run(model.patcher, model)
     _, ours = run(apply(model.patcher, "1/2 x3, full x2"), model)

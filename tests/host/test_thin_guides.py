@@ -167,6 +167,9 @@ def test_a_guide_whose_own_grid_has_no_whole_blocks_runs_plain(apply, caplog):
     words = "a guide on a grid of its own, 2x3, has no whole blocks of 2x2"
     held_plain(model, apply, words, caplog, **masked)
     caplog.clear()
+    words = "a guide on a grid of its own, 2x3, has no whole blocks of 4x4"
+    held_plain(model, apply, words, caplog, text="3/4 x3, full x2", **masked)
+    caplog.clear()
     mask[:, :, -1, 1, 1] = 0.0
     masked["noise_mask"] = nested(mask, torch.ones(1, 1, *spec.audio[2:]))
     held_plain(model, apply, "has no whole number of the video's pixels", caplog, **masked)

@@ -47,6 +47,20 @@ test('a mixed step is between its level and full', () => {
   assert.ok(bars[11].height > bars[10].height && bars[11].height < bars[12].height)
 })
 
+test('three quarters lie between half and full', () => {
+  const level = Math.log2(4 / 3)
+  const between = {
+    ...plan,
+    steps: steps.map((step) => (step.level ? { ...step, level } : step)),
+    stages: plan.stages.map((stage) => (stage.level ? { ...stage, level } : stage))
+  }
+  const { bars, stages, floor } = layout(between, 360, 190)
+  assert.ok(bars[0].height > places.bars[0].height && bars[0].height < places.bars[12].height)
+  assert.ok(Math.abs(floor - stages[0].y - bars[0].height) < 1e-6, 'the frame of a stage is as high as its bars')
+  assert.deepEqual(editOfKey('ArrowUp', between, 0), { kind: 'level', stage: 0, level: 0 })
+  assert.deepEqual(editOfKey('ArrowDown', between, 0), { kind: 'level', stage: 0, level: 1 })
+})
+
 test('grips: rewind over boundary over stage, nothing outside', () => {
   assert.deepEqual(grip(places, places.starts[0].x, places.starts[0].y), { kind: 'start', pass: 1 })
   assert.deepEqual(grip(places, places.boundaries[0].x, places.floor - 10), { kind: 'boundary', stage: 0 })

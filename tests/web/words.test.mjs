@@ -31,7 +31,7 @@ test('words are translated and filled in; what no language has stays English', (
   setWords({ 'picture {number}': '画像 {number}', full: '原寸' })
   assert.equal(say('picture {number}', { number: 3 }), '画像 3')
   assert.equal(say('{a} of {b}', { a: 1, b: '{a}' }), '1 of {a}')
-  assert.deepEqual([0, 1, 2].map(levelName), ['原寸', '1/2', '1/4'])
+  assert.deepEqual([0, Math.log2(4 / 3), 1, 2].map(levelName), ['原寸', '3/4', '1/2', '1/4'])
   setWords(undefined)
   assert.equal(levelName(0), 'full')
 })

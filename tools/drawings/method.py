@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from fresco_core import Canvas, coarse_state, expand, flow_sigmas, make_plan, merge, parse
+from fresco_core.canvas.levels import LEVELS
 from fresco_core.canvas.noise_level import FLOW
 from fresco_core.schedule.looks import level_name
 from fresco_core.schedule.plan import PlannedPass
@@ -73,12 +74,13 @@ def passes() -> Paper:
         paper.text((left - 14.0 + 6.0, base), "0", 12, FAINT, "lm")
     for index, name in enumerate(("a full step", f"a step at {level_name(1)}", "fine and coarse tokens")):
         left = MARGIN + index * 170
-        paper.box((left, height + 108), (14, 14), (*LEVEL_COLOURS[:2], MIXED)[index])
+        paper.box((left, height + 108), (14, 14), (LEVEL_COLOURS[0], HALF, MIXED)[index])
         paper.text((left + 22, height + 107), name, 14, FAINT)
     return paper
 
 
-MIXED = tuple((a + b) // 2 for a, b in zip(*LEVEL_COLOURS[:2]))
+HALF = LEVEL_COLOURS[LEVELS.index(1)]
+MIXED = tuple((a + b) // 2 for a, b in zip(LEVEL_COLOURS[0], HALF))
 
 
 def _bars(
@@ -87,7 +89,7 @@ def _bars(
     left, base = corner
     for index, (step, tokens) in enumerate(zip(planned.looks, planned.tokens(shape))):
         tall = height * tokens / shape.tokens(0)
-        colour = LEVEL_COLOURS[step.level] if step.fine is None else MIXED
+        colour = LEVEL_COLOURS[LEVELS.index(step.level)] if step.fine is None else MIXED
         paper.box((left + index * bar + 1, base - tall), (bar - 2, tall), colour)
     line = [(left + i * bar, base - height * sigma) for i, sigma in enumerate(planned.sigmas)]
     paper.line(line, INK, 1.2)
@@ -102,7 +104,7 @@ def mixed() -> Paper:
         for column in range(columns):
             x, y = MARGIN + column * side, MARGIN + row * side
             if (row, column) not in fine:
-                paper.box((x + 1, y + 1), (side - 2, side - 2), LEVEL_COLOURS[1])
+                paper.box((x + 1, y + 1), (side - 2, side - 2), HALF)
                 paper.dot((x + side / 2, y + side / 2), 2.5, (255, 255, 255))
                 continue
             for dx in (0, 1):

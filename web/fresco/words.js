@@ -13,8 +13,9 @@ export function say(text, values = {}) {
   return (translations[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => values[name])
 }
 
-/** A level in words: 0 full, 1 1/2, 2 1/4. */
+/** A level, so many halvings of the sides, in words: 0 full, 1 1/2, 2 1/4, and between full and half 3/4. */
 export function levelName(level) {
+  if (!Number.isInteger(level)) return '3/4'
   return level === 0 ? say('full') : `1/${2 ** level}`
 }
 

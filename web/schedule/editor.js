@@ -147,7 +147,7 @@ export function createEditor({ fields, ask, write, locked, conflict = () => null
       context.fillText(row.level < plan.levels.length ? levelName(row.level) : '', plot.x - 6, row.y)
     }
     for (const bar of places.bars) {
-      context.fillStyle = palette.levels[bar.level]
+      context.fillStyle = palette.levels[Math.ceil(bar.level)]
       const wide = Math.max(bar.width - 1.2, 0.6)
       const coarse = bar.fine ? floor - places.rows[bar.level].y : bar.height
       context.globalAlpha = 0.55
@@ -165,7 +165,7 @@ export function createEditor({ fields, ask, write, locked, conflict = () => null
       if (!active && chosen !== index) return
       context.strokeStyle = error && drag ? palette.error : palette.ink
       context.lineWidth = 1.5
-      const top = places.rows[part.level].y
+      const top = part.y
       context.strokeRect(part.x, top - 1, part.width, floor - top + 1)
     })
     context.strokeStyle = palette.ink

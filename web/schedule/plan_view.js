@@ -18,7 +18,10 @@ export function layout(plan, width, height) {
   const passes = plan.ends.length
   const unit = (plot.width - GAP * (passes - 1)) / plan.steps.length
   const at = (step, pass) => plot.x + step * unit + pass * GAP
-  const part = (level) => HEIGHTS[Math.min(level, HEIGHTS.length - 1)]
+  const part = (level) => {
+    const [above, below] = [Math.floor(level), Math.ceil(level)].map((k) => HEIGHTS[Math.min(k, HEIGHTS.length - 1)])
+    return (above + below) / 2
+  }
   const rise = (level, fine = 0) => plot.height * (part(level) + fine * (1 - part(level)))
   const sigmaY = (sigma) => plot.y + (1 - sigma) * plot.height
   const floor = plot.y + plot.height
@@ -47,6 +50,7 @@ export function layout(plan, width, height) {
   const rows = HEIGHTS.map((_, level) => ({ level, y: floor - rise(level) }))
   const stages = plan.stages.map((stage) => ({
     x: at(stage.first, stage.pass),
+    y: floor - rise(stage.level),
     width: (stage.end - stage.first) * unit,
     level: stage.level,
     pass: stage.pass
@@ -90,9 +94,9 @@ export function editOfKey(key, plan, chosen) {
     case 'ArrowLeft':
       return boundary ? { kind: 'boundary', stage: chosen, step: stage.end - 1 } : null
     case 'ArrowUp':
-      return { kind: 'level', stage: chosen, level: Math.max(stage.level - 1, 0) }
+      return { kind: 'level', stage: chosen, level: Math.max(Math.ceil(stage.level) - 1, 0) }
     case 'ArrowDown':
-      return { kind: 'level', stage: chosen, level: Math.min(stage.level + 1, plan.levels.length - 1) }
+      return { kind: 'level', stage: chosen, level: Math.min(Math.floor(stage.level) + 1, plan.levels.length - 1) }
     default:
       return null
   }
