@@ -29,6 +29,11 @@ class Published:
     note: str = ""
 
 
+def size(width: int, height: int, frames: int = 1) -> str:
+    """As tables write it: 1024x1024, 1280x720x81."""
+    return f"{width}x{height}" + f"x{frames}" * (frames > 1)
+
+
 FLUX = "flux.1-dev"
 ROWS = (
     Published(FLUX, 1024, 1024, 1024, 30, 2.87, FLUX, goal=3.2),

@@ -9,6 +9,8 @@ from fresco_core.cost import plan_cost
 from fresco_core.cost.registry import model
 from fresco_core.text.presets import USUAL
 
+from .published import size
+
 STEPS = (4, 6, 8, 12, 20, 30)
 
 
@@ -20,11 +22,6 @@ class Run:
     width: int
     height: int
     frames: int = 1
-
-    @property
-    def size(self) -> str:
-        """As tables write it, 1024x1024 or 1280x720x81."""
-        return f"{self.width}x{self.height}" + f"x{self.frames}" * (self.frames > 1)
 
 
 RUNS = (
@@ -60,5 +57,6 @@ def steps_table() -> str:
     ]
     for run in RUNS:
         cells = [", ".join(f"{gain(run, name, steps):.2f}" for name in USUAL) for steps in STEPS]
-        lines.append(f"| {run.model}, {run.size} | " + " | ".join(cells) + " |")
+        what = f"{run.model}, {size(run.width, run.height, run.frames)}"
+        lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

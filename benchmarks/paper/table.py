@@ -9,7 +9,7 @@ from fresco_core import flow_sigmas, make_plan, parse
 from fresco_core.cost import plan_cost
 from fresco_core.cost.registry import model
 
-from .published import BASELINE_STEPS, ROWS, Published, shift
+from .published import BASELINE_STEPS, ROWS, Published, shift, size
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Row:
 def compute(published: Published, preset: str, schedule: str) -> Row:
     """One row of the table. Raises ScheduleError for a preset that does not fit the steps."""
     ours, baseline = model(published.model), model(published.baseline)
-    size = (published.width, published.height, published.frames)
-    canvas = ours.canvas(*size)
+    run = published.width, published.height, published.frames
+    canvas = ours.canvas(*run)
     sigmas = flow_sigmas(published.nfe, shift(published.model, canvas.tokens(0)))
     plan = make_plan(parse(schedule), sigmas, canvas)
     cost = plan_cost(plan, ours.architecture)
-    whole = BASELINE_STEPS * baseline.architecture.step_flops(baseline.canvas(*size).tokens(0))
+    whole = BASELINE_STEPS * baseline.architecture.step_flops(baseline.canvas(*run).tokens(0))
     return Row(
         model=published.model,
         resolution=published.resolution,
@@ -136,9 +136,9 @@ def beside(rows: list[Row], presets: Sequence[str]) -> str:
             for row in rows
             if (row.model, row.resolution, row.nfe) == (published.model, published.resolution, published.nfe)
         }
-        size = f"{published.width}x{published.height}" + f"x{published.frames}" * (published.frames > 1)
         over = f" (over {published.baseline})" * (published.baseline != published.model)
+        shown = size(published.width, published.height, published.frames)
         what = f" ({published.measure})" * (published.measure != "FLOPs")
         cells = [f"{published.gain:.2f}{what}", *(alike[name] for name in presets)]
-        lines.append(f"| {published.model}, {size}, {published.nfe}{over} | " + " | ".join(cells) + " |")
+        lines.append(f"| {published.model}, {shown}, {published.nfe}{over} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
