@@ -9,9 +9,9 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..fresco_core import Schedule, ScheduleError
-from ..fresco_core.canvas.levels import THREE_QUARTERS
 from ..fresco_core.schedule.looks import Dense, Pass, Phase, Portion
 from ..fresco_core.schedule.planning import check_end
+from ..fresco_core.text import words
 from .host import versions
 from .host.kept_presets import named_schedule, preset_names, schedule_in
 
@@ -155,7 +155,7 @@ def upscale_input() -> Any:
 
 
 FROM_TEXT, FROM_NUMBERS = "from text", "from numbers"
-LEVELS = {"3/4": THREE_QUARTERS, "1/2": 1, "1/4": 2, "1/8": 3}
+LEVELS = {name: level for name, level in words.LEVELS.items() if level}  # that a draft may have
 
 
 def built(source: str, text: str, draft_level: str, draft_part: float, refine_from: float) -> Schedule:

@@ -47,17 +47,17 @@ class ThinGuides:
         return x.flatten(-2).gather(-1, seen.flatten(-2).expand(*x.shape[:-2], -1)).view(x.shape)
 
 
-def order(factor: int, size: tuple[int, int], block: int) -> Tensor:
-    """Where each pixel of a frame (H * W) is taken from: the guide's pixels that are one of `block` pixels a
+def order(factor: int, size: tuple[int, int], across: int) -> Tensor:
+    """Where each pixel of a frame (H * W) is taken from: the guide's pixels that are one of `across` pixels a
     side first, at the places of the block that this one is in, and all others in the places that are left."""
     height, width = size
     places = torch.arange(height * width)
     if factor == 1:
         return places
     grid = places.view(size)
-    step = factor * block
+    step = factor * across
     near = torch.zeros(size, dtype=torch.bool)
-    near.unflatten(0, (-1, step)).unflatten(2, (-1, step))[:, :block, :, :block] = True
+    near.unflatten(0, (-1, step)).unflatten(2, (-1, step))[:, :across, :, :across] = True
     own = torch.zeros(size, dtype=torch.bool)
     own[::factor, ::factor] = True
     taken = torch.empty_like(places)
