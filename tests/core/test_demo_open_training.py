@@ -21,7 +21,7 @@ from fresco_core.demo.transformer import TransformerShape
 from fresco_core.demo.vocabulary import GROUND_KINDS
 from fresco_core.demo.weights import FOLDER, TRANSFORMER, VAE, load_demo
 from tools.demo import fit_transformer, open_render, pool
-from tools.demo.budgets import OPEN, Stage
+from tools.demo.budgets import OPEN, SIZES, Stage
 from tools.demo.export import export
 from tools.demo.fit_transformer import Training, draw_sigma
 from tools.demo.held_out import HeldOut
@@ -38,17 +38,22 @@ WORDS = OPEN.vocabulary()
 TINY = dataclasses.replace(
     OPEN,
     transformer_shape=TransformerShape(128, 1, 1, 16, 16),
-    transformer=dataclasses.replace(OPEN.transformer, steps=6, batch=(2, 2, 2), warmup=1),
+    transformer=dataclasses.replace(OPEN.transformer, steps=6, batch=(2, 2, 2, 2), warmup=1),
     shard=32,
     pool=2,
 )
 
 
 def some_shard(seed: int) -> dict:
-    """A shard of random latents, 32 x 32 and less."""
+    """A shard of random latents, 64 x 64 pixels and less."""
     random = torch.Generator().manual_seed(seed)
-    levels = [torch.randn(32, 16, 8 >> level, 8 >> level, generator=random).half() for level in range(3)]
-    return {"ids": draw_ids(TINY, 32, seed), "levels": levels}
+    return {"ids": draw_ids(TINY, 32, seed), "levels": random_levels(32, random)}
+
+
+def random_levels(count: int, random: torch.Generator) -> list[torch.Tensor]:
+    """Random latents of every picture size."""
+    sides = [8 * more // less for more, less in SIZES.values()]
+    return [torch.randn(count, 16, side, side, generator=random).half() for side in sides]
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "encoder", lambda work: None)
 
     def random_latents(work, renderer, model, ids, random):
-        return [torch.randn(len(ids), 16, 8 >> k, 8 >> k, generator=random).half() for k in range(3)]
+        return random_levels(len(ids), random)
 
     monkeypatch.setattr(pool, "encode_scenes", random_latents)
     return Workplace(TINY, tmp_path)
@@ -100,6 +105,13 @@ def test_pool_draws_the_same_shard_again_after_an_interruption(work, monkeypatch
     assert torch.equal(drawn["levels"][0], redrawn["levels"][0])
 
 
+def test_shards_of_other_picture_sizes_are_refused(work):
+    shard = some_shard(0)
+    save(work.file(shard_name(0)), shard | {"levels": shard["levels"][:3]})
+    with pytest.raises(ValueError, match="has 3 picture sizes, expected 4 .*three quarters.*Delete"):
+        Pool(work, 2)
+
+
 def test_pool_of_nothing_is_refused(work, tmp_path):
     with pytest.raises(ValueError, match="1 or more"):
         Pool(work, 0)
@@ -134,9 +146,7 @@ def test_a_run_writes_its_curve_its_checkpoint_and_its_export(work, tmp_path, mo
     fit_transformer.fit_transformer(work)
     lines = [json.loads(line) for line in work.file("curve.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 6]
-    assert {f"{size} {words}" for size in ("full", "half", "quarter") for words in ("whole", "open")} < set(
-        lines[0]
-    )
+    assert {f"{size} {words}" for size in SIZES for words in ("whole", "open")} < set(lines[0])
     assert lines[-2] | {"seconds": 0} == lines[-1] | {"seconds": 0}, "held-out losses vary by weights alone"
     assert {file.name for file in (tmp_path / "export").iterdir()} == {
         "demo_transformer.safetensors",

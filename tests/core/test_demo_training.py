@@ -78,6 +78,12 @@ def test_losses_vanish_where_they_should():
     assert downscale(pictures, 2).shape == (2, 3, 4, 4)
 
 
+def test_three_quarters_of_a_picture_is_the_mean_over_pixels_of_four_thirds():
+    line = torch.tensor([0.0, 3.0, 6.0, 9.0])
+    small = downscale(line.expand(1, 1, 4, 4), 3)
+    torch.testing.assert_close(small, torch.tensor([0.75, 4.5, 8.25]).expand(1, 1, 3, 3))
+
+
 @pytest.mark.parametrize("budget", [CPU, GPU])
 def test_crops_lie_inside_the_picture_and_near_the_object(budget):
     random, last = torch.Generator().manual_seed(0), budget.looks.side - budget.crop

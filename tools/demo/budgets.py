@@ -11,8 +11,9 @@ from fresco_core.demo.vocabulary import OPEN_FAMILIES, SMALL_OBJECTS, Vocabulary
 from .packages import emoji_names
 from .render import Looks
 
-LEVEL_DOWNSCALE = (1, 2, 4)
-"""Picture sizes that the models are trained at: full, half, quarter."""
+SIZES = {"full": (1, 1), "half": (1, 2), "quarter": (1, 4), "three quarters": (3, 4)}
+"""Picture sizes that models are trained at, as fractions of the side. A stage that names three of them does
+without the last."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,17 @@ class Stage:
 
     steps: int
     minutes: float
-    batch: tuple[int, int, int]
-    """Pictures per step at full, half and quarter size."""
+    batch: tuple[int, ...]
+    """Pictures per step at the first SIZES, three or all."""
     rate: float
     """Of AdamW."""
     matrix_rate: float = 0.0
     """Of Muon, for the matrices of the transformer's blocks."""
     warmup: int = 100
     decay: float = 0.4
-    levels_first: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    levels_last: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    """Shares of steps at full, half and quarter size when training starts and from its middle on."""
+    levels_first: tuple[float, ...] = (1.0, 0.0, 0.0)
+    levels_last: tuple[float, ...] = (1.0, 0.0, 0.0)
+    """Shares of steps at each of these sizes when training starts and from its middle on."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,13 @@ class Budget:
     """Scenes in one file of latents."""
     pool: int = 0
     """Shards of latents to keep while new ones are drawn; 0: the same `scenes` all the time."""
-    centres: tuple[float, float, float] = (0.2, 0.2, 0.2)
-    """Of the logit-normal noise levels at full, half and quarter size."""
+    centres: tuple[float, ...] = (0.2, 0.2, 0.2)
+    """Of the logit-normal noise levels at each of the transformer's sizes."""
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """Names of the picture sizes that the transformer is trained at."""
+        return tuple(SIZES)[: len(self.transformer.batch)]
 
     def points(self) -> dict[str, int]:
         """Object word to code point."""
@@ -215,20 +221,20 @@ OPEN = Budget(
     transformer=Stage(
         1000000,
         68,
-        (32, 96, 192),
+        (32, 96, 192, 48),
         1.5e-3,
         matrix_rate=0.02,
         warmup=100,
         decay=0.4,
-        levels_first=(0.25, 0.7, 0.05),
-        levels_last=(0.55, 0.42, 0.03),
+        levels_first=(0.15, 0.6, 0.05, 0.2),
+        levels_last=(0.42, 0.25, 0.03, 0.3),
     ),
     scenes=2048,
     crop=96,
     ema=0.9995,
     shard=256,
     pool=192,
-    centres=(0.6, 0.1, -0.3),
+    centres=(0.6, 0.1, -0.3, 0.35),
     code=Code(noise=0.15, agreement=0.0, shipped=True, tilt=0.5),
     open=True,
 )

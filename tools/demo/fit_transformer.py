@@ -190,7 +190,7 @@ def fit_transformer(work: Workplace) -> None:
     training, held_out = Training(work), HeldOut(work)
     source = Growing(work) if work.budget.pool else Cached(work)
     course, stage = training.course, work.budget.transformer
-    seen: list[list[Tensor]] = [[], [], []]
+    seen: dict[str, list[Tensor]] = {}
     kept = exported = time.monotonic()
     fresh = False
     while course.progress < 1:
@@ -201,10 +201,11 @@ def fit_transformer(work: Workplace) -> None:
             fresh = False
         level = course.level(training.random)
         clean, ids = source.batch(level, stage.batch[level], training.random)
-        seen[level].append(training.advance(clean, ids, level))
+        loss = training.advance(clean, ids, level)
+        seen.setdefault(work.budget.sizes[level], []).append(loss)
         if course.step % LOG_EVERY == 0:
             _log_losses(course, seen)
-            seen = [[], [], []]
+            seen = {}
         now = time.monotonic()
         if now - kept > KEEP_EVERY:
             training.keep()
@@ -217,11 +218,9 @@ def fit_transformer(work: Workplace) -> None:
     held_out.report(training.average, course)
 
 
-def _log_losses(course: Course, seen: list[list[Tensor]]) -> None:
-    means = [f"{torch.stack(some).mean():.4f}" if some else "-" for some in seen]
-    log.info(
-        "transformer step %d (%.0f s): loss full %s half %s quarter %s", course.step, course.elapsed(), *means
-    )
+def _log_losses(course: Course, seen: dict[str, list[Tensor]]) -> None:
+    means = ", ".join(f"{size} {torch.stack(some).mean():.4f}" for size, some in sorted(seen.items()))
+    log.info("transformer step %d (%.0f s): loss %s", course.step, course.elapsed(), means)
 
 
 @torch.no_grad()

@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 COUNT = 64
 SALT = 31
-SIZES = ("full", "half", "quarter")
 
 
 class HeldOut:
@@ -37,7 +36,7 @@ class HeldOut:
         """Mean squared error of the velocity by picture size and prompts, "half open"."""
         found = {}
         for words, ids in self.prompts.items():
-            for size, clean in zip(SIZES, self.levels, strict=True):
+            for size, clean in zip(self.work.budget.sizes, self.levels, strict=True):
                 random = self.work.generator(SALT)
                 noise = torch.randn(clean.shape, generator=random).to(clean.device)
                 sigma = torch.linspace(0.02, 0.98, len(clean)).to(clean.device)

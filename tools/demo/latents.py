@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,8 +27,8 @@ class Latents:
 
     ids: Tensor
     """(N, ID_COLUMNS)."""
-    levels: tuple[Tensor, Tensor, Tensor]
-    """Full, half and quarter size, (N, 16, H, W) each, float16."""
+    levels: tuple[Tensor, ...]
+    """Each of the transformer's picture sizes, (N, 16, H, W), float16."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,10 +54,11 @@ def encode_scenes(
     ids: Tensor,
     random: torch.Generator,
 ) -> list[Tensor]:
-    """Latents of scenes at full, half and quarter size, (B, 16, H, W) float16 each, on the CPU."""
+    """Latents of scenes at each of the transformer's picture sizes, (B, 16, H, W) float16, on the CPU."""
     drawn = renderer.draw(ids, random).to(work.device)
     with work.autocast():
-        return [model.encode(downscale(drawn, level)).half().cpu() for level in range(3)]
+        sizes = range(len(work.budget.sizes))
+        return [model.encode(downscale(drawn, level)).half().cpu() for level in sizes]
 
 
 def write_latents(work: Workplace) -> None:
@@ -67,7 +69,7 @@ def write_latents(work: Workplace) -> None:
             continue
         ids = draw_ids(work.budget, work.budget.shard, SHARD_SALT + index)
         random = work.generator(SHARD_SALT + index)
-        parts: list[list[Tensor]] = [[], [], []]
+        parts: list[list[Tensor]] = [[] for _ in work.budget.sizes]
         for some in ids.split(32 if work.device == "cpu" else 512):
             for level, part in enumerate(encode_scenes(work, renderer, model, some, random)):
                 parts[level].append(part)
@@ -75,16 +77,30 @@ def write_latents(work: Workplace) -> None:
         log.info("latents: shard %d", index)
 
 
+def load_shard(work: Workplace, index: int) -> dict[str, Any]:
+    """A shard's ids and levels. Raises ValueError where an earlier run left other picture sizes."""
+    shard: dict[str, Any] = torch.load(work.file(shard_name(index)))
+    if len(shard["levels"]) != len(work.budget.sizes):
+        raise ValueError(
+            f"{work.file(shard_name(index))} has {len(shard['levels'])} picture sizes, expected "
+            f"{len(work.budget.sizes)} ({', '.join(work.budget.sizes)}). Delete the run's latents; they are "
+            "drawn anew."
+        )
+    return shard
+
+
+def shard_indices(work: Workplace) -> list[int]:
+    """Of the shards written so far, without the held-out one, in order."""
+    kept = sorted(int(file.stem.split("-")[1]) for file in work.folder.glob("latents-*.pt"))
+    return [index for index in kept if index != HELD_OUT_SHARD]
+
+
 def read_latents(work: Workplace, held_out: bool = False) -> Latents:
     """All shards written so far on the run's device, or the held-out one."""
-    files = sorted(work.folder.glob("latents-*.pt"))
-    held = work.file(shard_name(HELD_OUT_SHARD))
-    files = [held] if held_out else [file for file in files if file != held]
-    shards = [torch.load(file) for file in files]
+    indices = [HELD_OUT_SHARD] if held_out else shard_indices(work)
+    shards = [load_shard(work, index) for index in indices]
     if not shards:
         raise FileNotFoundError(f"No latents in {work.folder}: run the stage 'latents' first.")
     ids = torch.cat([shard["ids"] for shard in shards]).to(work.device)
-    full, half, quarter = (
-        torch.cat([shard["levels"][level] for shard in shards]).to(work.device) for level in range(3)
-    )
-    return Latents(ids, (full, half, quarter))
+    levels = zip(*(shard["levels"] for shard in shards), strict=True)
+    return Latents(ids, tuple(torch.cat(level).to(work.device) for level in levels))

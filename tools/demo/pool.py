@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .latents import HELD_OUT_SHARD, SHARD_SALT, encode_scenes, encoder, shard_name
+from .latents import SHARD_SALT, encode_scenes, encoder, load_shard, shard_indices, shard_name
 from .work import Workplace, draw_ids, save
 
 SLICE = 32
@@ -23,12 +23,11 @@ class Pool:
         if capacity < 1:
             raise ValueError(f"A pool of {capacity} shards holds nothing; give 1 or more.")
         self.work, self.capacity = work, capacity
-        kept = sorted(int(file.stem.split("-")[1]) for file in work.folder.glob("latents-*.pt"))
-        self._indices = [index for index in kept if index != HELD_OUT_SHARD]
+        self._indices = shard_indices(work)
         if not self._indices:
             raise FileNotFoundError(f"No latents in {work.folder}: run the stage 'latents' first.")
         self._drop()
-        self._shards = [torch.load(work.file(shard_name(index))) for index in self._indices]
+        self._shards = [load_shard(work, index) for index in self._indices]
         self._renderer, self._encoder = work.renderer(), encoder(work)
         self._begin()
 
@@ -55,7 +54,7 @@ class Pool:
         self._parts.append(encode_scenes(self.work, self._renderer, self._encoder, ids, self._random))
         if first + SLICE < len(self._ids):
             return
-        levels = [torch.cat([part[level] for part in self._parts]) for level in range(3)]
+        levels = [torch.cat([part[level] for part in self._parts]) for level in range(len(self._parts[0]))]
         self._indices.append(self.newest + 1)
         self._shards.append({"ids": self._ids, "levels": levels})
         save(self.work.file(shard_name(self.newest)), self._shards[-1])

@@ -16,7 +16,7 @@ from torch import Tensor
 from fresco_core.demo.random_scenes import draw_scene
 from fresco_core.demo.scene import scene_ids
 
-from .budgets import LEVEL_DOWNSCALE, Budget, Stage
+from .budgets import SIZES, Budget, Stage
 from .open_render import OpenRenderer
 from .render import Renderer
 
@@ -100,7 +100,7 @@ class Course:
         return rise * min(1.0, (1 - self.progress) / self.stage.decay)
 
     def level(self, random: torch.Generator) -> int:
-        """Draw a picture size: 0 full, 1 half, 2 quarter."""
+        """Draw a picture size, as an index of SIZES."""
         mix = min(1.0, 2 * self.progress)
         first, last = torch.tensor(self.stage.levels_first), torch.tensor(self.stage.levels_last)
         return int(torch.multinomial(first * (1 - mix) + last * mix, 1, generator=random))
@@ -114,6 +114,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def downscale(pictures: Tensor, level: int) -> Tensor:
-    """Area means over 2^level x 2^level pixels."""
-    size = LEVEL_DOWNSCALE[level]
-    return torch.nn.functional.avg_pool2d(pictures, size) if size > 1 else pictures
+    """Pictures (B, C, H, W) at a picture size, given as an index of SIZES: area means of their pixels."""
+    more, less = list(SIZES.values())[level]
+    if more > 1:
+        pictures = pictures.repeat_interleave(more, -1).repeat_interleave(more, -2)
+    return torch.nn.functional.avg_pool2d(pictures, less) if less > 1 else pictures
