@@ -101,8 +101,8 @@ class CanvasView:
         whole = padded_size((base[0] * packing, base[1] * packing), level, token)
         size = (whole[0] * max(times, 1), whole[1] * max(times, 1))
         merged = merge(extend(unpack_channels(tensor, packing), size), level)
-        if level == THREE_QUARTERS:  # whose weights are not all positive: masks stay masks
-            merged = merged.clamp(tensor.amin(), tensor.amax())
+        if level == THREE_QUARTERS:  # whose weights are not all positive: masks stay in [0, 1]
+            merged = merged.clamp(0.0, 1.0).where((tensor.amin() >= 0.0) & (tensor.amax() <= 1.0), merged)
         return pack_channels(merged, packing)
 
     def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:

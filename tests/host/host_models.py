@@ -97,7 +97,8 @@ class Fields:
 
         packing = 2 if self.packed and full.shape[1] == self.shape[1] else 1
         low = merge(unpack_channels(full, packing), self.level)
-        return pack_channels(low.clamp(full.amin(), full.amax()), packing)
+        mask = full.amin() >= 0.0 and full.amax() <= 1.0
+        return pack_channels(low.clamp(0.0, 1.0) if mask else low, packing)
 
 
 Extra = Callable[[Fields], dict[str, Any]]

@@ -54,6 +54,13 @@ def built(name):
     return comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu)
 
 
+def level_of(part):
+    """The level of a look, "1/2" or "3/4"."""
+    from fresco_pack.fresco_core.canvas.levels import THREE_QUARTERS
+
+    return {"1/2": 1, "3/4": THREE_QUARTERS}[part]
+
+
 def dressed(name, patcher, level):
     """The model with an empty latent at the level and the same conditioning."""
     from fresco_pack.fresco_core.canvas.levels import side_at
@@ -117,11 +124,9 @@ def native_run(patcher, small, sigmas, noise, level=1, **settings):
 @pytest.mark.parametrize("part", ["1/2", "3/4"])
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_a_coarse_look_is_the_models_own_run_at_its_size(apply, name, part, monkeypatch, caplog):
-    from fresco_pack.fresco_core.canvas.levels import THREE_QUARTERS
     from fresco_pack.nodes import families
 
-    level = {"1/2": 1, "3/4": THREE_QUARTERS}[part]
-
+    level = level_of(part)
     monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
     row, patcher = ROWS[name], built(name)
     full = dressed(name, patcher, 0)

@@ -13,7 +13,7 @@ import test_all_models
 import tiny
 import torch
 from host_models import ROWS
-from test_all_models import AVAILABLE, COARSE, built, dressed, merged, native_run, predictions
+from test_all_models import AVAILABLE, COARSE, built, dressed, level_of, merged, native_run, predictions
 
 FRAMES = 7
 CUT_DIFFERENTLY = (
@@ -50,8 +50,10 @@ def longer(monkeypatch, name):
     return built(name)
 
 
-def held(apply, patcher, name, given=lambda level: {}, video=slice(None), seen=lambda noise: noise):
-    """A run with a coarse look in its first steps against the host's own at half size, both given the same.
+def held(
+    apply, patcher, name, given=lambda level: {}, video=slice(None), seen=lambda noise: noise, part="1/2"
+):
+    """A run with a coarse look in its first steps against the host's own at that size, both given the same.
 
     given: settings of the run for a level. video: frames that are compared. seen: the noise whose means the
     smaller run has."""
@@ -59,12 +61,13 @@ def held(apply, patcher, name, given=lambda level: {}, video=slice(None), seen=l
     sampling = patcher.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", COARSE + 1)
     noise = comfy.sample.prepare_noise(given(0).get("latent", full.latent["samples"]), 7)
-    patched = apply(patcher, f"1/2 x{COARSE}, full x1")
+    level = level_of(part)
+    patched = apply(patcher, f"{part} x{COARSE}, full x1")
     ours = predictions(patched, full, sigmas, noise, **given(0))
-    native = native_run(patcher, dressed(name, patcher, 1), sigmas, seen(noise), **given(1))
+    native = native_run(patcher, dressed(name, patcher, level), sigmas, seen(noise), level, **given(level))
     for coarse, alone in zip(ours, native):
         assert float(alone.std()) > 1e-4
-        low, alone = merged(patcher, coarse)[:, :, video], alone[:, :, video]
+        low, alone = merged(patcher, coarse, level)[:, :, video], alone[:, :, video]
         torch.testing.assert_close(low, alone, rtol=1e-3, atol=1e-3 * float(alone.std()))
     return ours, native
 
@@ -76,9 +79,10 @@ def any_class(monkeypatch):
     monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
 
 
+@pytest.mark.parametrize("part", ("1/2", "3/4"))
 @pytest.mark.parametrize("name", VIDEOS)
-def test_a_coarse_look_is_the_models_own_run_of_the_same_windows(apply, name, monkeypatch, any_class):
-    held(apply, windowed(longer(monkeypatch, name)), name)
+def test_a_coarse_look_is_the_models_own_run_of_the_same_windows(apply, name, part, monkeypatch, any_class):
+    held(apply, windowed(longer(monkeypatch, name)), name, part=part)
 
 
 @pytest.mark.parametrize(
