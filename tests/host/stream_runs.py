@@ -69,8 +69,8 @@ def native_h3(network, state, audio, context, sigmas, payload, ratio=0.5, **told
     return state - low * made[0], carried / ratio  # of clean sound, the whole run carries so much more
 
 
-def close(a, b):
-    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * float(b.std()))
+def close(a, b, within=1e-4):
+    torch.testing.assert_close(a, b, rtol=within, atol=within * float(b.std()))
 
 
 def drawn(shape, seed):
