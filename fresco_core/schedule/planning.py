@@ -55,17 +55,17 @@ def make_plan(
             "model's VAE, or leave 'via pixels' out and refine from 0.9 or higher"
         )
     try:
-        whole = schedule.halvings > 0 and (given_frames or canvas.frames <= 1 << schedule.halvings)
-        suited, note = _suited(schedule.whole() if whole else schedule, sigmas, canvas)
-        if whole:
-            because = "fewer would mix those that are given" if given_frames else f"it has {canvas.frames}"
-            note = f"every look has all frames of the latent: {because}"
         start = parameterisation.share(float(sigmas[0]))
         if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
             raise Plain(
                 f"the run starts at sigma {start:.4g}, where detail already shows through the noise: a "
                 "coarse look would lose it"
             )
+        whole = schedule.halvings > 0 and (given_frames or canvas.frames <= 1 << schedule.halvings)
+        suited, note = _suited(schedule.whole() if whole else schedule, sigmas, canvas)
+        if whole:
+            because = "fewer would mix those that are given" if given_frames else f"it has {canvas.frames}"
+            note = f"every look has all frames of the latent: {because}"
         passes = _passes(suited, sigmas, canvas, parameterisation, pass_steps)
         passes[0], why = held(passes[0], coarsest, float(sigmas[-1]), parameterisation)
         if all(step == FULL_STEP for p in passes for step in p.looks):

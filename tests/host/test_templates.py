@@ -28,15 +28,14 @@ PACKAGE = "comfyui_workflow_templates_json"
 READ = "0.1.50"  # the version of it that the counts below are of
 GRAPHS, FASTER, GOOD, FAIR = 206, 139, 163, 166
 NOT_FASTER = {
-    "small picture": 23,
+    "small picture": 22,
     "audio alone": 14,
-    "small picture and starts low": 11,
+    "small picture and starts low": 12,
     "three-dimensional": 5,
     "one step": 5,
     "starts low": 3,
     "too few steps": 2,
-    "too few steps and small picture": 1,
-    "starts low and small picture": 1,
+    "starts low and small picture": 2,
     "small picture and starts low and one step": 1,
     "sampler": 1,
 }
