@@ -7,9 +7,9 @@ C, H, W) and video (B, C, T, H, W, per frame) go through the same code. They com
 return the dtype that they were given.
 
 A side that has no whole blocks is continued by repeating its last line, level by level; the line is cut off
-again on the way back. This keeps `merge(expand(z)) == z` for every size at whole levels; THREE_QUARTERS is
-for sides of whole blocks. Where the values carry noise, pass a canvas through edge.Margin first: repeated
-noise is stronger than the mean of independent noise.
+again on the way back. This keeps `merge(expand(z)) == z` for every size at whole levels, and at
+THREE_QUARTERS but for broken blocks, of which the pixels beyond the edge are lost. Where the values carry
+noise, pass a canvas through edge.Margin first: repeated noise is stronger than the mean of independent noise.
 """
 
 from __future__ import annotations

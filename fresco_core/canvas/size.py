@@ -62,14 +62,11 @@ class Canvas:
         fine = self.fine_blocks(level, share)
         return (fine * round(4**level) + rows * columns - fine) * self.token_frames
 
-    def breaks(self, level: float) -> bool:
-        """Whether the canvas has broken blocks at a level that takes none, THREE_QUARTERS."""
-        return level == THREE_QUARTERS and (self.height | self.width) * self.packing % 4 != 0
-
     def allows(self, level: float) -> bool:
-        """Whether `level` keeps at least two tokens a side, and breaks no blocks that must be whole."""
-        least = MIN_TOKENS_PER_SIDE * self.patch
-        return not self.breaks(level) and min(level_size((self.height, self.width), level)) >= least
+        """Whether `level` keeps at least two tokens a side, and has fewer than the whole canvas: at
+        THREE_QUARTERS small ones are padded to as many."""
+        enough = min(level_size((self.height, self.width), level)) >= MIN_TOKENS_PER_SIDE * self.patch
+        return enough and (level == 0 or self.tokens(level) < self.tokens(0))
 
     def pixels(self, level: float) -> int:
         """Latent pixels of a frame at `level`."""
@@ -92,7 +89,7 @@ class Canvas:
     def too_small(self) -> str:
         """Why no look may be coarse where the canvas suits none, in words for the user."""
         unit, least = "" if self.scale else " latent pixels", self.fewest + " a frame" * (self.frames > 1)
-        part, level = ("half", 1) if self.breaks(THREE_QUARTERS) else ("3/4", THREE_QUARTERS)
+        part, level = ("3/4", THREE_QUARTERS) if self.allows(THREE_QUARTERS) else ("half", 1)
         small = f"{part} of {self.size(0)} is {self.size(level)}{unit}, below the {least}"
         if self.unknown:
             return f"{small} that a model of an unknown class ({self.family}) is held to"

@@ -112,7 +112,7 @@ def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, 
         raise ScheduleError(
             f"'{schedule}' looks at {level_name(misfit)} resolution, but a latent of {canvas.height}x"
             f"{canvas.width} with patches of {canvas.patch} would have fewer than {MIN_TOKENS_PER_SIDE} "
-            f"tokens a side, or broken blocks; use {level_name(possible)} at the most, or a larger picture"
+            f"tokens a side, or no fewer in all; use {level_name(possible)} at the most, or a larger picture"
         )
     if not staged:
         return schedule, None

@@ -80,7 +80,7 @@ def test_level_zero_is_the_denoiser_itself():
 
 
 @pytest.mark.parametrize("size", [(15, 16), (17, 19), (5, 13)])
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [1, 2, THREE_QUARTERS])
 def test_margin_keeps_the_noise_of_border_blocks_at_its_level(size, level):
     """With a right prediction every block of the level state, border blocks too, has the deviation of its
     sigma."""

@@ -128,7 +128,7 @@ def test_passes_whose_sigmas_would_not_fall_are_plain():
             CANVAS,
             "sets 4 steps and more, but the sampler has 4; set the sampler's steps to 5 or more",
         ),
-        ("1/4 until 0.8, full", 20, Canvas(12, 64), "tokens a side, or broken blocks; use 1/2 at the most"),
+        ("1/4 until 0.8, full", 20, Canvas(12, 64), "tokens a side, or no fewer in all; use 1/2 at the most"),
         ("1/8 until 0.8, full", 20, Canvas(16, 16, patch=1), None),
     ],
 )

@@ -87,8 +87,9 @@ def test_callback_counts_over_passes_and_the_trace_records_every_evaluation():
     assert "12 at 1/2, 8 at full" in trace_in_words(trace) and "1.82x fewer" in trace_in_words(trace)
 
 
-def test_border_blocks_of_odd_canvases_get_no_more_noise_than_their_level_has():
-    """White process, 5x5 canvas: the level states that the sampler feeds its denoiser have one deviation."""
+@pytest.mark.parametrize("part, size, seen_size", [("1/2", 5, 3), ("3/4", 7, 6)])
+def test_border_blocks_of_odd_canvases_get_no_more_noise_than_their_level_has(part, size, seen_size):
+    """White process: the level states that the sampler feeds its denoiser have one deviation."""
     seen = []
 
     def denoise(x, sigma):
@@ -97,11 +98,11 @@ def test_border_blocks_of_odd_canvases_get_no_more_noise_than_their_level_has():
 
     sample(
         denoise,
-        hashed_noise(5, (4, 2000, 5, 5)),
-        make_plan(parse("1/2 x3, full x1"), flow_sigmas(4), Canvas(5, 5, patch=1)),
+        hashed_noise(5, (4, 2000, size, size)),
+        make_plan(parse(f"{part} x3, full x1"), flow_sigmas(4), Canvas(size, size, patch=1)),
     )
     for deviation, sigma in seen[:3]:
-        assert deviation.shape == (3, 3)
+        assert deviation.shape == (seen_size, seen_size)
         assert float((deviation / sigma - 1.0).abs().max()) < 0.06
 
 

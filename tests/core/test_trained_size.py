@@ -14,12 +14,11 @@ FROM_DEAR_TO_CHEAP = ("quality", "balanced", "fast")
 TOO_SMALL = {
     (512, 512): "3/4 of 512x512 is 384x384",
     (480, 640): "3/4 of 480x640 is 360x480",
-    (520, 512): "half of 520x512 is 264x256",
-    (464, 832): "half of 464x832 is 232x416",
-    (848, 472): "half of 848x472 is 424x240",
-    (640, 352): "half of 640x352 is 320x192",
+    (520, 512): "3/4 of 520x512 is 408x384",
+    (416, 744): "3/4 of 416x744 is 312x576",
+    (640, 352): "3/4 of 640x352 is 480x288",
 }
-"""How the reason begins, by size: half where 3/4 would have broken blocks."""
+"""How the reason begins, by size; sides of broken blocks are rounded up to whole ones."""
 LEAST_FULL = {"quality": 3, "balanced": 2, "fast": 2, "spectral": 3}
 SIDES = st.integers(4, 64).map(lambda n: 64 * n)
 
@@ -71,7 +70,7 @@ def test_presets_fit_canvases_of_unknown_models_too(name, height, width, steps):
         ("hunyuan-video", (1280, 720, 129), {1}),
         ("wan-14b", (832, 480, 81), {THREE_QUARTERS}),
         ("wan-14b", (640, 640, 81), {THREE_QUARTERS}),
-        ("wan-14b", (848, 472, 81), set()),
+        ("wan-14b", (848, 472, 81), {THREE_QUARTERS}),
         ("ltx-2", (640, 352, 121), set()),
     ],
 )
@@ -177,7 +176,7 @@ def test_a_model_of_an_unknown_class_is_held_to_half_and_a_quarter_megapixel(rul
         ("flux.1-dev", (480, 640)),
         ("flux.1-dev", (520, 512)),
         ("flux.2-dev", (512, 512)),
-        ("wan-1.3b", (464, 832, 81)),
+        ("wan-1.3b", (416, 744, 81)),
     ],
 )
 def test_between_the_trained_sizes_the_reason_is_in_pixels_of_the_picture(name, size):
@@ -196,12 +195,25 @@ def test_the_reason_falls_back_on_latent_pixels_where_no_scale_is_known():
     assert reason.startswith("3/4 of 8x8 is 6x6 latent pixels, below the 64 latent pixels that the model")
 
 
-def test_three_quarters_take_whole_blocks_only():
+@pytest.mark.parametrize("height, width", [(64, 36), (64, 34), (63, 37)])
+def test_three_quarters_take_sides_of_any_length(height, width):
     schedule, sigmas = parse("draft 1/2 30%, 3/4 30%; refine 0.9"), flow_sigmas(10)
-    plan = make_plan(schedule, sigmas, Canvas(64, 36))
+    plan = make_plan(schedule, sigmas, Canvas(height, width))
     assert {level for p in plan.passes for level in p.levels} == {0, THREE_QUARTERS, 1}
-    with pytest.raises(ScheduleError, match="at 3/4 resolution.*64x34.*broken blocks; use full at the most"):
-        make_plan(schedule, sigmas, Canvas(64, 34))
+
+
+def test_three_quarters_are_padded_to_whole_blocks_and_tokens():
     canvas = Canvas(60, 104, patch=2)
     assert canvas.blocks(THREE_QUARTERS) == (24, 39), "45 rows are not a whole number of tokens"
     assert canvas.size(THREE_QUARTERS) == "78x45" and canvas.pixels(THREE_QUARTERS) == 78 * 45
+    video = model("minimax-h3").canvas(864, 480, 56)
+    assert (video.height, video.width) == (30, 54) and video.blocks(THREE_QUARTERS) == (12, 21)
+    assert video.size(THREE_QUARTERS) == "672x384" and video.suits(THREE_QUARTERS)
+
+
+def test_three_quarters_of_few_tokens_are_refused_where_they_are_as_many():
+    assert Canvas(10, 10).tokens(THREE_QUARTERS) == 36 and not Canvas(10, 10).allows(THREE_QUARTERS)
+    assert Canvas(8, 10).allows(THREE_QUARTERS) and Canvas(16, 16).allows(THREE_QUARTERS)
+    schedule, sigmas = parse("draft 1/2 30%, 3/4 30%; refine 0.9"), flow_sigmas(10)
+    with pytest.raises(ScheduleError, match="at 3/4 resolution.*10x10.*or no fewer in all; use full at the"):
+        make_plan(schedule, sigmas, Canvas(10, 10))

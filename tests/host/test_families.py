@@ -45,7 +45,8 @@ def test_odd_sizes(apply, family, size):
     if family not in tiny.available():
         pytest.skip(f"this host has no {family}")
     model = tiny.build(family, size=size, batch=2)
-    for schedule in (TWO_PASS, "1/4 until 0.9, 1/2 until 0.6, full") if min(size) >= 16 else (TWO_PASS,):
+    schedules = (TWO_PASS, "3/4 until 0.8, full", "1/4 until 0.9, 1/2 until 0.6, full")
+    for schedule in schedules if min(size) >= 16 else schedules[:2]:
         ours = tiny.sample(apply(model.patcher, schedule), model, steps=5, cfg=2.0)
         assert ours.shape == model.latent["samples"].shape and torch.isfinite(ours).all()
 
