@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fresco_core.canvas.haar import level_size
+from fresco_core.canvas.levels import LEVELS, side_at
 from fresco_core.canvas.noise_field import hashed_noise
 from fresco_core.canvas.size import Canvas
 from fresco_core.demo.autoencoder import DOWNSCALE, PictureCodec
@@ -45,8 +46,6 @@ from .settings import Setting
 NOISE_SEED = 20
 REAL_SEED = 77
 SHARD = 64
-LEVELS = 3
-"""Full, half and a quarter."""
 COARSEST_OPEN, COARSEST_CLOSED = 1, 2
 """How far a model draws good pictures, by its vocabulary: what looks marked `~` are held to."""
 AT_ONCE = 16
@@ -112,8 +111,8 @@ class Studio:
     def _compile(self) -> None:
         """All sizes of looks now, so that no clock of a setting counts it."""
         denoise = PromptedDenoiser.of(self.demo, self.ids[:1], GUIDANCE)
-        for level in range(LEVELS):
-            side = self.canvas.height >> level
+        for level in LEVELS[:4]:
+            side = side_at(self.canvas.height, level)
             denoise(torch.zeros(1, LATENT_CHANNELS, side, side), torch.ones(1))
 
     @property

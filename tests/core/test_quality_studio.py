@@ -86,9 +86,9 @@ def test_a_compiled_network_sees_one_shape_for_each_size(monkeypatch):
     monkeypatch.setattr(torch, "compile", compiled)
     setting, three, all_of_them = Setting("full", 1), slice(0, 3), slice(0, 9)
     quick, plain = (Studio(9, prompts="open", fast=True, compiled=c) for c in (True, False))
-    assert [shapes[0][-1] for shapes in seen] == [24, 12, 6], "made before any clock runs"
+    assert [shapes[0][-1] for shapes in seen] == [24, 18, 12, 6], "made before any clock runs"
     some, every = (quick.draw(setting, shard).latents for shard in (three, all_of_them))
-    drawn = seen[3:]
+    drawn = seen[4:]
     assert len(drawn) == 2 * (1 + 2), "with and without the prompt, and once more for the clock"
     assert all(shapes == seen[0] for shapes in drawn) and all(shape[0] == ROWS for shape in seen[0])
     torch.testing.assert_close(some, plain.draw(setting, three).latents)
