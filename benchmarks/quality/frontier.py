@@ -21,6 +21,7 @@ COST_TICKS = (1, 2, 3, 4, 6, 9, 12, 20, 30, 50)
 MARKS = {
     "draft over pixels": ("o", "tab:blue"),
     "draft copied": ("s", "tab:cyan"),
+    "draft copied, at three quarters": ("h", "tab:red"),
     "one pass": ("^", "tab:olive"),
     "two stages, fresh noise": ("v", "tab:gray"),
     "hires fix": ("D", "tab:brown"),
@@ -44,6 +45,8 @@ def method_of(row: Row) -> str:
         return "variant"
     if "via pixels" in setting.schedule:
         return "draft over pixels"
+    if setting.schedule.startswith("draft 3/4"):
+        return "draft copied, at three quarters"
     return "draft copied" if "draft" in setting.schedule else "one pass"
 
 

@@ -24,11 +24,14 @@ KEEP_BY_SHAPE = (
 
 
 def restart_block_caches(model: Any, transformer_options: dict) -> None:
-    """Empty what was kept of the last look: core's FLUX key and value cache of reference pictures, and
-    nunchaku's first-block cache."""
+    """Empty what was kept of the last look: core's FLUX key and value cache of reference pictures, its cache
+    of Wan Animate 2's poses (which cannot hold two sizes), and nunchaku's first-block cache."""
     for patch in patches_of(transformer_options):
         if isinstance(getattr(patch, "cache", None), dict) and callable(getattr(patch, "cleanup", None)):
             patch.cleanup()
+    poses = transformer_options.get("animate2_cache")
+    if callable(getattr(poses, "free", None)):
+        poses.free()
     network = model.diffusion_model
     if hasattr(network, "_cache_context") and hasattr(network, "_prev_timestep"):
         network._prev_timestep = None  # it then begins a new context with the next call

@@ -129,6 +129,27 @@ class VAE:
         return torch.nn.functional.avg_pool2d(picture, 8)
 
 
+@pytest.mark.parametrize("schedule", [TWO_PASS, "3/4 x3, full x3", "draft 1/4 x1, 1/2 x2; refine 0.9 x3"])
+def test_poses_that_wan_animate_2_keeps_are_those_of_each_look(apply, schedule):
+    """Core's cache of the pose branch, behind Fresco and without the cache; it is filled once a look."""
+    import comfy_extras.nodes_wan as nodes
+    from test_all_models import built, dressed
+
+    if not hasattr(nodes, "WanAnimate2Cache"):
+        pytest.skip("this host has no cache of Wan Animate 2's poses")
+    patcher = built("WAN_Animate2")
+    model = dressed("WAN_Animate2", patcher, 0)
+    cached = nodes.WanAnimate2Cache.execute(patcher, "cpu").args[0]
+    cache, filled = cached.model_options["transformer_options"]["animate2_cache"], []
+    put = cache.put
+    cache.put = lambda index, pose: filled.append((index, pose.shape[1])) or put(index, pose)
+    ours, wanted = (tiny.sample(apply(p, schedule), model, steps=6, cfg=1.0) for p in (cached, patcher))
+    torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-3 * float(wanted.std()))
+    tokens = [count for index, count in filled if index == 0]
+    assert len(tokens) == schedule.count(" x") and tokens == sorted(set(tokens)), "once for each look"
+    assert cache.slots == [], "and nothing of it stays"
+
+
 class Control:
     """The network of a model patch: what it adds to the image's tokens."""
 
