@@ -30,7 +30,7 @@ def restart_block_caches(model: Any, transformer_options: dict) -> None:
         if isinstance(getattr(patch, "cache", None), dict) and callable(getattr(patch, "cleanup", None)):
             patch.cleanup()
     poses = transformer_options.get("animate2_cache")
-    if callable(getattr(poses, "free", None)):
+    if poses is not None and hasattr(poses, "free"):
         poses.free()
     network = model.diffusion_model
     if hasattr(network, "_cache_context") and hasattr(network, "_prev_timestep"):
