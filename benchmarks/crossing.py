@@ -19,16 +19,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from fresco_core import Canvas, expand, merge
-from fresco_core.canvas.levels import THREE_QUARTERS
+from fresco_core.canvas.levels import THREE_QUARTERS, side_at
 from fresco_core.look.bridge import Autoencoder, bicubic, bridged
 
-SIZES: dict[str, tuple[int, int, float]] = {"1/2": (1, 2, 1), "3/4": (3, 4, THREE_QUARTERS)}
-"""Of drafts: the fraction of the side, and the level."""
+SIZES: dict[str, float] = {"1/2": 1, "3/4": THREE_QUARTERS}
+"""Of drafts, and their levels."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,12 @@ def distances(autoencoder: Autoencoder, picture: Tensor) -> dict[tuple[str, str]
     whole, found = autoencoder.encode(picture), {}
     side = whole.shape[-1]
     canvas = Canvas(side, side)
-    for size, (more, less, level) in SIZES.items():
-        small = F.interpolate(
-            picture, scale_factor=more / less, mode="bicubic", antialias=True, align_corners=False
-        )
+    for size, level in SIZES.items():
+        own = side_at(picture.shape[-1], level)
+        small = bicubic(picture, (own, own))
         copied = expand(autoencoder.encode(small.clamp(0.0, 1.0)), level, (side, side))
         found[size, "copied"] = distance(autoencoder, copied, whole)
-        carried = bridged(copied, level, 0, autoencoder, canvas, bicubic)
+        carried = bridged(copied, level, 0, autoencoder, canvas)
         found[size, "over pixels"] = distance(autoencoder, carried, whole)
     return found
 
