@@ -17,7 +17,7 @@ from fresco_core.demo.autoencoder import TinyAutoencoder
 from fresco_core.demo.parsing import parse
 from fresco_core.demo.random_scenes import draw_scene
 from fresco_core.demo.scene import scene_ids
-from fresco_core.demo.transformer import TransformerShape
+from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.demo.vocabulary import GROUND_KINDS
 from fresco_core.demo.weights import FOLDER, TRANSFORMER, VAE, load_demo
 from tools.demo import fit_transformer, open_render, pool
@@ -27,8 +27,10 @@ from tools.demo.fit_transformer import Training, draw_sigma
 from tools.demo.held_out import HeldOut
 from tools.demo.latents import HELD_OUT_SHARD, encoder, shard_name
 from tools.demo.open_grounds import open_ground, pattern
+from tools.demo.open_render import NAMED_SIDE
 from tools.demo.pool import Pool
 from tools.demo.quick_attention import attend_quick
+from tools.demo.recognition import Recogniser
 from tools.demo.sample import follow_flow
 from tools.demo.start import start_at_shipped_code
 from tools.demo.train_on import lay_out_weights
@@ -47,13 +49,15 @@ TINY = dataclasses.replace(
 def some_shard(seed: int) -> dict:
     """A shard of random latents, 64 x 64 pixels and less."""
     random = torch.Generator().manual_seed(seed)
-    return {"ids": draw_ids(TINY, 32, seed), "levels": random_levels(32, random)}
+    return random_part(draw_ids(TINY, 32, seed), random)
 
 
-def random_levels(count: int, random: torch.Generator) -> list[torch.Tensor]:
-    """Random latents of every picture size."""
+def random_part(ids: torch.Tensor, random: torch.Generator) -> dict:
+    """Random latents of every picture size for some ids, and random names."""
     sides = [8 * more // less for more, less in SIZES.values()]
-    return [torch.randn(count, 16, side, side, generator=random).half() for side in sides]
+    names = torch.randint(len(WORDS.objects) + 1, (len(ids), NAMED_SIDE, NAMED_SIDE), generator=random)
+    levels = [torch.randn(len(ids), 16, side, side, generator=random).half() for side in sides]
+    return {"ids": ids, "names": names.byte(), "levels": levels}
 
 
 @pytest.fixture
@@ -64,10 +68,7 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setattr(Workplace, "renderer", lambda self: None)
     monkeypatch.setattr(pool, "encoder", lambda work: None)
 
-    def random_latents(work, renderer, model, ids, random):
-        return random_levels(len(ids), random)
-
-    monkeypatch.setattr(pool, "encode_scenes", random_latents)
+    monkeypatch.setattr(pool, "encode_scenes", lambda *given: random_part(given[3], given[4]))
     return Workplace(TINY, tmp_path)
 
 
@@ -85,8 +86,9 @@ def test_pool_grows_to_its_capacity_and_then_forgets_the_oldest(work):
         sizes.append(len(growing))
     assert sizes == [64, 64, 64] and growing.newest == 3
     assert shards(work) == [shard_name(index) for index in (2, 3, HELD_OUT_SHARD)]
-    clean, ids = growing.batch(1, 5, torch.Generator().manual_seed(0))
+    clean, ids, names = growing.batch(1, 5, torch.Generator().manual_seed(0))
     assert clean.shape == (5, 16, 4, 4) and ids.shape == (5, WORDS.columns) and clean.dtype == torch.float32
+    assert names.shape == (5, NAMED_SIDE, NAMED_SIDE)
 
 
 def test_pool_draws_the_same_shard_again_after_an_interruption(work, monkeypatch):
@@ -101,7 +103,7 @@ def test_pool_draws_the_same_shard_again_after_an_interruption(work, monkeypatch
     for _ in range(4):
         again.grow()
     redrawn = torch.load(work.file(shard_name(1)))
-    assert torch.equal(drawn["ids"], redrawn["ids"])
+    assert torch.equal(drawn["ids"], redrawn["ids"]) and torch.equal(drawn["names"], redrawn["names"])
     assert torch.equal(drawn["levels"][0], redrawn["levels"][0])
 
 
@@ -121,21 +123,66 @@ def test_pool_of_nothing_is_refused(work, tmp_path):
 
 def test_training_goes_on_after_an_interruption_as_if_there_had_been_none(work):
     shard = some_shard(0)
-    clean, ids = shard["levels"][1].float(), shard["ids"]
+    batches = [
+        (shard["levels"][1][four].float(), shard["ids"][four], 1, shard["names"][four])
+        for four in torch.arange(24).split(4)
+    ]
     steady = Training(work)
-    for index in range(6):  # the rates fall from the fourth on
-        steady.advance(clean[4 * index : 4 * index + 4], ids[4 * index : 4 * index + 4], 1)
+    for batch in batches:  # the rates fall from the fourth on
+        steady.advance(*batch)
     broken = Training(work)
-    for index in range(6):  # the rates fall from the fourth on
+    for index, batch in enumerate(batches):
         if index == 2:
             broken.keep()
             broken = Training(work)
             assert broken.course.step == 2
-        broken.advance(clean[4 * index : 4 * index + 4], ids[4 * index : 4 * index + 4], 1)
-    for name, value in steady.model.state_dict().items():
-        torch.testing.assert_close(broken.model.state_dict()[name], value, msg=name)
-    for name, value in steady.average.state_dict().items():
-        torch.testing.assert_close(broken.average.state_dict()[name], value, msg=name)
+        broken.advance(*batch)
+    for part in ("model", "average", "recogniser"):
+        for name, value in getattr(steady, part).state_dict().items():
+            torch.testing.assert_close(getattr(broken, part).state_dict()[name], value, msg=name)
+
+
+@pytest.mark.parametrize("side", [16, 12, 8, 4])
+def test_an_early_block_is_asked_what_each_token_belongs_to(side):
+    torch.manual_seed(0)
+    transformer = DemoTransformer(TINY.transformer_shape)
+    recogniser = Recogniser(transformer, 3)
+    cells = torch.randint(4, (2, 4, 4), dtype=torch.uint8)  # each covers some tokens of every size
+    names = cells.repeat_interleave(12, 1).repeat_interleave(12, 2)
+    sigma = torch.tensor([0.25, 1.0])
+    transformer(torch.randn(2, 16, 2 * side, 2 * side), sigma, torch.randn(2, 5, 16), torch.randn(2, 16))
+    answers = torch.randn(2, side * side, 4)
+    recogniser.head = torch.nn.Sequential(Answering(answers))
+    share = side // 4
+    want = cells.repeat_interleave(share, 1).repeat_interleave(share, 2).flatten(1)
+    log = answers.log_softmax(-1).gather(2, want[..., None].long())[..., 0]
+    torch.testing.assert_close(recogniser.loss(names, side, sigma), 0.75 * -log[0].mean() / 2)
+    with pytest.raises(IndexError):
+        recogniser.loss(names, side, sigma)  # asked once of each call
+
+
+class Answering(torch.nn.Module):
+    """Whatever tokens it is given, the same logits."""
+
+    def __init__(self, answers: torch.Tensor):
+        super().__init__()
+        self.answers = answers
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        assert tokens.shape[:2] == self.answers.shape[:2]
+        return self.answers
+
+
+def test_the_wish_to_recognise_reaches_early_blocks_and_no_export(work):
+    shard, sides = some_shard(0), {}
+    for recognition in (0.0, 0.5):
+        budget = dataclasses.replace(TINY, recognition=recognition)
+        training = Training(dataclasses.replace(work, budget=budget))
+        training.advance(shard["levels"][0][:4].float(), shard["ids"][:4], 0, shard["names"][:4])
+        training.advance(shard["levels"][0][:4].float(), shard["ids"][:4], 0, shard["names"][:4])
+        sides[recognition] = training.model.transformer.img_in.weight.detach()
+        assert not any("recogniser" in name or "head" in name for name in training.average.state_dict())
+    assert (sides[0.0] - sides[0.5]).abs().max() > 1e-4
 
 
 def test_a_run_writes_its_curve_its_checkpoint_and_its_export(work, tmp_path, monkeypatch):
@@ -273,6 +320,19 @@ def test_objects_are_drawn_where_and_as_big_as_the_scene_says(renderer):
             assert abs(y - 256 * (0.18 + 0.32 * row)) < 40 and abs(x - 256 * (0.18 + 0.32 * column)) < 40
             areas.setdefault(size, []).append(float(red.sum()))
     assert np.mean(areas["small"]) * 1.5 < np.mean(areas["medium"]) < np.mean(areas["big"]) / 1.5
+
+
+def test_names_lie_where_their_objects_are_drawn(renderer):
+    ids = scene_ids([parse("only a big cat top left, a small robot right, on plain blue", WORDS)], WORDS)
+    drawn, names = renderer.draw_with_names(ids, torch.Generator().manual_seed(3))
+    assert torch.equal(drawn, renderer.draw(ids, torch.Generator().manual_seed(3)))
+    assert names.shape == (1, NAMED_SIDE, NAMED_SIDE)
+    cat, robot = (WORDS.objects.index(word) + 1 for word in ("cat", "robot"))
+    assert set(names.unique().tolist()) == {0, cat, robot}
+    centres = ((torch.arange(NAMED_SIDE) + 0.5) * 256 / NAMED_SIDE).long()
+    red = (drawn[0, 0] > 2 * drawn[0, 2])[centres][:, centres]
+    assert (red == (names[0] > 0)).float().mean() > 0.98
+    assert (names[0, :24, :24] == cat).sum() > 100 and (names[0, 12:36, 32:] == robot).sum() > 20
 
 
 def test_pictures_of_one_prompt_differ_by_turn_tint_light_and_shadow(renderer):

@@ -86,6 +86,8 @@ class Budget:
     """Shards of latents to keep while new ones are drawn; 0: the same `scenes` all the time."""
     centres: tuple[float, ...] = (0.2, 0.2, 0.2)
     """Of the logit-normal noise levels at each of the transformer's sizes."""
+    recognition: float = 0.0
+    """Weight of the wish that an early block can tell which object is where; of open budgets only."""
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -237,6 +239,7 @@ OPEN = Budget(
     centres=(0.6, 0.1, -0.3, 0.35),
     code=Code(noise=0.15, agreement=0.0, shipped=True, tilt=0.5),
     open=True,
+    recognition=0.1,
 )
 
 BUDGETS = {budget.name: budget for budget in (CPU, GPU, OPEN)}

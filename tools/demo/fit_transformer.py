@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from fresco_core.demo.leaving_out import leave_out
 from fresco_core.demo.prompt import PromptEncoder
-from fresco_core.demo.transformer import DemoTransformer
+from fresco_core.demo.transformer import PATCH, DemoTransformer
 
 from .budgets import Budget
 from .export import export
@@ -20,6 +21,7 @@ from .held_out import HeldOut
 from .latents import Latents, read_latents
 from .pool import Pool
 from .quick_attention import attend_quick
+from .recognition import Recogniser
 from .work import Course, Workplace, save
 
 log = logging.getLogger(__name__)
@@ -49,10 +51,10 @@ class DemoModel(nn.Module):
         return self.transformer(x, sigma, context, pooled)
 
 
-def optimisers(model: DemoModel, budget: Budget) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks, AdamW for everything else; of an open budget AdamW for the
-    modulations too, which start at zero and see one vector a picture."""
-    matrices, rest = [], []
+def optimisers(model: DemoModel, budget: Budget, *others: nn.Module) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the blocks, AdamW for everything else and for `others`; of an open budget
+    AdamW for the modulations too, which start at zero and see one vector a picture."""
+    matrices, rest = [], [value for other in others for value in other.parameters()]
     for name, value in model.named_parameters():
         inside = "_blocks." in name and value.ndim == 2
         if budget.open and ("_mod." in name or "modulation." in name):
@@ -72,7 +74,13 @@ def draw_sigma(count: int, random: torch.Generator, centre: float = 0.2) -> Tens
     return torch.where(torch.rand(count, generator=random) < 0.25, even, normal)
 
 
-def flow_loss(model: nn.Module, clean: Tensor, ids: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+def flow_loss(
+    model: Callable[[Tensor, Tensor, Tensor], Tensor],
+    clean: Tensor,
+    ids: Tensor,
+    sigma: Tensor,
+    noise: Tensor,
+) -> Tensor:
     """Mean squared error of the velocity noise - clean at (1 - sigma) clean + sigma noise."""
     s = sigma[:, None, None, None]
     got = model((1 - s) * clean + s * noise, sigma, ids)
@@ -90,7 +98,9 @@ class Training:
         if work.device == "cpu":
             self.model.transformer.attend_dense = attend_quick
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.steppers = optimisers(self.model, work.budget)
+        words = len(work.budget.vocabulary().objects)
+        self.recogniser = Recogniser(self.model.transformer, words).to(work.device)
+        self.steppers = optimisers(self.model, work.budget, self.recogniser)
         self.course: Course = work.course(self.stage)
         self.random = work.generator(30)
         self.noise_random = torch.Generator(work.device).manual_seed(work.budget.seed * 1000003 + 32)
@@ -109,6 +119,7 @@ class Training:
         self.average.load_state_dict(state["average"])
         if "course" not in state:  # weights alone, to train on from
             return
+        self.recogniser.load_state_dict(state["recogniser"])
         for stepper, kept in zip(self.steppers, state["steppers"], strict=True):
             stepper.load_state_dict(kept)
         self.random.set_state(state["random"].cpu())
@@ -120,6 +131,7 @@ class Training:
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
+            "recogniser": self.recogniser.state_dict(),
             "random": self.random.get_state(),
             "noise_random": self.noise_random.get_state(),
             "steppers": [stepper.state_dict() for stepper in self.steppers],
@@ -127,8 +139,9 @@ class Training:
         }
         save(self.work.file(name), state)
 
-    def advance(self, clean: Tensor, ids: Tensor, level: int) -> Tensor:
-        """One step on latents (B, 16, H, W) of a picture size, with prompts as ids; its loss.
+    def advance(self, clean: Tensor, ids: Tensor, level: int, names: Tensor | None = None) -> Tensor:
+        """One step on latents (B, 16, H, W) of a picture size, with prompts as ids and, where known, the
+        objects' places (B, cells, cells); its flow loss.
 
         Noise comes from a generator on the device, which would otherwise wait for it.
         """
@@ -136,10 +149,13 @@ class Training:
         noise = torch.randn(clean.shape, generator=self.noise_random, device=clean.device)
         sigma = draw_sigma(len(clean), self.random, self.work.budget.centres[level]).to(clean.device)
         with self.work.autocast():
-            loss = flow_loss(self.run, clean, ids, sigma, noise)
+            loss = whole = flow_loss(self.run, clean, ids, sigma, noise)
+            if names is not None and self.work.budget.recognition:
+                told = self.recogniser.loss(names.to(clean.device), clean.shape[-1] // PATCH, sigma)
+                whole = loss + self.work.budget.recognition * told
         for stepper in self.steppers:
             stepper.zero_grad(set_to_none=True)
-        loss.backward()
+        whole.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group, rate in zip(self._groups(), self.rates, strict=True):
             group["lr"] = rate * self.course.rate_factor()
@@ -162,12 +178,12 @@ class Cached:
     def __init__(self, work: Workplace):
         self.work, self.latents = work, read_latents(work)
 
-    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random latents and their ids."""
+    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, None]:
+        """Random latents and their ids; where the objects are is not known."""
         latents: Latents = self.latents
         chosen = torch.randint(len(latents), (count,), generator=random).to(self.work.device)
         kept = torch.rand(count, 1, generator=random) >= self.work.budget.drop_prompt
-        return latents.levels[level][chosen].float(), latents.ids[chosen] * kept.to(self.work.device)
+        return latents.levels[level][chosen].float(), latents.ids[chosen] * kept.to(self.work.device), None
 
 
 class Growing:
@@ -176,13 +192,13 @@ class Growing:
     def __init__(self, work: Workplace):
         self.work, self.pool, self.batches = work, Pool(work, work.budget.pool), 0
 
-    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random latents and their ids."""
+    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Random latents, their ids, and which object is where."""
         self.batches += 1
         if self.batches % (GROW_EVERY if len(self.pool) >= AT_FIRST else GROW_EVERY_AT_FIRST) == 0:
             self.pool.grow()
-        clean, ids = self.pool.batch(level, count, random)
-        return clean, leave_out(ids, self.work.budget.vocabulary(), random)
+        clean, ids, names = self.pool.batch(level, count, random)
+        return clean, leave_out(ids, self.work.budget.vocabulary(), random), names
 
 
 def fit_transformer(work: Workplace) -> None:
@@ -200,8 +216,8 @@ def fit_transformer(work: Workplace) -> None:
             training.keep("transformer-before-decay.pt")
             fresh = False
         level = course.level(training.random)
-        clean, ids = source.batch(level, stage.batch[level], training.random)
-        loss = training.advance(clean, ids, level)
+        clean, ids, names = source.batch(level, stage.batch[level], training.random)
+        loss = training.advance(clean, ids, level, names)
         seen.setdefault(work.budget.sizes[level], []).append(loss)
         if course.step % LOG_EVERY == 0:
             _log_losses(course, seen)

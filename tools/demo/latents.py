@@ -53,12 +53,26 @@ def encode_scenes(
     model: TinyAutoencoder,
     ids: Tensor,
     random: torch.Generator,
-) -> list[Tensor]:
-    """Latents of scenes at each of the transformer's picture sizes, (B, 16, H, W) float16, on the CPU."""
-    drawn = renderer.draw(ids, random).to(work.device)
+) -> dict[str, Any]:
+    """A shard's part: the scenes' `ids`, their latents at each of the transformer's picture sizes as
+    `levels`, (B, 16, H, W) float16, and of open budgets `names` as `draw_with_names` has them; on the CPU."""
+    part: dict[str, Any] = {"ids": ids}
+    if isinstance(renderer, OpenRenderer):
+        drawn, part["names"] = renderer.draw_with_names(ids, random)
+    else:
+        drawn = renderer.draw(ids, random)
+    drawn = drawn.to(work.device)
     with work.autocast():
         sizes = range(len(work.budget.sizes))
-        return [model.encode(downscale(drawn, level)).half().cpu() for level in sizes]
+        part["levels"] = [model.encode(downscale(drawn, level)).half().cpu() for level in sizes]
+    return part
+
+
+def whole_shard(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """A shard of its parts, in order."""
+    shard = {key: torch.cat([part[key] for part in parts]) for key in parts[0] if key != "levels"}
+    levels = zip(*(part["levels"] for part in parts), strict=True)
+    return shard | {"levels": [torch.cat(level) for level in levels]}
 
 
 def write_latents(work: Workplace) -> None:
@@ -69,11 +83,11 @@ def write_latents(work: Workplace) -> None:
             continue
         ids = draw_ids(work.budget, work.budget.shard, SHARD_SALT + index)
         random = work.generator(SHARD_SALT + index)
-        parts: list[list[Tensor]] = [[] for _ in work.budget.sizes]
-        for some in ids.split(32 if work.device == "cpu" else 512):
-            for level, part in enumerate(encode_scenes(work, renderer, model, some, random)):
-                parts[level].append(part)
-        save(work.file(shard_name(index)), {"ids": ids, "levels": [torch.cat(part) for part in parts]})
+        some = ids.split(32 if work.device == "cpu" else 512)
+        save(
+            work.file(shard_name(index)),
+            whole_shard([encode_scenes(work, renderer, model, part, random) for part in some]),
+        )
         log.info("latents: shard %d", index)
 
 

@@ -29,6 +29,9 @@ SHARPER = 1.15
 """Side of an atlas sprite over the one drawn."""
 MOST_TURN = 9.0
 """Degrees either way."""
+NAMED_SIDE = 48
+"""Cells a side that an object's name is noted for: each token of every picture size has one at its centre or
+next to it."""
 
 
 class OpenRenderer:
@@ -45,30 +48,39 @@ class OpenRenderer:
 
     def draw(self, ids: Tensor, random: torch.Generator) -> Tensor:
         """Pictures (B, 3, side, side) in [0, 1] of ids (B, columns) that leave nothing out."""
-        return torch.stack([self._draw(row, random) for row in ids.cpu()])
+        return self.draw_with_names(ids, random)[0]
 
-    def _draw(self, row: Tensor, random: torch.Generator) -> Tensor:
+    def draw_with_names(self, ids: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The pictures, and which object is where: (B, NAMED_SIDE, NAMED_SIDE) uint8, the word's index or 0
+        for the ground, at the centres of so many cells a side."""
+        drawn = [self._draw(row, random) for row in ids.cpu()]
+        return torch.stack([shown for shown, _ in drawn]), torch.stack([names for _, names in drawn])
+
+    def _draw(self, row: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         side, ground = self.looks.side, self.vocabulary.kinds[int(row[-2]) - 1]
         shown = open_ground(ground, self.colours[int(row[-1]) - 1], side, random)
         angle, slope, exposure, depth, reach, order = torch.rand(6, generator=random).tolist()
         towards = math.cos(math.tau * angle), math.sin(math.tau * angle)
         shadow = 0.4 * depth, 0.03 + 0.06 * reach  # its strength, and its distance over the sprite's side
         objects = [entry for entry in slots_of(row[None])[0].tolist() if entry[0]]
+        names = torch.zeros(side, side, dtype=torch.uint8)
         for index in torch.randperm(len(objects), generator=random).tolist():
-            self._place(shown, objects[index], towards, shadow, random)
+            self._place(shown, names, objects[index], towards, shadow, random)
         axis = (torch.arange(side) + 0.5) / side * 2 - 1
         light = 1 - 0.15 * slope * (towards[0] * axis[None, :] + towards[1] * axis[:, None])
-        return shown.mul_(light * (0.94 + 0.12 * exposure)).clamp_(0, 1)
+        centres = ((torch.arange(NAMED_SIDE) + 0.5) * side / NAMED_SIDE).long()
+        return shown.mul_(light * (0.94 + 0.12 * exposure)).clamp_(0, 1), names[centres][:, centres]
 
     def _place(
         self,
         shown: Tensor,
+        names: Tensor,
         entry: list[int],
         towards: tuple[float, float],
         shadow: tuple[float, float],
         random: torch.Generator,
     ) -> None:
-        """Draw one object and its shadow into a picture, in place."""
+        """Draw one object and its shadow into a picture, and its name into the names, in place."""
         name, place, size = (value - 1 for value in entry)
         draw = (torch.rand(9, generator=random) * 2 - 1).tolist()
         side = self.sides[size] * (1 + self.looks.stretch * draw[0])
@@ -82,10 +94,11 @@ class OpenRenderer:
         half = cell.shape[-1] / (2 * SHARPER) * side / self.sides[size]
         window = math.ceil(half * (abs(math.cos(turn)) + abs(math.sin(turn))) * 0.85)
 
-        def sampled(x: float, y: float, channels: slice) -> tuple[Tensor, Tensor]:
-            """The sprite's channels around (x, y), and the part of the picture under them."""
+        def sampled(x: float, y: float, channels: slice) -> tuple[Tensor, Tensor, Tensor]:
+            """The sprite's channels around (x, y), and the parts of picture and names under them."""
             left, top = max(0, round(x) - window), max(0, round(y) - window)
-            under = shown[:, top : round(y) + window, left : round(x) + window]
+            here = slice(top, round(y) + window), slice(left, round(x) + window)
+            under = shown[(slice(None), *here)]
             rows, columns = (torch.arange(n) + 0.5 for n in under.shape[1:])
             across, down = (columns + left - x)[None, :] / half, (rows + top - y)[:, None] / half
             grid = torch.stack(
@@ -95,17 +108,18 @@ class OpenRenderer:
                 ),
                 dim=-1,
             )
-            return F.grid_sample(cell[None, channels], grid[None], align_corners=False)[0], under
+            return F.grid_sample(cell[None, channels], grid[None], align_corners=False)[0], under, names[here]
 
         away = shadow[1] * side
-        dark, under = sampled(centre[0] + away * towards[0], centre[1] + away * towards[1], slice(4, 5))
+        dark, under, _ = sampled(centre[0] + away * towards[0], centre[1] + away * towards[1], slice(4, 5))
         under.mul_(1 - shadow[0] * dark)
-        sprite, under = sampled(centre[0], centre[1], slice(0, 4))
+        sprite, under, named = sampled(centre[0], centre[1], slice(0, 4))
         colour, opaque = sprite[:3], sprite[3:]
         grey = colour.mean(dim=0, keepdim=True)
         gains = torch.tensor([1 + 0.06 * value for value in draw[4:7]])[:, None, None]
         colour = (grey + (1 + 0.1 * draw[7]) * (colour - grey)) * gains * (1 + 0.05 * draw[8])
         under.mul_(1 - opaque).add_(torch.minimum(colour.clamp_(min=0), opaque))
+        named[opaque[0] > 0.5] = name + 1
 
 
 def _sprite(point: int, side: int) -> Tensor:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from .latents import SHARD_SALT, encode_scenes, encoder, load_shard, shard_indices, shard_name
+from .latents import (
+    SHARD_SALT,
+    encode_scenes,
+    encoder,
+    load_shard,
+    shard_indices,
+    shard_name,
+    whole_shard,
+)
 from .work import Workplace, draw_ids, save
 
 SLICE = 32
@@ -39,13 +49,15 @@ class Pool:
         """Index of the shard drawn last."""
         return self._indices[-1]
 
-    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random latents (count, 16, H, W) float32 of a picture size, and their ids (count, columns)."""
+    def batch(self, level: int, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Random latents (count, 16, H, W) float32 of a picture size, their ids (count, columns), and which
+        object is where (count, NAMED_SIDE, NAMED_SIDE)."""
         shard = torch.randint(len(self._shards), (count,), generator=random).tolist()
         row = torch.randint(self.work.budget.shard, (count,), generator=random).tolist()
         latents = [self._shards[s]["levels"][level][r] for s, r in zip(shard, row, strict=True)]
         ids = [self._shards[s]["ids"][r] for s, r in zip(shard, row, strict=True)]
-        return torch.stack(latents).float(), torch.stack(ids)
+        names = [self._shards[s]["names"][r] for s, r in zip(shard, row, strict=True)]
+        return torch.stack(latents).float(), torch.stack(ids), torch.stack(names)
 
     def grow(self) -> None:
         """Draw a slice of the next shard; keep the shard when it is whole."""
@@ -54,9 +66,8 @@ class Pool:
         self._parts.append(encode_scenes(self.work, self._renderer, self._encoder, ids, self._random))
         if first + SLICE < len(self._ids):
             return
-        levels = [torch.cat([part[level] for part in self._parts]) for level in range(len(self._parts[0]))]
         self._indices.append(self.newest + 1)
-        self._shards.append({"ids": self._ids, "levels": levels})
+        self._shards.append(whole_shard(self._parts))
         save(self.work.file(shard_name(self.newest)), self._shards[-1])
         self._drop()
         self._shards = self._shards[-self.capacity :]
@@ -66,7 +77,7 @@ class Pool:
         salt = SHARD_SALT + self.newest + 1
         self._ids = draw_ids(self.work.budget, self.work.budget.shard, salt)
         self._random = self.work.generator(salt)
-        self._parts: list[list[Tensor]] = []
+        self._parts: list[dict[str, Any]] = []
 
     def _drop(self) -> None:
         """Delete the files of the oldest shards, as many as are too many."""
