@@ -46,8 +46,6 @@ from .settings import Setting
 NOISE_SEED = 20
 REAL_SEED = 77
 SHARD = 64
-COARSEST_OPEN, COARSEST_CLOSED = 1, 2
-"""How far a model draws good pictures, by its vocabulary: what looks marked `~` are held to."""
 AT_ONCE = 16
 """Pictures that are decoded or encoded together."""
 
@@ -97,7 +95,7 @@ class Studio:
         self.demo = quick(self.exact, compiled) if fast else self.exact
         self.budget = _budget_of(self.demo)
         side = self.budget.looks.side // DOWNSCALE
-        least = side >> (COARSEST_OPEN if self.demo.vocabulary.open else COARSEST_CLOSED)
+        least = self.demo.vocabulary.smallest_side // DOWNSCALE
         self.canvas = Canvas(side, side, patch=PATCH, trained=(least**2, None))
         self.scenes = held_out_scenes(self.demo.vocabulary, count)
         self.ids = said_of(self.scenes, self.demo.vocabulary, prompts)

@@ -17,20 +17,18 @@ from fresco_core.demo.leaving_out import leave_out
 from fresco_core.demo.random_scenes import draw_scene
 from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.vocabulary import Vocabulary
-from fresco_core.demo.weights import FOLDER
+from fresco_core.demo.weights import FOLDERS
 
 SCENE_SEED = (0, 6_000_000)
 """Of the held-out scenes; training draws its own from other seeds."""
 WORD_SEED = 6_500_000
 """Of the words that open prompts leave out."""
 PROMPTS = ("full", "open", "empty")
-RULER = Path(__file__).parent / "weights"
-"""The model that was trained for prompts that leave much open."""
 
 
 def weights_for(prompts: str) -> Path:
     """The folder of the model that a kind of prompts is measured on, if no other is asked for."""
-    return FOLDER if prompts == "full" else RULER
+    return FOLDERS["detailed" if prompts == "full" else "short"]
 
 
 def held_out_scenes(vocabulary: Vocabulary, count: int) -> Tensor:

@@ -10,7 +10,6 @@ Norms, activations, rotary positions and the sampler's own arithmetic are not.
 
 from .plan_cost import PlanCost, StepCost, plan_cost
 from .registry import (
-    DEMO_PIXELS,
     LTX_2_PIXELS,
     LTX_VIDEO_PIXELS,
     MINIMAX_H3_PIXELS,
@@ -25,7 +24,6 @@ from .registry import (
 from .transformer import Architecture, Block, Projection, Sequence, Stream, Tokens
 
 __all__ = [
-    "DEMO_PIXELS",
     "LTX_2_PIXELS",
     "LTX_VIDEO_PIXELS",
     "MINIMAX_H3_PIXELS",

@@ -44,9 +44,6 @@ U_NET_PIXELS = (250_000, 2_100_000)
 UNKNOWN_PIXELS = (250_000, None)
 """What models of unknown classes are held to: half of 1024 x 1024, which most of them can draw."""
 
-DEMO_PIXELS = (48 * 48, None)
-"""What the demo model is trained for: pictures of 192, 96 and 48 pixels a side."""
-
 
 @dataclass(frozen=True)
 class Model:

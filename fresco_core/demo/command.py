@@ -21,6 +21,7 @@ from ..text.presets import PRESETS, preset
 from ..trace import Evaluation, Trace
 from .scenes import SceneError
 from .subjects import landscapes, trained
+from .weights import FOLDERS
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompt",
         default="a frog top left, a robot right, on blue dots",
         help="what the small trained model is to draw (default '%(default)s')",
+    )
+    parser.add_argument(
+        "--model",
+        choices=FOLDERS,
+        default="detailed",
+        help="short: a model for prompts that leave much open, as 'a cat', 'three fruits on stripes' and '' "
+        "do; its pictures are larger and softer (default %(default)s)",
     )
     parser.add_argument(
         "--landscape",
@@ -81,7 +89,7 @@ def run(options: argparse.Namespace) -> str:
     from .sheet import draw_sheet  # Pillow, which only the sheet needs
 
     schedule = preset(options.schedule) if options.schedule in PRESETS else parse(options.schedule)
-    subject = landscapes() if options.landscape else trained(options.prompt)
+    subject = landscapes() if options.landscape else trained(options.prompt, FOLDERS[options.model])
     canvas = subject.canvas
     noise = hashed_noise(options.seed, (1, subject.channels, canvas.height, canvas.width))
 

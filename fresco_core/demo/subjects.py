@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from .autoencoder import DOWNSCALE
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
 from .transformer import DemoTransformer
-from .weights import DemoWeights, load_demo
+from .weights import FOLDER, DemoWeights, load_demo
 
 LATENT_CHANNELS = 16
 GUIDANCE = 2.5
@@ -134,13 +135,13 @@ def landscapes() -> Subject:
     )
 
 
-def trained(prompt: str) -> Subject:
-    """The trained model on a prompt of its grammar.
+def trained(prompt: str, folder: Path = FOLDER) -> Subject:
+    """A trained model, of FOLDERS or of any other folder of weights, on a prompt of its grammar.
 
     Raises SceneError, which names the nearest words, for a prompt that it cannot read, and FileNotFoundError
     where the weights are missing.
     """
-    model = load_demo()
+    model = load_demo(folder)
     denoise = PromptedDenoiser(
         model.transformer,
         *model.prompt.encode([prompt]),
@@ -153,7 +154,8 @@ def trained(prompt: str) -> Subject:
         return model.autoencoder.decode(canvas)[0].clamp(0.0, 1.0) * 2.0 - 1.0
 
     side = model.vocabulary.picture_side // DOWNSCALE
-    canvas = Canvas(side, side, patch=TRAINED_PATCH)
+    least = model.vocabulary.smallest_side // DOWNSCALE
+    canvas = Canvas(side, side, patch=TRAINED_PATCH, trained=(least**2, None))
     architecture = model.transformer.shape.architecture()
 
     def step_flops(evaluation: Evaluation) -> int:

@@ -77,6 +77,10 @@ class TransformerShape:
         )
 
 
+OPEN_SHAPE = TransformerShape(hidden=256, double_blocks=2, single_blocks=6)
+"""Of the weights for short prompts; those for detailed ones have TransformerShape's own."""
+
+
 def to_tokens(x: Tensor) -> Tensor:
     """Patches of 2 x 2: (B, C, H, W) to (B, H/2 * W/2, 4C), channel first within a token."""
     b, c, h, w = x.shape

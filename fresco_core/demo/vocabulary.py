@@ -56,6 +56,11 @@ class Vocabulary:
         return bool(self.families)
 
     @property
+    def smallest_side(self) -> int:
+        """Pixels of the smallest pictures that the model was trained on enough to draw drafts at."""
+        return self.picture_side // (2 if self.open else 4)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What an object can be called: its own name or its family's."""
         return self.objects + self.families
@@ -123,7 +128,7 @@ SMALL_OBJECTS = {
 """Object word to Unicode code point: plainly named, visually distinct, for the `cpu` budget."""
 
 SHIPPED_WORDS = Vocabulary(tuple(SMALL_OBJECTS))
-"""The words of the weights in the tree."""
+"""The words of the weights for detailed prompts."""
 
 OPEN_FAMILIES = {
     "animal": {
@@ -216,7 +221,7 @@ OPEN_SLOTS = 5
 
 
 def open_vocabulary() -> Vocabulary:
-    """The words of the `open` budget."""
+    """The words of the `open` budget, and of the weights for short prompts."""
     pairs = [(family, word) for family, words in OPEN_FAMILIES.items() for word in words]
     return Vocabulary(
         objects=tuple(word for _, word in pairs),

@@ -1,7 +1,7 @@
-"""Read and write the demo model's weights.
+"""Read and write the weights of the demo models.
 
-Four files: `demo_transformer.safetensors` and `demo_vae.safetensors`, which the host's stock loaders take,
-and `demo_prompt.safetensors` and `demo_classifier.safetensors`, which carry the vocabulary in their metadata.
+Each is four files: `demo_transformer.safetensors` and `demo_vae.safetensors`, which the host's stock loaders
+take, `demo_prompt.safetensors` and `demo_classifier.safetensors`, with the vocabulary in their metadata.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from .transformer import DemoTransformer
 from .vocabulary import Vocabulary
 
 FOLDER = Path(__file__).parent / "weights"
+FOLDERS = {"detailed": FOLDER, "short": FOLDER / "open"}
+"""Where the models in the box are, by the prompts that they are for."""
 TRANSFORMER, VAE, PROMPT, CLASSIFIER = (
     f"demo_{part}.safetensors" for part in ("transformer", "vae", "prompt", "classifier")
 )

@@ -78,7 +78,7 @@ def family_of(model: Any) -> Family | None:
     lineages = (type(found).__mro__ for found in objects)
     names = (kind.__name__ for lineage in lineages for kind in lineage)
     family = next((_BY_CLASS[name] for name in names if name in _BY_CLASS), None)
-    return flux.DEMO if family is flux.FLUX and flux.is_demo(model) else family
+    return flux.demo_of(model) or family if family is flux.FLUX else family
 
 
 def pixels_of(model: Any) -> int:

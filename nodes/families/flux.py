@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...fresco_core.cost import DEMO_PIXELS, Architecture, families
-from ...fresco_core.demo.scenes import PROMPT_TOKENS
-from ...fresco_core.demo.transformer import TransformerShape
+from ...fresco_core.cost import Architecture, families
+from ...fresco_core.demo.transformer import OPEN_SHAPE, TransformerShape
+from ...fresco_core.demo.vocabulary import SHIPPED_WORDS, Vocabulary, open_vocabulary
 from ..host.executors import bound
 from ..mixed.call import Conditions, MixedCall
 from ..mixed.clocks import TwoClocks, ranged_blocks, takes_ranges, tokenwise, twice
@@ -26,9 +26,21 @@ from .family import Family, MixedAdapter, kinds
 FORWARD = ["x", "timestep", "context", "y", "guidance", "ref_latents", "control", "transformer_options"]
 
 
+DEMO_WORDS = {TransformerShape(): SHIPPED_WORDS, OPEN_SHAPE: open_vocabulary()}
+"""The words of the demo models that come with this pack, by their shape. Their pictures are smaller than
+FLUX's and their prompts shorter."""
+
+
+def demo_words(params: Any) -> Vocabulary | None:
+    """The words of the demo model whose whole configuration this is; None for any other network's."""
+    found = ("hidden_size", "depth", "depth_single_blocks", "context_in_dim", "vec_in_dim")
+    return DEMO_WORDS.get(TransformerShape(*(getattr(params, name, 0) for name in found)))
+
+
 def cost(network: Any) -> Architecture:
     """What a step costs, from the network's own configuration."""
     params = network.params
+    words = demo_words(params)
     return families.flux(
         "flux.2" if getattr(params, "global_modulation", False) else "flux.1",
         width=params.hidden_size,
@@ -42,8 +54,7 @@ def cost(network: Any) -> Architecture:
         pooled=params.vec_in_dim,
         guidance=params.guidance_embed,
         global_modulation=getattr(params, "global_modulation", False),
-        # the demo model's prompts are short, T5's are not
-        **({"text_tokens": PROMPT_TOKENS} if params.context_in_dim == TransformerShape.context_size else {}),
+        **({"text_tokens": words.tokens} if words else {}),
     )
 
 
@@ -122,12 +133,10 @@ FLUX = Family(
     mixed=ADAPTER,
 )
 FLUX2 = replace(FLUX, name="FLUX.2", classes=frozenset({"Flux2"}), pixels={"Flux2": 16}, packed={"Flux2": 2})
-DEMO = replace(FLUX, trained=DEMO_PIXELS)
+DEMOS = {words: replace(FLUX, trained=(words.smallest_side**2, None)) for words in DEMO_WORDS.values()}
 
 
-def is_demo(model: Any) -> bool:
-    """Whether the network has the whole configuration of the demo model that comes with this pack."""
-    params, demo = getattr(model.diffusion_model, "params", None), TransformerShape()
-    found = ("hidden_size", "depth", "depth_single_blocks", "context_in_dim", "vec_in_dim")
-    sizes = (demo.hidden, demo.double_blocks, demo.single_blocks, demo.context_size, demo.pooled_size)
-    return tuple(getattr(params, name, None) for name in found) == sizes
+def demo_of(model: Any) -> Family | None:
+    """The family of a demo model; None for any other."""
+    words = demo_words(getattr(model.diffusion_model, "params", None))
+    return DEMOS[words] if words else None

@@ -11,7 +11,6 @@ import torch
 pytest.importorskip("PIL")
 from PIL import Image
 
-from benchmarks.quality.prompts import RULER
 from fresco_core.demo.attention import attend_dense, rotary
 from fresco_core.demo.autoencoder import TinyAutoencoder
 from fresco_core.demo.parsing import parse
@@ -19,7 +18,7 @@ from fresco_core.demo.random_scenes import draw_scene
 from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.demo.vocabulary import GROUND_KINDS
-from fresco_core.demo.weights import FOLDER, TRANSFORMER, VAE, load_demo
+from fresco_core.demo.weights import FOLDER, FOLDERS, TRANSFORMER, VAE, load_demo
 from tools.demo import fit_transformer, open_render, pool
 from tools.demo.budgets import OPEN, SIZES, Stage
 from tools.demo.export import export
@@ -372,9 +371,10 @@ def test_rescaled_channels_of_the_shipped_autoencoder_still_draw_its_pictures():
     assert (FOLDER / VAE).is_file()
 
 
-def test_training_goes_on_from_the_rulers_weights(tmp_path):
-    work = lay_out_weights(Workplace(OPEN, tmp_path), RULER)
-    demo, training = load_demo(RULER), Training(work)
+def test_training_goes_on_from_the_weights_for_short_prompts(tmp_path):
+    short = FOLDERS["short"]
+    work = lay_out_weights(Workplace(OPEN, tmp_path), short)
+    demo, training = load_demo(short), Training(work)
     for name, value in demo.transformer.state_dict().items():
         assert torch.equal(training.model.transformer.state_dict()[name], value), name
     pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))

@@ -32,7 +32,8 @@ def test_what_is_installed_is_the_core_alone(installed):
     names = {path.name for path in installed.iterdir()}
     assert {name for name in names if not name.endswith("dist-info")} == {"fresco_core"}
     assert (installed / "fresco_core" / "py.typed").exists()
-    assert list((installed / "fresco_core" / "demo" / "weights").glob("*.safetensors"))
+    weights = installed / "fresco_core" / "demo" / "weights"
+    assert list(weights.glob("*.safetensors")) and list((weights / "open").glob("*.safetensors"))
 
 
 def test_the_demo_runs_from_what_is_installed(installed):

@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from fresco_core.demo.weights import load_prompt_encoder
+from fresco_core.demo.weights import FOLDERS, load_prompt_encoder
 from tools.tables import first_table, replaced
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    path
-    for pattern in ("*.md", "docs/*.md", "web/docs/**/*.md", "fresco_core/demo/weights/*.md", ".github/*.md")
-    for path in ROOT.glob(pattern)
-)
+WHERE = ("*.md", "docs/*.md", "web/docs/**/*.md", "fresco_core/demo/weights/**/*.md", ".github/*.md")
+PAGES = sorted(path for pattern in WHERE for path in ROOT.glob(pattern))
 TELLING = ("nodes/engine", "nodes/families", "nodes/mixed", "nodes/host", "fresco_core/schedule")
 """Rooms whose functions that give words or None (`-> str | None`) say why a run is not what was asked for."""
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
@@ -252,9 +249,11 @@ def test_every_marked_table_can_be_replaced(page, tables):
         replaced(text, "nothing", "| a |")
 
 
-def test_the_demo_loaders_page_has_the_words_that_the_model_knows():
-    vocabulary = load_prompt_encoder().vocabulary
-    words = {*vocabulary.objects, *vocabulary.places, *vocabulary.kinds, *vocabulary.colours}
+def test_the_demo_loaders_page_has_the_words_that_the_models_know():
+    words = set[str]()
+    for folder in FOLDERS.values():
+        known = load_prompt_encoder(folder).vocabulary
+        words |= {*known.names, *known.places, *known.kinds, *known.colours}
     for page in (HELP / "FrescoDemoLoader.md", *(HELP / "FrescoDemoLoader").glob("*.md")):
         known = {w.strip() for w in re.split(r"[|,\n]|，|。| in |颜色有|色は", page.read_text("utf-8"))}
         assert words - known == set(), page

@@ -11,13 +11,13 @@ from PIL import Image
 
 from benchmarks.quality.bar import draw_sheet
 from benchmarks.quality.measure import Measures
-from benchmarks.quality.pictures import COARSEST_CLOSED, Drawn, Studio
-from benchmarks.quality.prompts import PROMPTS, RULER, held_out_scenes, said_of, weights_for
+from benchmarks.quality.pictures import Drawn, Studio
+from benchmarks.quality.prompts import PROMPTS, held_out_scenes, said_of, weights_for
 from benchmarks.quality.quick import ROWS
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Store, real_key
 from fresco_core.demo.vocabulary import SHIPPED_WORDS, open_vocabulary
-from fresco_core.demo.weights import FOLDER, load_demo
+from fresco_core.demo.weights import FOLDER, FOLDERS, load_demo
 from fresco_core.schedule.steps import Step
 
 SHARD = slice(0, 1)
@@ -52,17 +52,18 @@ def test_half_size_pictures_have_half_the_side_and_a_half_steps_cost(studio):
 def test_looks_are_held_to_what_the_model_draws_well(studio):
     plan = studio.plan(Setting("draft ~1/4 50%; refine 50%", 8))
     assert [step.level for step in plan.passes[0].looks] == [2] * 4, "the model in the box draws at a quarter"
-    least = min(studio.canvas.height, studio.canvas.width) >> COARSEST_CLOSED
-    assert studio.canvas.trained == (least**2, None)
+    assert studio.canvas.trained == ((48 // 8) ** 2, None)
+    assert Studio(1, FOLDERS["short"], prompts="open").canvas.trained == ((128 // 8) ** 2, None)
 
 
 def test_prompts_that_leave_much_open_are_measured_on_a_model_that_learnt_them():
-    assert [weights_for(prompts) for prompts in PROMPTS] == [FOLDER, RULER, RULER]
-    demo = load_demo(RULER)
+    short = FOLDERS["short"]
+    assert [weights_for(prompts) for prompts in PROMPTS] == [FOLDER, short, short]
+    demo = load_demo(short)
     assert demo.vocabulary == open_vocabulary()
     assert 6e6 <= sum(p.numel() for p in demo.transformer.parameters()) <= 12e6
-    assert sum(file.stat().st_size for file in RULER.glob("*.safetensors")) <= 40e6
-    drawn = Studio(1, RULER, prompts="open").draw(Setting("full", 2), SHARD)
+    assert sum(file.stat().st_size for file in short.glob("*.safetensors")) <= 40e6
+    drawn = Studio(1, short, prompts="open").draw(Setting("full", 2), SHARD)
     assert drawn.pictures.shape == (1, 3, 256, 256) and torch.isfinite(drawn.pictures).all()
 
 

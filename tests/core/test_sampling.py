@@ -169,7 +169,9 @@ def test_the_demo_command_writes_a_sheet_and_compares(tmp_path, capsys):
     from fresco_core.__main__ import main
 
     draft = ["--schedule", "draft 1/2 x4; refine 0.8 x2"]
-    for model in ([], ["--landscape"], ["--prompt", "a big cat centre"]):
+    short = ["--model", "short", "--prompt"]
+    few_words = ([*short, "three fruits on stripes"], [*short, ""])
+    for model in ([], ["--landscape"], ["--prompt", "a big cat centre"], *few_words):
         assert main(["demo", "--steps", "6", "--seed", "4", "--out", str(tmp_path), *draft, *model]) == 0
         printed = capsys.readouterr().out
         assert "2.00x" in printed and "PSNR of fresco to plain" in printed, (

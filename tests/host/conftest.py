@@ -118,7 +118,7 @@ def pair(wans):
 
 @contextmanager
 def trained_for_any_size():
-    """All known models but the demo model are trained for any size, while this lasts: for what `~` and
+    """All known models but the demo models are trained for any size, while this lasts: for what `~` and
     presets do in a run, on tiny canvases."""
     from fresco_pack.nodes import families
 
@@ -126,8 +126,9 @@ def trained_for_any_size():
 
     def of_any_size(model):
         family = family_of(model)
-        sized = family is not None and family.trained is not None and family is not families.flux.DEMO
-        return replace(family, trained=(0, None)) if sized else family
+        if family is None or family.trained is None or family in families.flux.DEMOS.values():
+            return family
+        return replace(family, trained=(0, None))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(families, "family_of", of_any_size)
@@ -136,7 +137,7 @@ def trained_for_any_size():
 
 @pytest.fixture
 def any_size():
-    """All known models but the demo model are trained for any size."""
+    """All known models but the demo models are trained for any size."""
     with trained_for_any_size():
         yield
 

@@ -223,16 +223,22 @@ def test_width_says_nothing():
     assert found.unknown and found.family == "Another" and found.trained == (3907, None)
 
 
-def test_the_demo_model_keeps_the_sizes_that_it_was_trained_for():
+DEMOS = pytest.mark.parametrize("demo,side,smallest", [("detailed", 24, 6), ("short", 32, 16)])
+
+
+@DEMOS
+def test_a_demo_model_keeps_the_sizes_that_it_was_trained_for(demo, side, smallest):
     from fresco_pack.fresco_core import PRESETS, flow_sigmas, make_plan, parse
     from fresco_pack.nodes.demo import FrescoDemoLoader
     from fresco_pack.nodes.families import canvas_of
 
-    model = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots").args[0].model
-    canvas = canvas_of(model, (1, 16, 24, 24))
+    model = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots", demo).args[0].model
+    canvas = canvas_of(model, (1, 16, side, side))
     plan = make_plan(parse(PRESETS["balanced"]), flow_sigmas(20), canvas)
-    assert {level for p in plan.passes for level in p.levels} == {2, 0} and not canvas.unknown
-    assert canvas_of(model, (1, 16, 12, 12)).suits(1) and not canvas_of(model, (1, 16, 12, 12)).suits(2)
+    level = round(log2(side / smallest))
+    assert {level for p in plan.passes for level in p.levels} == {level, 0} and not canvas.unknown
+    smaller = canvas_of(model, (1, 16, side // 2, side // 2))
+    assert smaller.suits(level - 1) and not smaller.suits(level)
 
 
 @pytest.mark.parametrize("side,levels", [(1024, {1, 0}), (896, {log2(4 / 3), 0}), (512, {0})])
@@ -263,9 +269,11 @@ def test_other_networks_are_not_guessed_at():
     assert architecture_of(SimpleNamespace(diffusion_model=named)) is None
 
 
-def test_the_demo_model_is_read_with_its_short_prompts():
+@DEMOS
+def test_a_demo_model_is_read_with_its_short_prompts(demo, side, smallest):
     from fresco_pack.nodes.demo import FrescoDemoLoader
     from fresco_pack.nodes.families import architecture_of
 
-    model, _, positive, _ = FrescoDemoLoader.execute("a frog top left, a robot right, on blue dots").args
+    prompt = "a frog top left, a robot right, on blue dots"
+    model, _, positive, _ = FrescoDemoLoader.execute(prompt, demo).args
     assert architecture_of(model.model).text_tokens == positive[0][0].shape[1]

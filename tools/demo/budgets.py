@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fresco_core.demo.autoencoder import AutoencoderShape
-from fresco_core.demo.transformer import TransformerShape
+from fresco_core.demo.transformer import OPEN_SHAPE, TransformerShape
 from fresco_core.demo.vocabulary import OPEN_FAMILIES, SMALL_OBJECTS, Vocabulary, open_vocabulary
 
 from .packages import emoji_names
@@ -198,7 +198,7 @@ OPEN = Budget(
     name="open",
     looks=Looks(side=open_vocabulary().picture_side, shift=6.0, stretch=0.06),
     autoencoder_shape=AutoencoderShape((16, 32, 64, 64), (0, 1, 2, 3), (16, 32, 64, 64), (1, 2, 3, 3)),
-    transformer_shape=TransformerShape(hidden=256, double_blocks=2, single_blocks=6),
+    transformer_shape=OPEN_SHAPE,
     autoencoder=Stage(
         20000,
         6,
