@@ -1,5 +1,5 @@
-"""The trained demo model, and the command `python -m fresco_core demo` that draws with it.
+"""The trained demo models, and the command `python -m fresco_core demo` that draws with it.
 
-The model: scenes and vocabulary (what a prompt can say), prompt, transformer, autoencoder, weights, and a
-classifier that judges its pictures. The command: command, sheet.
+The models: scenes and vocabulary (what a prompt can say), prompt, transformer, autoencoder, weights, and a
+classifier that judges their pictures. The command: command, sheet.
 """
