@@ -8,7 +8,6 @@ which the copy is furthest from the plain one, enlarged, with its distance to th
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from fresco_core import flow_sigmas, hashed_noise, make_plan, parse, sample
+from fresco_core.bench.distance import peak_ratio
 from fresco_core.demo.autoencoder import PictureCodec
 from fresco_core.demo.subjects import trained
 from fresco_core.demo.weights import load_demo
@@ -43,7 +43,7 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     sheet(*args).save(options.out)
     for name, picture in pictures.items():
-        print(f"{name:18s} {psnr(picture, pictures['plain']):6.2f} dB to plain")
+        print(f"{name:18s} {peak_ratio(picture, pictures['plain']):6.2f} dB to plain")
 
 
 @torch.no_grad()
@@ -74,12 +74,6 @@ def place_of(plain: Tensor, copied: Tensor) -> tuple[int, int]:
     return 4 * row, 4 * column
 
 
-def psnr(a: Tensor, b: Tensor) -> float:
-    """In dB; 99 for equal pictures."""
-    error = float((a - b).square().mean())
-    return 99.0 if error == 0.0 else -10.0 * math.log10(error)
-
-
 def sheet(pictures: dict[str, Tensor], place: tuple[int, int]) -> Image.Image:
     """The pictures side by side, their crops below them."""
     row, column = place
@@ -96,7 +90,8 @@ def sheet(pictures: dict[str, Tensor], place: tuple[int, int]) -> Image.Image:
         out.paste(whole, (x, y))
         crop = as_image(picture[:, row : row + CROP, column : column + CROP])
         out.paste(crop.resize((side, side), Image.Resampling.NEAREST), (x, y + side + GAP))
-        steps = f"{PLAIN_STEPS} steps" if name == "plain" else f"{psnr(picture, pictures['plain']):.1f} dB"
+        near = f"{peak_ratio(picture, pictures['plain']):.1f} dB"
+        steps = f"{PLAIN_STEPS} steps" if name == "plain" else near
         draw.text((x, GAP), f"{name}, {steps}", INK, font)
     return out
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from fresco_core import Canvas, expand, merge
+from fresco_core.bench.distance import peak_ratio
 from fresco_core.canvas.levels import THREE_QUARTERS, side_at
 from fresco_core.look.bridge import Autoencoder, bicubic, bridged
 
@@ -84,12 +84,11 @@ def distances(autoencoder: Autoencoder, picture: Tensor) -> dict[tuple[str, str]
 
 def distance(autoencoder: Autoencoder, draft: Tensor, whole: Tensor) -> Distance:
     """Of a draft's latent (1, C, h, w) to the whole picture's."""
-    pixels = (autoencoder.decode(draft) - autoencoder.decode(whole)).square().mean()
     return Distance(
         _share(draft, whole),
         _share(merge(draft, 2), merge(whole, 2)),
         _share(_between(draft), _between(whole)),
-        -10.0 * math.log10(max(float(pixels), 1e-12)),
+        peak_ratio(autoencoder.decode(draft), autoencoder.decode(whole)),
     )
 
 

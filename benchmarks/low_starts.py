@@ -11,13 +11,13 @@ finest band, both against the plain run; hidden/noise is what spectrum.TOLERANCE
 from __future__ import annotations
 
 import argparse
-import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fresco_core import flow_sigmas, hashed_noise, recompose
+from fresco_core.bench.distance import peak_ratio
 from fresco_core.canvas.haar import expand, split
 from fresco_core.canvas.noise_level import FLOW
 from fresco_core.demo.autoencoder import PictureCodec
@@ -58,8 +58,7 @@ def main() -> None:
             truth, *_ = rows.values()
             for name, (latent, cost) in rows.items():
                 pictures = [codec.decode(found) for found in (latent, truth[0])]
-                error = float((pictures[0] - pictures[1]).square().mean())
-                psnr = 99.0 if error == 0.0 else -10.0 * math.log10(error)
+                psnr = peak_ratio(*pictures)
                 band = float(split(latent)[1].square().mean() / split(truth[0])[1].square().mean())
                 print(
                     f"{start:6.2f} {ratio:12.4f}  {name:28s} {cost:10.2f} {psnr:6.2f} {band:11.3f}",

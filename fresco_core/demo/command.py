@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..bench.distance import peak_ratio
 from ..canvas.noise_field import hashed_noise
 from ..sampling import flow_sigmas, sample
 from ..schedule.planning import make_plan
@@ -79,11 +80,6 @@ def equal_steps(plain: Trace, ours: Trace, step_flops: Callable[[Evaluation], in
     return math.ceil(len(plain.evaluations) * spent / whole)
 
 
-def psnr(a: Tensor, b: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures in [-1, 1]."""
-    return -10.0 * math.log10(max(float(((a - b) ** 2).mean()) / 4.0, 1e-12))
-
-
 def run(options: argparse.Namespace) -> str:
     """Draw one seed twice, write the sheet, return the comparison. Raises as parse and trained do."""
     from .sheet import draw_sheet  # Pillow, which only the sheet needs
@@ -104,9 +100,9 @@ def run(options: argparse.Namespace) -> str:
     draw(schedule)  # warm up, so that both are timed alike
     plain, plain_trace, plain_seconds = draw(Schedule())
     ours, trace, seconds = draw(schedule)
-    similarity = psnr(plain, ours)
+    similarity = peak_ratio(plain / 2, ours / 2)  # of pictures in [-1, 1]
     fewer = equal_steps(plain_trace, trace, subject.step_flops)
-    beside = psnr(plain, draw(Schedule(), fewer)[0])
+    beside = peak_ratio(plain / 2, draw(Schedule(), fewer)[0] / 2)
     lines = [
         f"schedule {schedule}, {options.steps} steps, seed {options.seed}",
         f"model: {subject.words}",
