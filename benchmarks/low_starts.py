@@ -23,7 +23,7 @@ from fresco_core.canvas.noise_level import FLOW
 from fresco_core.demo.autoencoder import PictureCodec
 from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
 from fresco_core.look.bridge import bridged
-from fresco_core.look.dense import Denoiser, look
+from fresco_core.look.dense import Denoiser, dense_look
 from fresco_core.look.spectrum import band_powers
 from fresco_core.sampling import euler_step
 
@@ -109,7 +109,7 @@ def run(denoise: Denoiser, x: Tensor, grid: list[float], levels: int | list[int]
     each = [levels] * (len(grid) - 1) if isinstance(levels, int) else levels
     sigmas = torch.tensor(grid)
     for sigma, after, level in zip(sigmas, sigmas[1:], each, strict=False):
-        x = euler_step(x, look(denoise, x, sigma.expand(len(x)), level), sigma, after)
+        x = euler_step(x, dense_look(denoise, x, sigma.expand(len(x)), level), sigma, after)
     return x
 
 

@@ -22,7 +22,7 @@ from fresco_core.course import ChosenLook
 from fresco_core.demo.autoencoder import PictureCodec
 from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
 from fresco_core.look.bridge import bridged
-from fresco_core.look.dense import look
+from fresco_core.look.dense import dense_look
 from fresco_core.look.mixed import mixed_look
 from fresco_core.sampling import euler_step
 
@@ -102,7 +102,7 @@ def drawn(studio: Studio, line: str, steps: int, over: bool) -> tuple[Tensor, in
                 if isinstance(seen, MixedLook):
                     x0 = mixed_look(denoise, x, at, seen.layout, canvas, FLOW, margin, x0)
                 else:
-                    x0 = look(denoise, x, at, seen.level, FLOW, margin, x0)
+                    x0 = dense_look(denoise, x, at, seen.level, FLOW, margin, x0)
                 course.observe(x0)
                 x = euler_step(x, x0, sigma, after)
             x0 = x

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fresco_core import Canvas, flow_sigmas, look, make_plan, preset
+from fresco_core import Canvas, dense_look, flow_sigmas, make_plan, preset
 from fresco_core.cost.registry import model
 from fresco_core.cost.transformer import Architecture
 from fresco_core.look.bridge import bridged
@@ -69,7 +69,7 @@ def own_work(canvas: Canvas) -> Callable[[], object]:
     depth = (canvas.frames,) if canvas.frames > 1 else ()
     x = torch.randn(1, CHANNELS, *depth, canvas.height, canvas.width)
     sigma = torch.tensor([0.7])
-    return lambda: look(lambda state, own_sigma: state, x, sigma, 1)
+    return lambda: dense_look(lambda state, own_sigma: state, x, sigma, 1)
 
 
 class Blank:

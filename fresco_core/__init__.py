@@ -14,7 +14,7 @@ from .canvas.noise_level import FLOW, VE, Flow, Parameterisation, VarianceExplod
 from .canvas.size import Canvas
 from .course import Course
 from .look.convergence import ConvergenceTracker
-from .look.dense import DenseLook, coarse_state, look
+from .look.dense import DenseLook, coarse_state, dense_look
 from .look.mixed import MixedDenoiser, MixedLook, mixed_look
 from .look.promotion import ORDERS, Promoter
 from .look.spectral import SpectralRule
@@ -59,7 +59,7 @@ __all__ = [
     "expand",
     "flow_sigmas",
     "hashed_noise",
-    "look",
+    "dense_look",
     "make_plan",
     "merge",
     "mixed_layout",

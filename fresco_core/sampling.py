@@ -12,7 +12,7 @@ from .canvas.noise_field import check_finite
 from .canvas.noise_level import FLOW, Parameterisation, recompose
 from .course import Course
 from .look.bridge import Autoencoder, Enlarge, bicubic, bridged
-from .look.dense import Denoiser, look
+from .look.dense import Denoiser, dense_look
 from .look.mixed import MixedDenoiser, MixedLook, mixed_look
 from .look.promotion import Order
 from .schedule.plan import Plan
@@ -73,7 +73,7 @@ def sample(
                 assert isinstance(denoise, MixedDenoiser)
                 x0 = mixed_look(denoise, x, at, seen.layout, plan.canvas, parameterisation, margin, x0)
             else:
-                x0 = look(denoise, x, at, seen.level, parameterisation, margin, x0, seen.halvings)
+                x0 = dense_look(denoise, x, at, seen.level, parameterisation, margin, x0, seen.halvings)
             convergence = course.observe(x0)
             if trace is not None:
                 trace.add(index, sigma, seen, convergence)

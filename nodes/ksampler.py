@@ -32,7 +32,7 @@ from .inputs import (
     upscale_input,
     vae_input,
 )
-from .server.known import told_on
+from .server.known_setting import told_on
 
 
 class FrescoKSampler(io.ComfyNode):

@@ -193,7 +193,7 @@ def measure(
 
 def _gain(trace: Any) -> float:
     """FLOPs of as many full evaluations over those of a run."""
-    from fresco_pack.fresco_core.text.told import spent
+    from fresco_pack.fresco_core.text.in_words import spent
 
     flops, full = spent(trace)
     return full / flops

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fresco_core.demo.leaving_out import leave_out
 from fresco_core.demo.random_scenes import draw_scene
 from fresco_core.demo.scene import scene_ids
 from fresco_core.demo.vocabulary import Vocabulary
 from fresco_core.demo.weights import FOLDERS
+from tools.demo.leaving_out import leave_out
 
 SCENE_SEED = (0, 6_000_000)
 """Of the held-out scenes; training draws its own from other seeds."""

@@ -1,8 +1,8 @@
 """What a plan costs: FLOPs and tokens of its steps on a real architecture, from the configuration alone.
 
 Reading order: transformer (the general description and its arithmetic), families (how each model family fills
-it in), sounding (those that make sound with video), registry (the published models), plan_cost (a plan on one
-of them).
+it in), sound_families (those that make sound with video), registry (the published models), plan_cost (a plan
+on one of them).
 
 Counted are matrix products and attention, a multiply-add as 2, as torch.utils.flop_counter counts them.
 Norms, activations, rotary positions and the sampler's own arithmetic are not.

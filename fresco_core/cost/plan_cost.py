@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..schedule.plan import Plan
-from ..text.told import flops_in_words
+from ..text.in_words import flops_in_words
 from .transformer import Architecture
 
 

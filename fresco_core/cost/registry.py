@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..canvas.size import Canvas
 from .families import chroma, flux, hunyuan_video, krea2, lumina, qwen_image, sd3, wan
-from .sounding import PROMPT_MODULATIONS, ltx_2, ltx_video, minimax_h3
+from .sound_families import PROMPT_MODULATIONS, ltx_2, ltx_video, minimax_h3
 from .transformer import Architecture
 
 TRAINED_PIXELS = (220_000, 2_100_000)

@@ -59,7 +59,7 @@ def on_canvas(low: Tensor, level: float, like: Tensor, halvings: int = 0) -> Ten
     return expand_frames(spread, halvings, like.shape[-3])
 
 
-def look(
+def dense_look(
     denoise: Denoiser, x: Tensor, sigma: Tensor, level: float, parameterisation: Parameterisation = FLOW,
     margin: Margin | None = None, last: Tensor | None = None, halvings: int = 0,
 ) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...fresco_core import MixedLook, Plan
 from ...fresco_core.cost import Architecture, plan_cost
-from ...fresco_core.text.told import plan_in_words
+from ...fresco_core.text.in_words import plan_in_words
 from ..host.model import bare_canvas
 from ..host.vae import flops
 from .guides import HEARD, PACKED, SEEN, keyframes_in

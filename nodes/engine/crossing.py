@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...fresco_core import check_finite
 from ...fresco_core.look.bridge import bicubic, bridged
-from ...fresco_core.text.told import plan_in_words
+from ...fresco_core.text.in_words import plan_in_words
 from ..host.vae import HostAutoencoder, enlarged_by, reload
 from ..host.versions import show_where_executing
 from .experts import EXPERTS

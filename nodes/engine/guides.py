@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ...fresco_core import Canvas
 from ...fresco_core.canvas.levels import THREE_QUARTERS, block
-from .kept import MASK
-from .thin import PLACES, factors_of
+from .kept_pixels import MASK
+from .thin_guides import PLACES, factors_of
 
 ENTRIES = "guide_attention_entries"
 DRAWN = "generated_keyframes"  # frames behind the video's own that are made with it, each a single picture

@@ -22,8 +22,8 @@ from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
 from ..host.windows import windowed
 from .frames import shortened
-from .given import Given
-from .kept import rearranged, seen_of
+from .kept_pixels import rearranged, seen_of
+from .network_inputs import Given
 from .streams import ALONE, Streams
 from .target import Target
 

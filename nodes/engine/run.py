@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...fresco_core import Course, Margin, Plan, Schedule, plain_plan
 from ...fresco_core.look.promotion import Order
-from ...fresco_core.text.told import plan_sentence
+from ...fresco_core.text.in_words import plan_sentence
 from ..families import adapter_of
 from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
@@ -20,14 +20,14 @@ from ..host.samplers import off_grid, restart_hooks
 from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
 from .cost import Spending, as_run, describe_plan
-from .given import Given
-from .kept import unkeepable
+from .kept_pixels import unkeepable
 from .look import CanvasView
+from .network_inputs import Given
 from .obstacles import unmergeable, unmixable
 from .recording import RunTrace
 from .streams import bound_together, words_of
 from .target import Target
-from .thin import thin_guides
+from .thin_guides import thin_guides
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from ...fresco_core import Canvas, Margin, MixedLook, Schedule
 from ...fresco_core.canvas.noise_level import noise_halvings
 from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
-from ...fresco_core.text.told import trace_in_words
+from ...fresco_core.text.in_words import trace_in_words
 from ..families import canvas_of
 from ..host.clock import Clock
 from ..host.conds import evaluated_conds
@@ -33,7 +33,7 @@ from .conditioning import at_level, with_level_controls
 from .cost import call_flops
 from .experts import EXPERTS
 from .gain import result_in_words, summary
-from .kept import MASK, kept_by
+from .kept_pixels import MASK, kept_by
 from .live_view import live_view
 from .look import CanvasView
 from .mixed import diffusion_model, mixed_prediction

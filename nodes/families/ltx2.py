@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...fresco_core.cost import LTX_2_PIXELS, Architecture, sounding
+from ...fresco_core.cost import LTX_2_PIXELS, Architecture, sound_families
 from .family import Family, kinds
 from .ltxv import text_of
 
@@ -25,7 +25,7 @@ def cost(network: Any) -> Architecture:
     ports = {"channels": network.in_channels, "sound_channels": network.audio_in_channels}
     heads = network.num_attention_heads, network.audio_num_attention_heads
     gates = heads if getattr(network, "apply_gated_attention", False) else (0, 0)
-    return sounding.ltx_2("ltx-2", **sizes, **ports, gates=gates, **text_of(network))
+    return sound_families.ltx_2("ltx-2", **sizes, **ports, gates=gates, **text_of(network))
 
 
 LTX_2 = Family(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...fresco_core.cost import LTX_VIDEO_PIXELS, Architecture, sounding
+from ...fresco_core.cost import LTX_VIDEO_PIXELS, Architecture, sound_families
 from .family import Family, kinds
 
 
 def cost(network: Any) -> Architecture:
     """What a step costs, from the network's own configuration."""
-    return sounding.ltx_video(
+    return sound_families.ltx_video(
         "ltx-video",
         width=network.inner_dim,
         layers=network.num_layers,
@@ -23,7 +23,7 @@ def text_of(network: Any) -> dict[str, Any]:
     """How a network of the LTX kind takes its text; oldest hosts know one way only."""
     before = getattr(network, "caption_proj_before_connector", False)
     modulated = getattr(network, "cross_attention_adaln", False)
-    modulations = sounding.PROMPT_MODULATIONS if modulated else sounding.MODULATIONS
+    modulations = sound_families.PROMPT_MODULATIONS if modulated else sound_families.MODULATIONS
     return {"caption": None if before else network.caption_channels, "modulations": modulations}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...fresco_core.cost import MINIMAX_H3_PIXELS, Architecture, sounding
+from ...fresco_core.cost import MINIMAX_H3_PIXELS, Architecture, sound_families
 from .family import Family, kinds
 
 SHIFT = "minimax_h3_sigma_shift_video"  # by which the network reads the sound's noise level off the video's
@@ -26,7 +26,7 @@ def cost(network: Any) -> Architecture:
     sizes = {"width": network.hidden_size, "heads_width": block.attn.heads * block.attn.head_dim}
     sizes |= {"mlp": block.mlp.fc2.in_features, "time_width": block.adaln_proj.linear.in_features}
     ports = {"patch": patch, "sound_channels": network.audio_latents_dim}
-    return sounding.minimax_h3("minimax-h3", layers=layers, **sizes, **ports)
+    return sound_families.minimax_h3("minimax-h3", layers=layers, **sizes, **ports)
 
 
 MINIMAX_H3 = Family(

@@ -31,12 +31,3 @@ class MixedCall:
     timestep: Tensor
     own_clock: bool
     output: Tensor | None = None
-
-
-def with_options(args: tuple, kwargs: dict, change: Callable[[dict], dict]) -> tuple[tuple, dict]:
-    """The network's arguments with its transformer options changed, wherever they are among them."""
-
-    def changed(value: Any) -> Any:
-        return change(value) if isinstance(value, dict) and MIXED in value else value
-
-    return tuple(map(changed, args)), {name: changed(value) for name, value in kwargs.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ...fresco_core import Canvas, Trace
-from ...fresco_core.text.told import trace_in_words
+from ...fresco_core.text.in_words import trace_in_words
 from ..engine.gain import result_in_words
 from ..engine.recording import Recordings, RunTrace
 from .trace_steps import step_count, valued_steps

@@ -19,7 +19,7 @@ from fresco_core import (
 from fresco_core.canvas.haar import expand, extend, pack_channels, padded_size, unpack_channels
 from fresco_core.canvas.levels import THREE_QUARTERS, side_at
 from fresco_core.look.bridge import bicubic, bridged
-from fresco_core.text.told import plan_in_words
+from fresco_core.text.in_words import plan_in_words
 
 
 class Means:

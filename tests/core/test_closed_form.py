@@ -8,7 +8,7 @@ from fresco_core.canvas.noise_field import hashed_noise
 from fresco_core.canvas.noise_level import FLOW, recompose
 from fresco_core.canvas.size import Canvas
 from fresco_core.demo.closed_form import HaarProcess, power_law
-from fresco_core.look.dense import coarse_state, look
+from fresco_core.look.dense import coarse_state, dense_look
 from fresco_core.sampling import euler_step, flow_sigmas, sample
 from fresco_core.schedule.planning import make_plan
 from fresco_core.text.grammar import parse
@@ -44,7 +44,7 @@ def run(process, text, fresh=False, count=600):
             redrawn = recompose(torch.zeros_like(x), hashed_noise(99, x.shape), sigma, FLOW)
             x = expand(merge(x, 1), 1) + redrawn - expand(merge(redrawn, 1), 1)
         previous = level
-        x = euler_step(x, look(process.denoise, x, sigma, level), sigma, sigma_next)
+        x = euler_step(x, dense_look(process.denoise, x, sigma, level), sigma, sigma_next)
     return x
 
 

@@ -11,7 +11,7 @@ from fresco_core.cost.registry import MODELS, model
 from fresco_core.cost.transformer import Block, Sequence, Stream, Tokens
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
 from fresco_core.look.dense import FULL, DenseLook
-from fresco_core.text.told import flops_in_words, spent, trace_in_words
+from fresco_core.text.in_words import flops_in_words, spent, trace_in_words
 
 names = st.sampled_from(sorted(MODELS))
 

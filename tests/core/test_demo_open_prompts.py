@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fresco_core.demo.classifier import Reading, SceneClassifier, fidelity, fidelity_marks
-from fresco_core.demo.leaving_out import EMPTY_SHARE, leave_out
 from fresco_core.demo.parsing import SceneError, parse
 from fresco_core.demo.prompt import PromptEncoder
 from fresco_core.demo.random_scenes import draw_scene
@@ -21,6 +20,7 @@ from fresco_core.demo.vocabulary import (
     Vocabulary,
     open_vocabulary,
 )
+from tools.demo.leaving_out import EMPTY_SHARE, leave_out
 
 WORDS = open_vocabulary()
 

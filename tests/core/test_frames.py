@@ -15,8 +15,8 @@ from fresco_core.canvas.haar import merge, padded_size
 from fresco_core.canvas.noise_level import FLOW, VE, noise_halvings, recompose
 from fresco_core.cost import MODELS, plan_cost
 from fresco_core.look.bridge import bridged
-from fresco_core.look.dense import coarse_state, levelled, look
-from fresco_core.text.told import plan_in_words, trace_in_words
+from fresco_core.look.dense import coarse_state, dense_look, levelled
+from fresco_core.text.in_words import plan_in_words, trace_in_words
 
 
 def groups(frames, halvings):
@@ -134,7 +134,7 @@ def test_an_all_coarse_run_is_the_native_run_of_the_short_clip(
     start = recompose(torch.zeros_like(noise), noise, sigmas[0], parameterisation)
 
     def seen(x, s):
-        return look(denoise, x, s, level, parameterisation, halvings=halvings)
+        return dense_look(denoise, x, s, level, parameterisation, halvings=halvings)
 
     ours = sample_euler(seen, start, sigmas)
     native_start, _ = coarse_state(continued(start, halvings), sigmas[0], level, parameterisation, halvings)
@@ -154,7 +154,7 @@ def test_with_a_margin_frames_of_whole_groups_are_those_of_the_native_run():
         return torch.tanh(x + sigma.reshape(-1, 1, 1, 1, 1))
 
     def seen(x, s):
-        last[0] = look(denoise, x, s, 1, FLOW, margin, last[0], 1)
+        last[0] = dense_look(denoise, x, s, 1, FLOW, margin, last[0], 1)
         return last[0]
 
     ours = merge(merge_frames(sample_euler(seen, noise, sigmas), 1), 1)
@@ -174,16 +174,20 @@ def test_a_look_shows_what_it_saw_and_no_more(frames, level, halvings, seed):
         shapes.append(state.shape)
         return state * 0.5
 
-    out = look(denoise, x, torch.full((2,), 0.5), level, FLOW, Margin(seed), None, halvings)
+    out = dense_look(denoise, x, torch.full((2,), 0.5), level, FLOW, Margin(seed), None, halvings)
     assert out.shape == x.shape and shapes[0][2] == frames_at(frames, halvings)
     torch.testing.assert_close(levelled(out, level, halvings), out)
 
 
 def test_no_halvings_change_no_bit():
     x, sigma = torch.randn(1, 2, 5, 7, 9), torch.tensor([0.7])
+
+    def denoise(state, own):
+        return state * own.reshape(-1, 1, 1, 1, 1)
+
     for level in (0, 1, 2):
-        ours = look(lambda s, own: s * own.reshape(-1, 1, 1, 1, 1), x, sigma, level, FLOW, Margin(1), x, 0)
-        plain = look(lambda s, own: s * own.reshape(-1, 1, 1, 1, 1), x, sigma, level, FLOW, Margin(1), x)
+        ours = dense_look(denoise, x, sigma, level, FLOW, Margin(1), x, 0)
+        plain = dense_look(denoise, x, sigma, level, FLOW, Margin(1), x)
         assert torch.equal(ours, plain)
 
 

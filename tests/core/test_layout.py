@@ -9,7 +9,7 @@ from fresco_core.canvas.edge import Margin
 from fresco_core.canvas.haar import expand, merge
 from fresco_core.canvas.noise_level import FLOW, VE, over_batch, recompose
 from fresco_core.canvas.size import Canvas
-from fresco_core.look.dense import look
+from fresco_core.look.dense import dense_look
 from fresco_core.look.mixed import level_state, mixed_look
 from fresco_core.look.promotion import ORDERS, Promoter, high, low, promote
 from fresco_core.look.token_layout import mixed_layout
@@ -157,7 +157,7 @@ def test_fine_blocks_are_as_in_a_full_look_and_coarse_ones_as_in_a_coarse_look(s
         return layout, mixed_look(denoise, x, sigma, layout, canvas, FLOW, Margin(), last)
 
     full = denoise(x, sigma)
-    half = look(denoise, x, sigma, 1, FLOW, Margin(), last)
+    half = dense_look(denoise, x, sigma, 1, FLOW, Margin(), last)
     layout, ours = run(rows * columns // 2)
     pixels = layout.fine_pixels(2, 1, x).expand_as(x)
     assert torch.equal(ours[pixels], full[pixels])

@@ -10,7 +10,7 @@ from fresco_core.canvas.edge import Margin
 from fresco_core.canvas.haar import level_size, merge, padded_size
 from fresco_core.canvas.levels import THREE_QUARTERS
 from fresco_core.canvas.noise_level import FLOW, VE, recompose
-from fresco_core.look.dense import coarse_state, levelled, look
+from fresco_core.look.dense import coarse_state, dense_look, levelled
 from fresco_core.sampling import euler_step, flow_sigmas
 
 
@@ -42,7 +42,7 @@ def test_all_coarse_euler_is_a_native_low_resolution_run(parameterisation, level
     sigmas = torch.tensor(grid, dtype=torch.float64)
     start = recompose(torch.zeros_like(noise), noise, sigmas[0], parameterisation)
 
-    ours = sample_euler(lambda x, s: look(denoise, x, s, level, parameterisation), start, sigmas)
+    ours = sample_euler(lambda x, s: dense_look(denoise, x, s, level, parameterisation), start, sigmas)
     native_start, _ = coarse_state(start, sigmas[0], level, parameterisation)
     native = sample_euler(denoise, native_start, parameterisation.level_sigma(sigmas, level))
     torch.testing.assert_close(merge(ours, level), native, rtol=1e-9, atol=1e-9)
@@ -55,7 +55,7 @@ def test_a_look_keeps_the_low_band_for_every_size(level, height, width, seed, vi
     lead = (2, 3, 2) if video else (2, 3)
     x = torch.randn(*lead, height, width, generator=generator)
     low = torch.randn(*lead, *level_size((height, width), level), generator=generator)
-    out = look(lambda state, sigma: low, x, torch.full((2,), 0.5), level)
+    out = dense_look(lambda state, sigma: low, x, torch.full((2,), 0.5), level)
     assert out.shape == x.shape and torch.isfinite(out).all()
     even_h, even_w = (n >> level << level for n in (height, width))
     inside = merge(out[..., :even_h, :even_w], level)
@@ -68,7 +68,7 @@ def test_a_look_keeps_the_low_band_for_every_size(level, height, width, seed, vi
 def test_a_look_is_finite_at_the_ends_of_the_noise(sigma, parameterisation):
     x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     for canvas in (x, torch.zeros_like(x)):
-        seen = look(lambda state, own: state + own, canvas, torch.tensor(sigma), 2, parameterisation)
+        seen = dense_look(lambda state, own: state + own, canvas, torch.tensor(sigma), 2, parameterisation)
         assert torch.isfinite(seen).all()
 
 
@@ -76,7 +76,7 @@ def test_level_zero_is_the_denoiser_itself():
     denoise = network(3)
     x = torch.randn(1, 2, 8, 8, dtype=torch.float64)
     sigma = torch.tensor([0.4], dtype=torch.float64)
-    assert torch.equal(look(denoise, x, sigma, 0), denoise(x, sigma))
+    assert torch.equal(dense_look(denoise, x, sigma, 0), denoise(x, sigma))
 
 
 @pytest.mark.parametrize("size", [(15, 16), (17, 19), (5, 13)])

@@ -13,15 +13,15 @@ from fresco_core.canvas.size import Canvas
 from fresco_core.demo.attention import attend_dense, mixed_table, rotary
 from fresco_core.demo.subjects import PromptedDenoiser, trained
 from fresco_core.demo.transformer import DemoTransformer, TransformerShape
-from fresco_core.look.dense import look
+from fresco_core.look.dense import dense_look
 from fresco_core.look.mixed import mixed_look
 from fresco_core.look.promotion import ORDERS
 from fresco_core.look.token_layout import mixed_layout
 from fresco_core.sampling import flow_sigmas, sample
 from fresco_core.schedule.planning import make_plan
 from fresco_core.text.grammar import parse
+from fresco_core.text.in_words import trace_in_words
 from fresco_core.text.presets import preset
-from fresco_core.text.told import trace_in_words
 from fresco_core.trace import Trace
 
 CANVAS = Canvas(12, 16)
@@ -47,7 +47,7 @@ def test_all_fine_is_the_full_look_and_all_coarse_the_coarse_look(denoise):
     fine = mixed_look(denoise, x, sigma, layout_of(12), CANVAS)
     torch.testing.assert_close(fine, denoise(x, sigma), atol=1e-5, rtol=1e-5)
     coarse = mixed_look(denoise, x, sigma, layout_of(0), CANVAS)
-    torch.testing.assert_close(coarse, look(denoise, x, sigma, 1), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(coarse, dense_look(denoise, x, sigma, 1), atol=1e-5, rtol=1e-5)
 
 
 def test_samples_with_different_masks_do_not_touch_each_other(denoise):

@@ -15,8 +15,8 @@ from fresco_core.schedule.planning import check_end, make_plan
 from fresco_core.schedule.steps import FULL_STEP, Step
 from fresco_core.schedule.wording import ScheduleError
 from fresco_core.text.grammar import parse
+from fresco_core.text.in_words import plan_in_words
 from fresco_core.text.presets import preset
-from fresco_core.text.told import plan_in_words
 
 CANVAS = Canvas(64, 64)
 

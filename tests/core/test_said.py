@@ -13,8 +13,8 @@ from fresco_core import ScheduleError, flow_sigmas, make_plan, parse
 from fresco_core.bench import recommend
 from fresco_core.cost.plan_cost import plan_cost
 from fresco_core.cost.registry import MODELS
+from fresco_core.text.in_words import plan_in_words, plan_sentence
 from fresco_core.text.presets import preset, schedule_in
-from fresco_core.text.told import plan_in_words, plan_sentence
 from fresco_core.view.editing import move_boundary, set_level, set_start
 
 NOT_SAID_IN = {

@@ -11,7 +11,7 @@ from fresco_core.look.dense import DenseLook
 from fresco_core.sampling import flow_sigmas, sample
 from fresco_core.schedule.planning import make_plan
 from fresco_core.text.grammar import parse
-from fresco_core.text.told import trace_in_words
+from fresco_core.text.in_words import trace_in_words
 from fresco_core.trace import Trace
 from fresco_core.view.colours import colour
 from fresco_core.view.heatmap import converged_mask, heatmap

@@ -22,7 +22,7 @@ from fresco_core import (
 from fresco_core.cost import plan_cost
 from fresco_core.cost.registry import model
 from fresco_core.demo.closed_form import HaarProcess, power_law
-from fresco_core.text.told import plan_in_words
+from fresco_core.text.in_words import plan_in_words
 
 CANVAS = Canvas(128, 128, patch=1)
 STEPS = 100

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from fresco_core import FLOW, VE, Canvas, Schedule, flow_sigmas, make_plan, merge, parse, preset, sample
+from fresco_core.text.in_words import plan_in_words
 from fresco_core.text.presets import PRESETS
-from fresco_core.text.told import plan_in_words
 
 CANVAS = Canvas(64, 64)
 SCHEDULES = {**{name: preset(name) for name in PRESETS}, "text": parse("draft 1/2 50%; refine 50%")}

@@ -159,7 +159,7 @@ def test_the_model_sees_the_tokens_that_the_trace_counts(apply, family, size):
     patched = apply(model.patcher, schedule, traces=traces)
     with tiny.count_image_tokens(model) as seen:
         ours = tiny.sample(patched, model, steps=6)
-    from fresco_pack.fresco_core.text.told import trace_in_words
+    from fresco_pack.fresco_core.text.in_words import trace_in_words
 
     assert torch.isfinite(ours).all() and "3 mixed" in trace_in_words(traces[0])
     trace, multiple = traces[0], PADDED.get(family, 1)

@@ -75,7 +75,7 @@ def test_the_schedule_node_predicts_the_gain_over_equal_steps_and_over_the_basel
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 @pytest.mark.parametrize("family", ["flux", "flux_kontext", "qwen_image", "z_image"])
 def test_the_trace_knows_what_the_networks_calls_cost(family, cfg, caplog, monkeypatch):
-    from fresco_pack.fresco_core.text.told import flops_in_words, spent
+    from fresco_pack.fresco_core.text.in_words import flops_in_words, spent
     from fresco_pack.nodes.families import architecture_of
     from fresco_pack.nodes.host import versions
     from fresco_pack.nodes.ksampler import FrescoKSampler

@@ -56,7 +56,7 @@ def threaded(monkeypatch):
 @pytest.mark.parametrize("size", [(16, 16), (17, 19)])
 @pytest.mark.parametrize("schedule", [TWO_PASS, "1/2 x4, full x4"])
 def test_dense_looks_from_several_threads_are_those_of_one(apply, threaded, monkeypatch, schedule, size):
-    from fresco_pack.fresco_core.text.told import spent
+    from fresco_pack.fresco_core.text.in_words import spent
 
     model = tiny.build("flux", size=size)
     options = {"steps": 8, "cfg": 3.0}

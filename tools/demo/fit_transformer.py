@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fresco_core.demo.leaving_out import leave_out
 from fresco_core.demo.prompt import PromptEncoder
 from fresco_core.demo.transformer import PATCH, DemoTransformer
 
@@ -19,6 +18,7 @@ from .budgets import Budget
 from .export import export
 from .held_out import HeldOut
 from .latents import Latents, read_latents
+from .leaving_out import leave_out
 from .pool import Pool
 from .quick_attention import attend_quick
 from .recognition import Recogniser

@@ -8,9 +8,8 @@ import logging
 import torch
 from torch import nn
 
-from fresco_core.demo.leaving_out import leave_out
-
 from .latents import read_latents
+from .leaving_out import leave_out
 from .work import Course, Workplace
 
 log = logging.getLogger(__name__)

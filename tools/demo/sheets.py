@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from fresco_core.demo.classifier import fidelity
-from fresco_core.demo.leaving_out import leave_out
 from fresco_core.demo.scene import scenes_of
 from fresco_core.demo.subjects import GUIDANCE, SHIFT
 from fresco_core.sampling import flow_sigmas
@@ -27,6 +26,7 @@ from fresco_core.sampling import flow_sigmas
 from .budgets import BUDGETS
 from .export import best_autoencoder, trained_classifier
 from .fit_transformer import DemoModel
+from .leaving_out import leave_out
 from .render import sheet
 from .sample import PROMPT_SALT, follow_flow, load_average, read
 from .work import Workplace, draw_ids

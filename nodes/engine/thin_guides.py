@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...fresco_core.canvas.levels import block
 from ..host.windows import windowed
-from .kept import MASK
+from .kept_pixels import MASK
 
 PLACES = "keyframe_idxs"  # the conditioning that says where every token of a guide belongs
 

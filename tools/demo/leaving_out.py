@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .scene import NOTHING, slots_of
-from .vocabulary import Vocabulary
+from fresco_core.demo.scene import NOTHING, slots_of
+from fresco_core.demo.vocabulary import Vocabulary
 
 EMPTY_SHARE = 0.15
 """Of prompts that say nothing, for classifier-free guidance."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .kept import Kept
-from .thin import ThinGuides
+from .kept_pixels import Kept
+from .thin_guides import ThinGuides
 
 
 @dataclass
