@@ -9,7 +9,7 @@ PROMPT = "a frog top left, a robot right, on blue dots"
 
 def start(g: Graph, batch: int) -> tuple[Added, Added]:
     """The demo model and its canvas."""
-    model = g.add("FrescoDemoLoader", 0, "Small model in the box", prompt=PROMPT)
+    model = g.add("FrescoDemoLoader", 0, "Small model in the box", prompt=PROMPT, model="detailed")
     return model, g.add("EmptySD3LatentImage", 0, "Canvas", width=192, height=192, batch_size=batch)
 
 
