@@ -11,6 +11,7 @@ from .engine.recording import Recordings
 from .engine.run import Bridge
 from .engine.wrappers import apply_fresco
 from .host import versions
+from .host.kept_presets import meanings
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
@@ -68,6 +69,10 @@ class FrescoApply(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, schedule: str | None = None) -> bool | str:
         return explained(to_schedule, schedule)  # None where it is connected, and not known yet
+
+    @classmethod
+    def fingerprint_inputs(cls, preset: Any = None, schedule: Any = None, **others: Any) -> str:
+        return meanings(preset, schedule)
 
     @classmethod
     def execute(

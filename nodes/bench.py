@@ -22,6 +22,8 @@ from ..fresco_core.text.presets import USUAL
 from .engine.target import unsupported
 from .families import architecture_of
 from .host import versions
+from .host.core_nodes import as_sampled
+from .host.kept_presets import meanings
 from .host.model import shapes_of
 from .inputs import (
     CATEGORY,
@@ -109,6 +111,10 @@ class FrescoBench(io.ComfyNode):
         return True
 
     @classmethod
+    def fingerprint_inputs(cls, presets: Any = None, **others: Any) -> str:
+        return meanings(*str(presets).splitlines())
+
+    @classmethod
     def execute(
         cls,
         model: Any,
@@ -127,7 +133,7 @@ class FrescoBench(io.ComfyNode):
         near_enough: float = 30.0,
     ) -> io.NodeOutput:
         settings = chosen(presets, steps)
-        shapes = shapes_of(latent_image["samples"])
+        shapes = shapes_of(as_sampled(model, latent_image))
         reason = unsupported(model, shapes[0], shapes, comfy.samplers.sampler_object(sampler_name))
         if reason is not None:
             raise ValueError(f"there is nothing to compare, as Fresco would run plain: {reason}")

@@ -13,6 +13,7 @@ from .engine.signature import sign
 from .engine.wrappers import apply_fresco
 from .host import versions
 from .host.core_nodes import sampled
+from .host.kept_presets import meanings
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
@@ -94,6 +95,10 @@ class FrescoKSampler(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, schedule: str | None = None) -> bool | str:
         return explained(to_clean_schedule, schedule)  # None where it is connected, and not known yet
+
+    @classmethod
+    def fingerprint_inputs(cls, preset: Any = None, schedule: Any = None, **others: Any) -> str:
+        return meanings(preset, schedule)
 
     @classmethod
     def execute(

@@ -14,6 +14,8 @@ from .engine.cost import describe_plan
 from .engine.target import unsupported
 from .families import adapter_of, architecture_of, canvas_of
 from .host import versions
+from .host.core_nodes import as_sampled
+from .host.kept_presets import meanings
 from .host.model import parameterisation_of, sampling_of, shapes_of
 from .host.windows import windows_of
 from .inputs import (
@@ -119,6 +121,10 @@ class FrescoSchedule(io.ComfyNode):
         return explained(built, preset, text, "1/2", 0.5, 0.95)  # the host checks the numbers
 
     @classmethod
+    def fingerprint_inputs(cls, preset: Any = None, text: Any = None, **others: Any) -> str:
+        return meanings(preset, text)
+
+    @classmethod
     def execute(
         cls,
         preset: str,
@@ -143,7 +149,7 @@ class FrescoSchedule(io.ComfyNode):
         versions.show_text(cls, words)
         shown = ui.PreviewText(words).as_dict()
         if model is not None and latent is not None:
-            setting = setting_of(sigmas.tolist(), model, *shapes_of(latent["samples"]))
+            setting = setting_of(sigmas.tolist(), model, *shapes_of(as_sampled(model, latent)))
             shown["fresco_known"] = () if setting is None else (setting,)
         return io.NodeOutput(schedule, sigmas, words, ui=shown)
 
@@ -155,7 +161,9 @@ def describe(
 
     A schedule that does not fit this node's steps is described as such; the sampler may have others.
     """
-    shapes = ((1, 16, 128, 128),) if latent is None else shapes_of(latent["samples"])
+    shapes = ((1, 16, 128, 128),)
+    if latent is not None:
+        shapes = shapes_of(latent["samples"] if model is None else as_sampled(model, latent))
     shape = shapes[0]
     notes, windows = "", None
     try:

@@ -87,10 +87,12 @@ def overlay(heat: Tensor, pictures: Tensor, opacity: float) -> Tensor:
 
 
 def refined_blocks(evaluation: Evaluation, trace: Trace) -> Tensor:
-    """Which blocks (B, T, h, w) an evaluation looks at in full resolution."""
-    if evaluation.fine is not None:
-        return evaluation.fine
+    """Which blocks (B, T, h, w) an evaluation looks at in full resolution, be it in part: those of a mixed
+    step are smaller than the trace's where a token is one latent pixel."""
     size = level_size((trace.canvas.height, trace.canvas.width), trace.block_level)
+    if evaluation.fine is not None:
+        times = round(evaluation.fine.shape[-1] / size[-1])
+        return torch.nn.functional.max_pool2d(evaluation.fine.float(), times, ceil_mode=True) > 0
     return torch.full((trace.batch, trace.canvas.frames, *size), evaluation.level == 0)
 
 

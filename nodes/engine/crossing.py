@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...fresco_core import check_finite
@@ -15,12 +16,18 @@ from ..host.versions import show_where_executing
 from .experts import EXPERTS
 from .run import Run
 
+LAYERED = "QwenImage"
+"""The host's class of models whose latent frames are pictures of their own."""
+
 
 def cross(
     run: Run, index: int, levels: tuple[float, float], samples: Tensor, guider: Any, seed: int | None
 ) -> Tensor:
     """The clean canvas (B, C, ..., H, W), in the model's scale, brought over pixels before a pass from the
-    level that it was drawn at to a finer one; with the run's models on their device again."""
+    level that it was drawn at to a finer one; with the run's models on their device again.
+
+    Guides behind a video stay as they are: they are no part of the clip, nor are layers of one another.
+    """
     bridge, canvas = run.settings.bridge, run.trace.canvas
     assert bridge is not None
     begin = time.perf_counter()
@@ -33,7 +40,16 @@ def cross(
         return bicubic(pixels, size)
 
     assert run.course is not None
-    out = bridged(samples, *levels, autoencoder, canvas, enlarge, halvings=run.course.look.halvings)
+    behind = run.view.given.behind
+    clip = samples[:, :, : samples.shape[2] - behind] if behind else samples
+    layered = samples.ndim == 5 and any(k.__name__ == LAYERED for k in type(run.target.model).__mro__)
+    if layered:
+        clip = clip.transpose(1, 2).flatten(0, 1).unsqueeze(2)
+    out = bridged(clip, *levels, autoencoder, canvas, enlarge, halvings=run.course.look.halvings)
+    if layered:
+        out = out.squeeze(2).unflatten(0, (len(samples), -1)).transpose(1, 2)
+    if behind:
+        out = torch.cat((out, samples[:, :, -behind:]), dim=2)
     check_finite("draft behind the VAE", out)
     experts = guider.model_options["transformer_options"].get(EXPERTS)
     if experts is None:

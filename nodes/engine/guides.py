@@ -54,9 +54,15 @@ def thinned(own: list[int], size: tuple[int, int], low: tuple[int, int]) -> tupl
     return low[0] * own[0] // size[0], low[1] * own[1] // size[1]
 
 
+def guide_frames(given: dict[str, Any], canvas: Canvas) -> int:
+    """How many frames behind the video's own are guides, in a run whose conditioning is `given` by name."""
+    places = given.get(PLACES)
+    return 0 if places is None else places.shape[2] // (canvas.height * canvas.width)
+
+
 def unplaceable(given: dict[str, Any], canvas: Canvas, level: float) -> str | None:
-    """Why the guides of a run, whose conditioning is `given` by name, have no places at its coarsest level;
-    None where they have, or there are none. Reads from the device, where there are guides."""
+    """Why the guides of a run, whose conditioning is `given` by name, have no places at a level; None where
+    they have, or there are none. Reads from the device, where there are guides."""
     places, mask = given.get(PLACES), given.get(MASK)
     if places is None:
         return None

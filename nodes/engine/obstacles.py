@@ -24,8 +24,9 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
     if bound:
         return f"the conditioning '{bound[0]}' is bound to the full grid"
     levels = {level for planned in plan.passes for level in planned.levels if level}
-    if (reason := unplaceable(given, plan.canvas, max(levels, default=0))) is not None:
-        return reason
+    for level in sorted(levels):
+        if (reason := unplaceable(given, plan.canvas, level)) is not None:
+            return reason
     if "audio_embed" in given and hasattr(model.diffusion_model, "music_injector"):
         for level in sorted(levels):
             rows, columns = plan.canvas.blocks(level)

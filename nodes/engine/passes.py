@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..host.executors import with_sampler
@@ -29,7 +30,8 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
             video, others = run.view.streams.parted(samples)
             seed = given["extra_args"].get("seed")
             samples = joined(cross(run, index, crossing, video, given["guider"], seed), others)
-            samples = samples if mask is None else samples * mask + latent * (1.0 - mask)
+            if mask is not None:  # what it keeps in part the draft holds already
+                samples = torch.where(mask > 0.0, samples, latent)
             run.view.prediction = samples
         pass_sigmas = sigmas.new_tensor(planned.sigmas)
         extra_args = with_sample_sigmas(given["extra_args"], pass_sigmas)

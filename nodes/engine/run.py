@@ -20,6 +20,7 @@ from ..host.samplers import off_grid, restart_hooks
 from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
 from .cost import Spending, as_run, describe_plan
+from .guides import guide_frames
 from .kept_pixels import unkeepable
 from .look import CanvasView
 from .network_inputs import Given
@@ -118,6 +119,7 @@ class Run:
         given = self.view.given
         given.maps, given.repeated = declared_maps(conds), kept_frames(model_options)
         given.thin = thin_guides(given_once(conds), given.repeated)
+        given.behind = guide_frames(given_once(conds), plan.canvas)
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
         reason = reason or unkeepable(given.kept, conds, model_options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from torch import Tensor
@@ -10,6 +11,15 @@ from torch import Tensor
 
 def _nodes() -> Any:
     return importlib.import_module("nodes")  # the host's, which has the name of this package
+
+
+def as_sampled(model: Any, latent: dict) -> Tensor:
+    """A LATENT's samples as sampler nodes begin with them: an empty one has the model's channels and size."""
+    from comfy.sample import fix_empty_latent_channels
+
+    known = inspect.signature(fix_empty_latent_channels).parameters
+    told = {name: value for name, value in latent.items() if name in known}
+    return fix_empty_latent_channels(model, latent["samples"], **told)
 
 
 def decoded(vae: Any, latent: dict) -> Tensor:

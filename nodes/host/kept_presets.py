@@ -70,6 +70,14 @@ def schedule_in(text: str) -> Schedule:
     return presets.schedule_in(text) if kept is None else parse(kept.schedule)
 
 
+def meanings(*lines: Any) -> str:
+    """What the user's presets among some lines mean: part of a node's fingerprint, as a preset may be changed
+    under its name."""
+    kept = kept_presets()
+    named = (line.strip() for line in lines if isinstance(line, str))
+    return "; ".join(f"{name}: {kept[name].schedule}" for name in named if name in kept)
+
+
 def presets_file() -> Path:
     """Where kept presets are, whether there are any or not."""
     return Path(folder_paths.get_user_directory(), *FILE)

@@ -40,7 +40,7 @@ class HostAutoencoder:
         samples = clean.split(1) if clean.ndim == 5 else (clean,)
         with drawing_from(self._seed):
             pixels = torch.cat([self._vae.decode(sample) for sample in samples])
-        return pixels[..., :3].movedim(-1, 1)
+        return pixels[..., :3].movedim(-1, 1).float()  # hosts may keep pictures in fp16
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Inverse of `decode`, about. Samples of video, and of what the host takes for one, go one by one."""

@@ -32,6 +32,25 @@ def trace_of(levels, fine=None, frames=1, batch=1):
     return trace.finish()
 
 
+@pytest.mark.parametrize("side", (16, 18))
+def test_blocks_of_a_mixed_step_smaller_than_the_traces_count_where_any_is_fine(side):
+    """As of models whose tokens are one latent pixel: blocks of 2x2, and of 4x4 in the trace."""
+    few, many = -(-side // 4), -(-side // 2)
+    trace = Trace(1, Canvas(side, side, patch=1), 2)
+    fine = torch.zeros(1, 1, many, many, dtype=torch.bool)
+    fine[..., 1, 2] = fine[..., -1, -1] = True
+    values = torch.full((1, 1, few, few), 0.5)
+    looks = (DenseLook(1), MixedLook(mixed_layout(fine, 2)), DenseLook(0))
+    for look in looks:
+        trace.add(0, torch.tensor([0.5]), look, values)
+    trace.finish()
+    seen = first_refined(trace)[0, 0]
+    assert seen[0, 1] == 1 and seen[-1, -1] == 1
+    assert (seen == 1).sum() == 2 and (seen == 2).sum() == few**2 - 2
+    mask = refined_mask(trace.evaluations[1], trace, 1)
+    assert mask.shape == (1, side, side) and mask[0, :4, 4:8].all() and not mask[0, :4, :4].any()
+
+
 def lightness(rgb):
     """CIE 1976 L* of sRGB colours (..., 3)."""
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

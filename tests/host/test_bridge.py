@@ -128,6 +128,32 @@ def test_what_a_mask_keeps_comes_from_the_latent(vae, demo):
     assert not torch.allclose(out[..., 12:], given[..., 12:], atol=0.1)
 
 
+@pytest.mark.parametrize("differential", (False, True))
+def test_a_soft_mask_is_laid_over_once(vae, demo, differential, monkeypatch):
+    """With a bridge that loses nothing the run is that without one, whatever the mask keeps in part."""
+    from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
+    from fresco_pack.nodes.engine import passes
+
+    monkeypatch.setattr(passes, "cross", lambda run, index, levels, samples, *rest: samples)
+    if differential:
+        demo.patcher = DifferentialDiffusion.execute(demo.patcher).args[0]
+    given = torch.randn(demo.latent["samples"].shape, generator=torch.Generator().manual_seed(2))
+    mask = torch.linspace(0.0, 1.0, 24).expand(1, 1, 24, 24).clone()
+    over, copied = (
+        tiny.sample(patched(demo, text, vae), demo, steps=8, latent=given, noise_mask=mask)
+        for text in (TEXT, TEXT.replace(" via pixels", ""))
+    )
+    assert torch.allclose(over, copied, atol=1e-4 * float(copied.std()))
+    assert not torch.allclose(over, given, atol=0.1)
+
+
+def test_a_host_that_keeps_pictures_in_fp16_is_met(vae, demo, monkeypatch):
+    whole, decode = tiny.sample(patched(demo, TEXT, vae), demo, steps=8), vae.decode
+    monkeypatch.setattr(vae, "decode", lambda latent: decode(latent).half())
+    out = tiny.sample(patched(demo, TEXT, vae), demo, steps=8)
+    assert torch.allclose(out, whole, atol=0.05 * float(whole.std()))
+
+
 def test_an_interrupt_stops_it(vae, demo, monkeypatch):
     decode = vae.decode
 

@@ -107,6 +107,17 @@ def test_overlays_are_decoded_from_the_samples():
     torch.testing.assert_close(overlays, torch.full_like(overlays, 0.25))
 
 
+@pytest.mark.parametrize("family", ("flux2", "hunyuan_image", "flux"))
+def test_mixed_steps_of_models_with_tokens_of_one_latent_pixel_are_shown(apply, family, temporary):
+    traces, model = [], tiny.build(family, size=(16, 16))
+    out = tiny.sample(apply(model.patcher, "1/2 40%, mixed 50% 40%, full 20%", traces), model, steps=10)
+    assert any(e.fine is not None for e in traces[0].evaluations)
+    for mask in ("converged below tau", "refined at the step"):
+        output = shown(traces[0], samples={"samples": out}, mask=mask)
+        assert output.args[3].shape[0] == 1 and 0.0 <= output.args[1].max() <= 1.0
+    assert "note" not in output.ui
+
+
 def test_masks_of_a_step():
     from fresco_pack.nodes.view.trace_pictures import CHANGE, CONVERGED, REFINED, mask_of
 

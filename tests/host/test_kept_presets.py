@@ -67,6 +67,47 @@ def test_a_kept_preset_is_one_in_every_node_and_on_the_editors_route(file):
     assert "is kept as 'my portraits'" in post(name="my portraits", do="forget")[1]["error"]
 
 
+def test_a_preset_changed_under_its_name_makes_its_nodes_run_again(file):
+    """Through the host's own key of what a node's cached result belongs to."""
+    import asyncio
+
+    import execution
+    from comfy_execution.caching import CacheKeySetInputSignature
+    from comfy_execution.graph import DynamicPrompt
+    from fresco_pack.nodes.apply import FrescoApply
+    from fresco_pack.nodes.bench import FrescoBench
+    from fresco_pack.nodes.ksampler import FrescoKSampler
+    from fresco_pack.nodes.schedule import FrescoSchedule
+
+    import nodes
+
+    prompt = {
+        "1": {"class_type": "FrescoApply", "inputs": {"preset": "mine"}},
+        "2": {"class_type": "FrescoApply", "inputs": {"schedule": " mine "}},
+        "3": {"class_type": "FrescoKSampler", "inputs": {"preset": "mine"}},
+        "4": {"class_type": "FrescoSchedule", "inputs": {"preset": "from text", "text": "mine"}},
+        "5": {"class_type": "FrescoBench", "inputs": {"presets": "balanced\nmine"}},
+        "6": {"class_type": "FrescoApply", "inputs": {"preset": "balanced"}},
+    }
+    kinds = {kind.__name__: kind for kind in (FrescoApply, FrescoBench, FrescoKSampler, FrescoSchedule)}
+
+    async def key(node):
+        graph = DynamicPrompt(json.loads(json.dumps(prompt)))
+        keys = CacheKeySetInputSignature(graph, [node], execution.IsChangedCache("p", graph, None))
+        await keys.add_keys([node])
+        return keys.get_data_key(node)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, kind in kinds.items():
+            patch.setitem(nodes.NODE_CLASS_MAPPINGS, name, kind)
+        post(name="mine", schedule="draft 1/2 50%; refine 50%")
+        first = {node: asyncio.run(key(node)) for node in prompt}
+        assert first == {node: asyncio.run(key(node)) for node in prompt}, "nothing has changed"
+        post(name="mine", schedule="draft 1/4 60%; refine 40%")
+        then = {node: asyncio.run(key(node)) for node in prompt}
+    assert [node for node in prompt if first[node] == then[node]] == ["6"]
+
+
 def test_the_schedule_of_the_pack_is_never_hidden(file):
     from fresco_pack.fresco_core import PRESETS
     from fresco_pack.nodes.host.kept_presets import named_schedule, schedule_in

@@ -1,7 +1,11 @@
 """The nodes called directly: what the server tests do not reach."""
 
+import inspect
+
+# tiny boots the host, so it comes before comfy
+import tiny  # isort: skip
+import comfy.sample
 import pytest
-import tiny
 import torch
 from node_runs import ksampled
 
@@ -26,6 +30,12 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
     assert "connect model and latent for yours" in words()[2]
     assert str(words("from numbers")[0]) == "draft 1/4 50%; refine 0.8 50%"
     assert "sets 30 steps, but the sampler has 20" in words("from text", "draft 1/2 x18; refine 0.75 x12")[2]
+    flux2, empty = tiny.build("flux2", size=(64, 64)), torch.zeros(1, 4, 128, 128)
+    told = {"samples": empty, "downscale_ratio_spacial": 8}  # by the host's empty latent of 1024x1024
+    small = torch.zeros(1, 128, 64, 64)
+    if "downscale_ratio_spacial" in inspect.signature(comfy.sample.fix_empty_latent_channels).parameters:
+        found, wanted = (words(model=flux2.patcher, latent=x)[2] for x in (told, {"samples": small}))
+        assert found == wanted and "of 4096" not in found
     audio = words(model=model.patcher, latent={"samples": torch.zeros(1, 64, 1024)})[2]
     assert "runs plain" in audio and "neither pictures nor video" in audio
     with pytest.raises(ScheduleError, match="unknown word"):

@@ -173,3 +173,16 @@ def test_a_guide_whose_own_grid_has_no_whole_blocks_runs_plain(apply, caplog):
     mask[:, :, -1, 1, 1] = 0.0
     masked["noise_mask"] = nested(mask, torch.ones(1, 1, *spec.audio[2:]))
     held_plain(model, apply, "has no whole number of the video's pixels", caplog, **masked)
+
+
+@THIN
+@pytest.mark.skipif("LTXV" not in AVAILABLE, reason="this host has no LTX-Video")
+@pytest.mark.parametrize("text, plain", [("1/2 x2, full x3", False), ("1/2 x1, 3/4 x2, full x2", True)])
+def test_every_level_must_have_whole_blocks_of_a_guide(apply, text, plain):
+    """One of 8x8 pixels beside a video of 16x16 has them at half, and at three quarters it has not."""
+    traces = []
+    model = test_all_models.dressed("LTXV", built("LTXV"), 0)
+    tiny.sample(apply(model.patcher, text, traces), model, steps=5, cfg=1.0, **guided(model.patcher, 0, (2,)))
+    reason = traces[0].plan.reason
+    assert (reason is None) is not plain
+    assert not plain or "has no whole blocks of 4x4" in reason
