@@ -161,7 +161,7 @@ def describe(
 
     A schedule that does not fit this node's steps is described as such; the sampler may have others.
     """
-    shapes = ((1, 16, 128, 128),)
+    shapes: tuple[tuple[int, ...], ...] = ((1, 16, 128, 128),)
     if latent is not None:
         shapes = shapes_of(latent["samples"] if model is None else as_sampled(model, latent))
     shape = shapes[0]
