@@ -3,7 +3,7 @@
 A schedule is one line:
 
     full                                  every step at full resolution
-    1/2 until 0.55, full                  one pass; half resolution while sigma is above 0.55
+    1/2 until 0.95, full                  one pass; half resolution while sigma is above 0.95
     1/2 60%, full 40%                     one pass; by percentage of the steps
     draft 1/2 x10; refine 0.95 x10         two passes; the second starts again at sigma 0.95
     draft 1/2 x10; refine x10             the second has the draft for the prediction of a first step
@@ -174,7 +174,7 @@ def _phase(given: list[Token], quote: str) -> Phase:
         token, *after = rest
         if token == UNTIL:
             if any(isinstance(a, Until) for a in amounts) or not after or after[0].kind != "number":
-                raise ScheduleError(f"{quote}: 'until' needs one sigma, for example '1/2 until 0.55'")
+                raise ScheduleError(f"{quote}: 'until' needs one sigma, for example '1/2 until 0.95'")
             amounts, rest = [*amounts, Until(float(after[0].value))], after[1:]
         elif token == MIN and len(after) == 1 and after[0].kind == "count":
             least, rest = int(after[0].value), []
