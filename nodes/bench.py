@@ -145,12 +145,12 @@ class FrescoBench(io.ComfyNode):
             model, positive, negative, latent_image, vae, cfg, sampler_name, scheduler, denoise
         )
         runs = Runs(sampling, steps, settings, drawn, progress)
-        runs.warm_up()
-        first = pictures_of(vae, runs.measured.latents[runs.reference][drawn[0]])
+        first: list[Tensor] = []
+        runs.warm_up(lambda latent: first.append(pictures_of(vae, latent)))
         runs.all_rounds()
         progress.begin("decoding and comparing")
         album = compared(runs, vae)
-        bench = bench_of(runs, album, model_name(model), size_of(first, shapes[0]), device_name())
+        bench = bench_of(runs, album, model_name(model), size_of(first[0], shapes[0]), device_name())
         return cls.told(bench, recommend(bench, near_enough), album.shown)
 
     @classmethod

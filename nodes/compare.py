@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -169,14 +170,14 @@ def timed(names: tuple[str, str], took: tuple[float | None, float | None]) -> li
 def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> Tensor:
     """The pictures (B, H, W, 3) of one side: as they are connected, or decoded."""
     if image is not None:
-        return image[..., :3].float()
+        return image[..., :3].float().nan_to_num(0.0)  # lost numbers are black
     if latent is None:
         raise ValueError(f"nothing is connected for {side}: connect image_{side}, or latent_{side} and vae")
     if vae is None:
         raise ValueError(
             f"latent_{side} is connected without a vae to decode it: connect vae, or image_{side}"
         )
-    return decoded(vae, latent)[..., :3].float()
+    return decoded(vae, latent)[..., :3].float().nan_to_num(0.0)
 
 
 def beside_sound(*latents: dict | None) -> str:
@@ -218,7 +219,8 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
             f"the pictures are {a.shape[2]}x{a.shape[1]} pixels; structural similarity needs at least "
             f"{WINDOW} a side"
         )
-    return ssim(a.movedim(-1, 1), b.movedim(-1, 1), WINDOW).flatten(1).mean(dim=1)
+    pairs = zip(a.movedim(-1, 1).split(1), b.movedim(-1, 1).split(1))  # one by one, as memory is short
+    return torch.cat([ssim(x, y, WINDOW).flatten(1).mean(dim=1) for x, y in pairs])
 
 
 def report(psnr: float, ssim: float) -> str:

@@ -3,7 +3,7 @@
 import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
 import { sentence } from './fresco/forecast.js'
-import { link, origin, partial, samplerBehind, sizeOf, stepsOf, widget } from './fresco/graph.js'
+import { link, nodeAt, origin, partial, samplerBehind, sizeOf, stepsOf, valueOf, widget } from './fresco/graph.js'
 import { setActive } from './fresco/inactive.js'
 import { loadLanguage } from './fresco/language.js'
 import { chain } from './fresco/panel.js'
@@ -20,9 +20,12 @@ const EVERY = 1000 // milliseconds between looks at what other nodes say
 
 const nodes = new Set()
 
-/** What a run has told of a node's model and latent; the host's record of outputs does not have it. */
-function knownOf(node) {
-  return node.frescoKnown ?? recall(node, app).fresco_known?.[0] ?? null
+/** What a run has told of a node's model and latent, if that was of this size; the host's record of outputs has none. */
+function knownOf(node, size) {
+  const known = node.frescoKnown ?? recall(node, app).fresco_known?.[0] ?? null
+  const [height, width] = known?.canvas ?? []
+  const same = !size || (Math.abs(width * known?.scale - size[0]) < known?.scale && Math.abs(height * known?.scale - size[1]) < known?.scale)
+  return known && same ? known : null
 }
 
 /** What the sampler says: of Fresco KSampler itself, or of the one behind Fresco Apply. */
@@ -38,11 +41,10 @@ function scheduleOf(node) {
 }
 
 /** Words about inputs that do nothing, or contradict each other. */
-function conflicts(node, text) {
+function conflicts(node) {
   const found = []
   if (node.inputs?.some((i) => i.name === 'upscale_model' && i.link != null) && !link(node, 'vae'))
     found.push(say('upscale_model needs vae, and is not used'))
-  if (link(node, 'vae') && text !== null && !/via\s+pixels/i.test(text)) found.push(say('vae is not used: the schedule does not say via pixels'))
   const previews = app.extensionManager?.setting?.get?.('Comfy.Execution.PreviewMethod')
   if (widget(node, 'live_heatmap')?.value && previews === 'none')
     found.push(say('no live heatmap: previews are off; choose a preview method in the settings (Execution)'))
@@ -60,23 +62,26 @@ function watch(node, words) {
     const used = linked || schedule.trim() !== ''
     setActive(widget(node, 'preset'), !used)
     const { steps, size, part } = sampling(node)
-    const known = knownOf(node)
-    const source = linked ? scheduleOf(origin(node, 'schedule')) : { preset: used ? 'from text' : widget(node, 'preset')?.value, text: schedule }
+    const known = knownOf(node, size)
+    const preset = used ? 'from text' : valueOf(node, 'preset')
+    const source = linked ? scheduleOf(origin(node, 'schedule')) : preset === undefined ? null : { preset, text: schedule }
     const request = { ...source, steps: steps ?? 20, baseline_steps: 0, ...(known ? { known } : { size: COARSEST }) }
-    const notes = conflicts(node, linked ? null : schedule)
+    const notes = conflicts(node)
+    const vae = link(node, 'vae') !== null
     if (linked) notes.unshift(say('The schedule that is connected is used, not the preset.'))
-    const key = JSON.stringify([request, notes, linked, steps, size, part])
+    const key = JSON.stringify([request, notes, linked, steps, size, part, vae])
     if (key === asked) return
     asked = key
-    if (source === null) return words.forecast(notes[0], notes.slice(1))
+    if (source === null) return words.forecast(notes[0] ?? '', notes.slice(1))
     const answer = await ask(request).catch(() => null)
     if (key !== asked) return
+    if (vae && !linked && answer?.text && !/via\s+pixels/i.test(answer.text)) notes.push(say('vae is not used: the schedule does not say via pixels'))
     if (answer === null) asked = '' // the server may come back
     else if (answer.error && answer.read && steps === null) words.forecast(answer.read, notes) // of steps that nobody knows yet
     else if (answer.error) words.problem(told(answer.error), notes)
     else if (part) words.forecast(say('The run starts or ends part way: what it does is told when it runs.'), notes)
     else {
-      const coming = sentence(answer, known !== null)
+      const coming = sentence(answer, known !== null && !answer.assumed.length)
       words.forecast(steps === null ? say('as many steps as the sampler takes; of 20: {told}', { told: coming }) : coming, notes)
     }
   }
@@ -104,9 +109,9 @@ app.registerExtension({
       for (const { node, look } of nodes) if (node.graph && node.graph === app.canvas?.graph) look()
     }, EVERY)
     api.addEventListener('fresco_known', ({ detail }) => {
-      const id = String(detail.node).split(':').at(-1)
+      const found = nodeAt(app, detail.node)
       for (const { node, look } of nodes) {
-        if (!node.graph || String(node.id) !== id) continue
+        if (node !== found) continue
         node.frescoKnown = detail.known
         remember(node, app, { fresco_known: [detail.known] })
         look()

@@ -131,7 +131,24 @@ class Graph:
             if key not in left_out and any(_is_link(v) and v[0] in left_out for v in node["inputs"].values())
         }:
             left_out |= behind
-        return {key: node for key, node in prompt.items() if key not in left_out}
+        return self._shown({key: node for key, node in prompt.items() if key not in left_out})
+
+    def _shown(self, prompt: Prompt) -> Prompt:
+        """The nodes that the host would run: those that an output needs. Raises CannotRun where there is
+        none."""
+        needed = {k for k, n in prompt.items() if self.info[n["class_type"]].get("output_node")}
+        if not needed:
+            raise CannotRun(
+                "without Fresco's own nodes nothing in the graph is shown or saved: add a Preview Image node"
+            )
+        while behind := {
+            value[0]
+            for key in needed
+            for value in prompt[key]["inputs"].values()
+            if _is_link(value) and value[0] in prompt and value[0] not in needed
+        }:
+            needed |= behind
+        return {key: node for key, node in prompt.items() if key in needed}
 
     def _own(self) -> list[str]:
         return [key for key, node in self.prompt.items() if node["class_type"] == KSAMPLER]

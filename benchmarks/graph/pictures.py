@@ -79,15 +79,17 @@ def frames_of(picture: Image.Image) -> Tensor:
 
 
 def distances(a: Found, b: Found) -> tuple[float, float, float | None]:
-    """PSNR, SSIM and, where this machine has it, LPIPS of all files of two jobs, mean over the files. Raises
-    CannotRun where they are not the same number and size."""
+    """PSNR, SSIM and, where this machine has it, LPIPS of the files of two jobs, mean over those that differ:
+    the others are what a graph shows beside its result, a picture of control for one. Raises CannotRun where
+    they are not the same number and size."""
     shapes = [[tuple(f.shape) for f in found.files] for found in (a, b)]
     if shapes[0] != shapes[1]:
         raise CannotRun(
             f"plain made pictures of {shapes[0]} and a preset of {shapes[1]}; expected the same number and "
             "size"
         )
-    pairs, network = list(zip(a.files, b.files)), _lpips()
+    both, network = list(zip(a.files, b.files)), _lpips()
+    pairs = [(x, y) for x, y in both if not torch.equal(x, y)] or both
     means = [sum(f(x, y) for x, y in pairs) / len(pairs) for f in (peak_ratio, similarity)]
     return means[0], means[1], None if network is None else sum(network(x, y) for x, y in pairs) / len(pairs)
 

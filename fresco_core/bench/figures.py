@@ -100,6 +100,11 @@ class Bench:
         line = mean_seconds + slope * (steps - mean_steps)
         return line if slope > 0.0 and line > 0.0 else mean_seconds * steps / mean_steps
 
+    def reaches(self, seconds: float) -> bool:
+        """Whether a plain run with fewer steps was measured that took so long, or longer by half a step."""
+        most = max((t.setting.steps for t in self.fewer if t.complete), default=0)
+        return self.plain_seconds(most) + 0.5 * self.plain_seconds(1) >= seconds
+
     def plain_nearness(self, seconds: float, ruler: str) -> tuple[float, ...] | None:
         """How near plain at fewer steps comes in `seconds`, seed by seed: between its two measured neighbours
         in proportion to the logarithm of the seconds, as errors fall by a power of the steps; beyond the ends

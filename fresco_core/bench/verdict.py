@@ -20,8 +20,9 @@ class Verdict:
     """A preset against plain steps of the same seconds.
 
     gain: over the reference. advantage: how much nearer in dB than plain at its seconds, by ruler. kind: one
-    of NEARER, FURTHER (the interval of every ruler says so, and LEAST), ALIKE (it does not), UNKNOWN (one
-    seed, or no plain steps to compare with), SLOW (plain with one step less takes no longer), IDLE.
+    of NEARER, FURTHER (the interval of every ruler says so, and LEAST), ALIKE (it does not, or it took longer
+    than the plain runs with fewer steps), UNKNOWN (one seed, or no plain steps to compare with), SLOW (plain
+    with one step less takes no longer), IDLE.
     """
 
     trial: Trial
@@ -88,7 +89,7 @@ def judged(bench: Bench, trial: Trial) -> Verdict:
     found = advantage.values()
     if not found or not all(value.known for value in found):
         return Verdict(trial, UNKNOWN, gain, advantage)
-    if all(value.low > 0 and value.mean >= LEAST for value in found):
+    if all(value.low > 0 and value.mean >= LEAST for value in found) and bench.reaches(trial.mean_seconds):
         return Verdict(trial, NEARER, gain, advantage)
     kind = FURTHER if all(value.high < 0 for value in found) else ALIKE
     return Verdict(trial, kind, gain, advantage)

@@ -34,14 +34,15 @@ DEFAULT_PALETTE = "viridis"
 
 
 def colour(values: Tensor, palette: str = DEFAULT_PALETTE) -> Tensor:
-    """Colours (..., 3) in [0, 1] of values (...) in [0, 1], linear between the points of the palette.
+    """Colours (..., 3) in [0, 1] of values (...) in [0, 1], linear between the points of the palette; what
+    is no number has the colour of 0.
 
     Raises ValueError for a palette that is not there.
     """
     if palette not in PALETTES:
         raise ValueError(f"found the palette {palette!r}; expected one of {', '.join(PALETTES)}")
     table = torch.tensor(PALETTES[palette], dtype=torch.float32)
-    scaled = values.float().clamp(0.0, 1.0) * (len(table) - 1)
+    scaled = values.float().nan_to_num(0.0).clamp(0.0, 1.0) * (len(table) - 1)
     low = scaled.floor().long().clamp(max=len(table) - 2)
     part = (scaled - low).unsqueeze(-1)
     return table[low] * (1.0 - part) + table[low + 1] * part

@@ -32,7 +32,7 @@ VERSION = 1
 MOST_PRESETS = 100
 LARGEST_FILE = 1 << 19  # bytes
 LONGEST_NAME, LONGEST_NOTE = 40, 400  # characters
-TAKEN = ("from text", "from numbers", "auto")  # choices beside the presets, and a preset's former name
+TAKEN = ("from text", "from numbers", "auto", "distilled", "turbo")  # choices beside presets, former names
 _NAME = re.compile(r"\w(?:[\w .+()-]*[\w.+)])?")
 
 _lock = threading.Lock()

@@ -29,7 +29,7 @@ def telling(node: str | None) -> Callable[[Run], None] | None:
 
     def tell(run: Run) -> None:
         server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-        if server is not None:
+        if server is not None and server.client_id is not None:  # else all open pages would hear it
             server.send_sync(EVENT, {"node": node, "known": known(run)}, server.client_id)
 
     return tell

@@ -39,7 +39,7 @@ def pictures_of(vae: Any, latent: dict) -> Tensor:
             f"Fresco Bench compares pictures of {LEAST_SIDE} pixels a side at least, and these are "
             f"{found.shape[2]}x{found.shape[1]}: make the latent larger"
         )
-    return found[..., :3].detach().float().clamp(0.0, 1.0).cpu()
+    return found[..., :3].detach().float().nan_to_num(0.0).clamp(0.0, 1.0).cpu()  # lost numbers are black
 
 
 def compared(runs: Runs, vae: Any) -> Album:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +73,12 @@ class Runs:
         self._sampling, self._progress = sampling, progress
         self._at = 0
 
-    def warm_up(self) -> None:
-        """The first runs, which load the model and show which presets do anything here."""
+    def warm_up(self, decode: Callable[[dict], None]) -> None:
+        """The first runs, which load the model and show which presets do anything here. `decode` is called
+        with the reference's latent: before the presets' runs, which bring the model back where a VAE had no
+        room beside it, so that no run that counts does."""
         self._run(self.reference, self.seeds[0])
+        decode(self.measured.latents[self.reference][self.seeds[0]])
         for setting in self.presets:
             traces: list[Trace] = []
             try:

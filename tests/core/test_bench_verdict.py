@@ -146,6 +146,9 @@ def test_without_plain_steps_nothing_is_recommended_against_them():
 def test_a_preset_slower_than_all_measured_plain_steps_is_held_against_the_nearest_of_them():
     found = recommend(bench(("good", 17.0, 33.0)))
     assert found.verdicts[0].kind == "further" and found.verdicts[0].advantage["psnr"].mean == -1.0
+    better = recommend(bench(("good", 17.0, 40.0)))
+    assert better.verdicts[0].kind == "as near" and better.schedule is None, "17 plain steps may be as near"
+    assert recommend(bench(("good", 16.4, 40.0))).verdicts[0].kind == "nearer"
 
 
 def test_lpips_has_a_say_where_it_is():

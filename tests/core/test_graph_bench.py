@@ -15,7 +15,8 @@ from benchmarks.graph.websocket import WebSocket
 
 
 def kind(output, **inputs):
-    return {"input": {"required": {k: [v, {}] for k, v in inputs.items()}}, "output": output}
+    given = {k: [v, {}] for k, v in inputs.items()}
+    return {"input": {"required": given}, "output": output, "output_node": not output}
 
 
 INFO = {
@@ -50,6 +51,12 @@ INFO = {
 
 def node(name, **inputs):
     return {"class_type": name, "inputs": inputs}
+
+
+def ending(prompt, latent):
+    """A prompt with a picture of a node's latent behind it."""
+    ends = {"98": node("Decode", samples=[latent, 0]), "99": node("PreviewImage", images=["98", 0])}
+    return prompt | ends
 
 
 def simple():
@@ -95,7 +102,8 @@ def test_fewer_steps_scale_all_that_hold_some():
             "KSamplerAdvanced", model=["1", 0], noise_seed=1, steps=20, start_at_step=10, end_at_step=10000
         ),
     }
-    made = Graph(stages, INFO).variant(None, 0, 12, "m")
+    stages["3"]["inputs"]["latent_image"] = ["2", 0]
+    made = Graph(ending(stages, "3"), INFO).variant(None, 0, 12, "m")
     assert [made["2"]["inputs"][k] for k in ("steps", "start_at_step", "end_at_step")] == [12, 0, 6]
     assert [made["3"]["inputs"][k] for k in ("steps", "start_at_step", "end_at_step")] == [12, 6, 10000]
 
@@ -109,7 +117,7 @@ def test_a_guider_is_fronted_a_scheduler_is_not_and_the_node_that_samples_is_tim
         "5": node("Custom", guider=["2", 0], sigmas=["3", 0], noise=["4", 0]),
         "6": node("Seed", value=41),
     }
-    graph = Graph(prompt, INFO)
+    graph = Graph(ending(prompt, "5"), INFO)
     assert graph.samplers == [("2", "model")] and graph.sampling == ["5"] and graph.steps == 8
     made = graph.variant("full", 1, 4, "m")
     assert made["3"]["inputs"] == {"model": ["1", 0], "steps": 4} and made["6"]["inputs"]["value"] == 42
@@ -127,21 +135,29 @@ def test_fresco_that_is_there_already_is_taken_out_and_what_judges_is_left_out()
     graph = Graph(prompt, INFO)
     assert "Fresco Apply was in the graph" in graph.notes[0] and {"6", "8", "10"} & set(graph.prompt) == set()
     plain, own = graph.variant(None, 0, None, "m"), graph.variant("1/2 x4, full", 0, None, "m")
-    assert plain["3"]["inputs"]["model"] == ["2", 0] and plain["7"]["inputs"]["schedule"] == "full"
+    assert plain["3"]["inputs"]["model"] == ["2", 0] and "fresco_1" in own
+    assert set(graph.sampling) == {"3", "9"}, "what only a judge needed is not run"
+    shown = {"11": node("Decode", samples=["7", 0]), "12": node("PreviewImage", images=["11", 0])}
+    graph = Graph(prompt | shown, INFO)
+    plain, own = graph.variant(None, 0, None, "m"), graph.variant("1/2 x4, full", 0, None, "m")
+    assert plain["7"]["inputs"]["schedule"] == "full"
     assert own["7"]["inputs"]["schedule"] == "1/2 x4, full" and own["7"]["inputs"]["model"] == ["1", 0]
     assert set(graph.sampling) == {"3", "7", "9"}
+    judged = {k: prompt[k] for k in ("1", "7", "8", "10")}
+    with pytest.raises(CannotRun, match="nothing in the graph is shown or saved"):
+        Graph(judged, INFO)
 
 
 def test_what_is_missing_is_told():
     with pytest.raises(CannotRun, match="no sampler was found"):
-        Graph({"1": node("Loader")}, INFO)
+        Graph({"1": node("SaveImage")}, INFO)
     with pytest.raises(CannotRun, match="the server has no node Unheard"):
         Graph({"1": node("Unheard")}, INFO)
     without = {k: v for k, v in INFO.items() if k != "FrescoApply"}
     with pytest.raises(CannotRun, match="no Fresco: put this pack into its custom_nodes"):
         Graph(simple(), without)
     unseeded = {"1": node("Loader"), "2": node("KSampler", model=["1", 0], seed=["1", 0])}
-    graph = Graph(unseeded, INFO)
+    graph = Graph(ending(unseeded, "2"), INFO)
     assert "No seed was found" in graph.notes[0] and graph.stepped == [] and graph.steps == 1
 
 

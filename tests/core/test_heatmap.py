@@ -66,6 +66,10 @@ def test_palettes_grow_lighter_at_an_even_pace(palette):
     assert (pace > 0).all() and float(pace.max()) < 1.6 * float(pace.mean())
 
 
+def test_what_is_no_number_has_the_colour_of_nothing():
+    assert torch.equal(colour(torch.tensor([float("nan")])), colour(torch.zeros(1)))
+
+
 def test_an_unknown_palette_is_named():
     with pytest.raises(ValueError, match="'jet'; expected one of viridis, inferno"):
         colour(torch.zeros(1), "jet")

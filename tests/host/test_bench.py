@@ -150,6 +150,47 @@ def test_what_is_surely_nearer_at_the_same_seconds_is_recommended_and_comes_out_
     assert second == [*reversed(["plain, 20 steps", "balanced", "fast", *second[:4][::-1]])]
 
 
+def test_no_run_that_counts_pays_for_a_model_that_decoding_has_moved_away(demo, clock, monkeypatch):
+    from fresco_pack.nodes.trials import pictures, runs
+
+    clock(by_steps, lambda s: 0.4 / s.steps if s.steps < 20 or s.schedule else 0.0)
+    run, decoded, away = runs.Sampling.run, pictures.decoded, [0.0]
+    now = runs.time.perf_counter
+    lost = [0.0]
+    monkeypatch.setattr(runs, "time", types.SimpleNamespace(perf_counter=lambda: now() + lost[0]))
+
+    def moved(vae, latent):
+        away[0] = 30.0
+        return decoded(vae, latent)
+
+    def brought_back(self, *args):
+        lost[0], away[0] = lost[0] + away[0], 0.0
+        return run(self, *args)
+
+    monkeypatch.setattr(pictures, "decoded", moved)
+    monkeypatch.setattr(runs.Sampling, "run", brought_back)
+    fields = json.loads(bench(demo, steps=20, seeds=3, presets="balanced").args[4])
+    trials = {t["name"]: t["seconds"] for t in fields["trials"]}
+    assert trials["plain, 20 steps"] == [20.0] * 2 and trials["balanced"] == [10.0] * 2
+
+
+def test_a_black_picture_of_one_seed_leaves_the_others(demo, clock, monkeypatch):
+    from fresco_pack.nodes.trials import pictures
+
+    clock(by_steps, lambda s: 0.4 / s.steps if s.steps < 20 or s.schedule else 0.0)
+    decoded, count = pictures.decoded, [0]
+
+    def sometimes_lost(vae, latent):
+        count[0] += 1
+        return decoded(vae, latent) * (float("nan") if count[0] == 3 else 1.0)
+
+    monkeypatch.setattr(pictures, "decoded", sometimes_lost)
+    fields = json.loads(bench(demo, steps=20, seeds=3, presets="balanced").args[4])
+    own = next(t for t in fields["trials"] if t["name"] == "balanced")
+    assert len(own["psnr"]) == 3 and all(value is not None for value in own["psnr"])
+    assert min(own["psnr"]) < 15.0 < sorted(own["psnr"])[1]
+
+
 def test_plain_is_recommended_where_its_fewer_steps_are_as_near(demo, clock):
     clock(
         by_steps,

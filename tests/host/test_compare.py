@@ -94,6 +94,28 @@ def test_what_cannot_be_compared_is_explained(inputs, message):
         compare(image_a=torch.rand(1, 32, 32, 3), latent_b={"samples": torch.rand(1, 4, 4, 4)})
 
 
+def test_pictures_that_lost_their_numbers_are_black(monkeypatch):
+    lost = torch.full((1, 32, 32, 3), 0.5)
+    lost[:, :16] = float("nan")
+    output = compare(image_a=torch.full((2, 32, 32, 3), 0.5), image_b=lost)
+    wanted = -10 * torch.tensor(0.25 / 2).log10()
+    assert output.args[2] == pytest.approx(float(wanted), abs=1e-3) and 0.0 < output.args[3] < 1.0
+    assert all(torch.isfinite(picture).all() for picture in output.args[:2])
+
+
+def test_videos_are_compared_frame_by_frame(monkeypatch):
+    """As memory for the windows of a whole video is not there."""
+    import kornia.metrics
+
+    seen, ssim = [], kornia.metrics.ssim
+    monkeypatch.setattr(kornia.metrics, "ssim", lambda a, *rest: seen.append(len(a)) or ssim(a, *rest))
+    a, b = torch.rand(3, 32, 32, 3), torch.rand(3, 32, 32, 3)
+    output = compare(image_a=a, image_b=b)
+    assert seen == [1, 1, 1]
+    both = ssim(a.movedim(-1, 1), b.movedim(-1, 1), 11).mean()
+    assert output.args[3] == pytest.approx(float(both), abs=1e-5)
+
+
 def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "kornia.metrics", None)
     with pytest.raises(RuntimeError, match="needs kornia"):

@@ -124,6 +124,7 @@ def test_the_schedule_of_the_pack_is_never_hidden(file):
         ("Balanced", "is taken"),
         ("from text", "is taken"),
         ("auto", "is taken"),
+        ("turbo", "is taken"),
         ("", "expected 1 to 40 letters"),
         ("x" * 41, "expected 1 to 40 letters"),
         ("a; b", "expected 1 to 40 letters"),

@@ -169,6 +169,24 @@ def test_mixed_steps_are_drawn_with_their_share(ask):
     assert drawn["full_tokens"] / drawn["tokens"] > drawn["gain"] > 1.0, "the prompt's tokens cost as ever"
 
 
+@pytest.mark.parametrize("client", ["a page", None])
+def test_a_run_tells_its_setting_to_the_page_that_asked_for_it_and_to_no_other(apply, monkeypatch, client):
+    """The host sends what is for nobody to every open page."""
+    import sys
+    from types import SimpleNamespace
+
+    from fresco_pack.nodes.server.known_setting import telling
+
+    sent, model = [], tiny.build("flux", size=(16, 16))
+    instance = SimpleNamespace(client_id=client, send_sync=lambda *given: sent.append(given))
+    server = SimpleNamespace(PromptServer=SimpleNamespace(instance=instance))
+    monkeypatch.setitem(sys.modules, "server", server)
+    tiny.sample(apply(model.patcher, "1/2 x2, full x2", seen=telling("12:3")), model, steps=4)
+    assert [(event, told["node"], to) for event, told, to in sent] == (
+        [("fresco_known", "12:3", "a page")] if client else []
+    )
+
+
 @pytest.mark.parametrize("family", ["flux", "sdxl"])
 def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
     from fresco_pack.nodes.schedule import FrescoSchedule

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { sentence } from '../../web/fresco/forecast.js'
-import { samplerBehind, stepsBehind } from '../../web/fresco/graph.js'
+import { nodeAt, samplerBehind, stepsBehind, valueOf } from '../../web/fresco/graph.js'
 import { setSentences } from '../../web/fresco/told.js'
 import { setWords } from '../../web/fresco/words.js'
 
@@ -67,4 +67,35 @@ test('the sampler behind a model is found through patches and guiders', () => {
   }
   const circle = graphOf({ apply: {}, other: {} }, [['apply', 0, 'other', 'a'], ['other', 0, 'apply', 'b']])
   assert.equal(stepsBehind(circle.apply), null, 'a graph that goes round ends')
+})
+
+test('what is linked to a widget says it, or nobody does', () => {
+  const nodes = graphOf(
+    { apply: {}, sampler: widgets({ steps: 20, denoise: 1 }), number: widgets({ value: 8 }), math: {} },
+    [['apply', 0, 'sampler', 'model'], ['number', 0, 'sampler', 'steps'], ['math', 0, 'sampler', 'denoise']]
+  )
+  assert.deepEqual(samplerBehind(nodes.apply), { steps: 8, size: null, part: false })
+  assert.equal(valueOf(nodes.sampler, 'denoise'), undefined)
+  const unknown = graphOf({ apply: {}, sampler: widgets({ steps: 20 }), math: {} }, [['apply', 0, 'sampler', 'model'], ['math', 0, 'sampler', 'steps']])
+  assert.equal(stepsBehind(unknown.apply), null)
+})
+
+test('a sampler that is muted or bypassed is not the one', () => {
+  for (const mode of [2, 4]) {
+    const nodes = graphOf(
+      { apply: {}, muted: { mode, ...widgets({ steps: 30 }) }, sampler: widgets({ steps: 8 }) },
+      [['apply', 0, 'muted', 'model'], ['apply', 0, 'sampler', 'model']]
+    )
+    assert.equal(stepsBehind(nodes.apply), 8)
+  }
+})
+
+test('a node is found by its path through subgraphs, and no other of its number', () => {
+  const inner = { id: 'inner' }
+  const outer = { id: 'outer' }
+  const nodes = { 3: outer, 12: { subgraph: { getNodeById: (id) => ({ 3: inner })[id] } } }
+  const app = { graph: { getNodeById: (id) => nodes[id] } }
+  assert.equal(nodeAt(app, '3'), outer)
+  assert.equal(nodeAt(app, '12:3'), inner)
+  for (const path of ['12:4', '7:3', '3:3', '9']) assert.equal(nodeAt(app, path), null)
 })

@@ -28,15 +28,28 @@ export function sizeOf(node, name) {
   return size.every((n) => Number.isFinite(n) && n >= 16) ? size : null
 }
 
+/** What a widget says, or what is linked to it where a primitive says that; undefined where it is not known. */
+export function valueOf(node, name) {
+  return widget(node, name) && link(node, name) ? widget(origin(node, name), 'value')?.value : widget(node, name)?.value
+}
+
+/** The node of an execution path, "6" or "12:3" in a subgraph; null where the open graph has none. */
+export function nodeAt(app, path) {
+  const ids = String(path).split(':')
+  const last = ids.pop()
+  const graph = ids.reduce((inside, id) => inside?.getNodeById(id)?.subgraph, app.rootGraph ?? app.graph)
+  return graph?.getNodeById(last) ?? null
+}
+
 /** The number of steps that a node takes, from its own widget or from what makes its sigmas; null where it has none. */
 export function stepsOf(node) {
-  const own = widget(node, 'steps')?.value ?? widget(origin(node, 'sigmas'), 'steps')?.value
+  const own = valueOf(node, 'steps') ?? valueOf(origin(node, 'sigmas'), 'steps')
   return Number.isInteger(own) && own > 0 ? own : null
 }
 
 /** Whether a sampler's run starts or ends part way: from a picture, or as a stage of a longer run. */
 export function partial(node) {
-  const of = (name) => widget(node, name)?.value ?? widget(origin(node, 'sigmas'), name)?.value
+  const of = (name) => valueOf(node, name) ?? valueOf(origin(node, 'sigmas'), name)
   return of('denoise') < 1 || of('start_at_step') > 0 || of('end_at_step') < of('steps')
 }
 
@@ -51,7 +64,7 @@ function* behind(node, slot) {
     const fresh = [...new Set(targets)].filter((target) => target && !seen.has(target))
     for (const target of fresh) {
       seen.add(target)
-      yield target
+      if (target.mode !== 2 && target.mode !== 4) yield target // neither muted nor bypassed
     }
     next = fresh.flatMap((target) => (target.outputs ?? []).map((_, output) => [target, output]))
   }

@@ -31,8 +31,8 @@ export function remember(node, app, parts) {
   const key = keyOf(node, app)
   const runs = stored()
   const before = runs.find(([other]) => other === key)?.[1]
-  const now = { ...before, ...parts }
-  if (JSON.stringify(now).length > MOST_LETTERS) return
+  let now = { ...before, ...parts }
+  if (JSON.stringify(now).length > MOST_LETTERS) now = Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => !(name in parts)))
   try {
     const others = runs.filter(([other]) => other !== key)
     localStorage.setItem(STORE, JSON.stringify([...others, [key, now]].slice(-MOST_RUNS)))
