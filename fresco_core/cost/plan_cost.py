@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..canvas.size import Canvas
 from ..schedule.plan import Plan
 from ..text.in_words import flops_in_words
 from .transformer import Architecture
@@ -70,14 +72,20 @@ def plan_cost(
     batch: int = 1,
     text_tokens: int | None = None,
     bridge: int | None = 0,
+    references: Sequence[Canvas] = (),
 ) -> PlanCost:
     """The cost of `plan`; `batch` samples an evaluation, a conditional and an unconditional one counting as
-    two. bridge: FLOPs of carrying its drafts over pixels, None where that is not known."""
+    two. bridge: FLOPs of carrying its drafts over pixels, None where that is not known. references: pictures
+    of reference, which dense looks see at their level and mixed ones in full."""
+
+    def flops(tokens: int, level: float) -> int:
+        beside = sum(reference.tokens(level) for reference in references)
+        return architecture.step_flops(tokens + beside, batch, text_tokens)
 
     steps = tuple(
-        StepCost(index, level, tokens, architecture.step_flops(tokens, batch, text_tokens))
+        StepCost(index, step.level, tokens, flops(tokens, step.level if step.fine is None else 0))
         for index, p in enumerate(plan.passes)
-        for level, tokens in zip(p.levels, p.tokens(plan.canvas))
+        for step, tokens in zip(p.looks, p.tokens(plan.canvas))
     )
-    full = architecture.step_flops(plan.canvas.tokens(0), batch, text_tokens)
+    full = flops(plan.canvas.tokens(0), 0)
     return PlanCost(steps, full, plan.open, bridge)

@@ -32,7 +32,8 @@ the most. `refine 1` starts at sigma 1, `refine` alone where a first, shorter st
 
 In a pass that is divided by `until`, the amount after the last look is the pass's own. Counts and percentages
 (of the whole run's steps, each rounded up or down) add up to the run's steps, or leave at least a step for
-each look without an amount; these divide what is left evenly. Only `min` takes steps from percentages.
+each look without an amount; these divide what is left evenly. Only `min`, and looks whose percentage is less
+than a step, which they have all the same, take steps from other percentages.
 Anything else is an error of the run (division.py), percentages that cannot add up to 100% one of the text.
 
 The last look is full in runs that end clean; a stage that ends above sigma 0 may end coarse.

@@ -10,9 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ...fresco_core import MixedLook, Plan
+from ...fresco_core import Canvas, MixedLook, Plan
 from ...fresco_core.cost import Architecture, plan_cost
 from ...fresco_core.text.in_words import plan_in_words
+from ..host.conds import conditions_of
 from ..host.model import bare_canvas
 from ..host.vae import flops
 from .guides import HEARD, PACKED, SEEN, keyframes_in
@@ -52,6 +53,12 @@ def as_run(architecture: Architecture, conds: dict[str, list[dict]], streams: St
         if parts[0] is not None:
             return replace(architecture, text_tokens=sum(p.cond.shape[1] for p in parts if p is not None))
     return architecture
+
+
+def references_of(model: Any, conds: dict[str, list[dict]]) -> list[Canvas]:
+    """The pictures of reference of a run's first conditioning that has some."""
+    found = next(iter(conditions_of(conds).get("ref_latents", ())), None) or ()
+    return [bare_canvas(model, tuple(picture.shape)) for picture in found]
 
 
 def sound_tokens(architecture: Architecture, streams: Streams, given: Sequence[Tensor] = ()) -> int:
@@ -113,9 +120,10 @@ def describe_plan(
     baseline_steps: int,
     vae: Any = None,
     windows: tuple[int, int] | None = None,
+    references: Sequence[Canvas] = (),
 ) -> str:
     """The plan in words, with its cost where the architecture is known, in as many `windows` of so many
-    frames."""
+    frames, beside pictures of reference."""
     words, canvas = plan_in_words(plan), plan.canvas
     if canvas.unknown and not plan.plain:
         words += (
@@ -127,4 +135,4 @@ def describe_plan(
     count, frames = windows or (1, canvas.frames)
     seen = replace(plan, canvas=replace(canvas, frames=frames))
     heard = replace(architecture, sound_tokens=architecture.sound_tokens * frames // canvas.frames)
-    return f"{words}\n{plan_cost(seen, heard, count, bridge=bridge).describe(baseline_steps)}"
+    return f"{words}\n{plan_cost(seen, heard, count, None, bridge, references).describe(baseline_steps)}"

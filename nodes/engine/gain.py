@@ -61,8 +61,8 @@ def gain_of(trace: RunTrace) -> Gain | None:
 
 
 def _answered_elsewhere(trace: RunTrace) -> int:
-    """How many steps at least the model has not evaluated: LazyCache answers for it."""
-    return 0 if trace.plan is None else max(trace.plan.steps - len(trace.evaluations), 0)
+    """How many steps at least the model has not evaluated: EasyCache or LazyCache answers for it."""
+    return 0 if trace.plan is None else max(trace.plan.steps - len(trace.evaluations), trace.answered)
 
 
 def _kind(evaluation: Evaluation) -> tuple[int, bool, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ...fresco_core import Canvas, Margin, MixedLook, coarse_state, expand, merge
-from ...fresco_core.canvas.frames import expand_frames
+from ...fresco_core.canvas.frames import expand_frames, merge_frames
 from ...fresco_core.canvas.haar import (
     extend,
     level_size,
@@ -16,7 +16,7 @@ from ...fresco_core.canvas.haar import (
     repeated,
     unpack_channels,
 )
-from ...fresco_core.canvas.levels import THREE_QUARTERS
+from ...fresco_core.canvas.levels import THREE_QUARTERS, block
 from ...fresco_core.course import ChosenLook
 from ...fresco_core.look.dense import FULL, levelled
 from ...fresco_core.look.mixed import coarse_levelled, level_state
@@ -121,6 +121,10 @@ class CanvasView:
             out = coarse_levelled(unpacked, self.fine_pixels(x), level)
         else:
             out = levelled(unpacked, level, self.look.halvings)
+        if level == THREE_QUARTERS:  # blocks that the edge breaks know more than what is left of them
+            given = expand_frames(merge_frames(unpacked, self.look.halvings), self.look.halvings, x.shape[-3])
+            rows, columns = (side - side % block(level)[0] for side in out.shape[-2:])
+            out[..., rows:, :], out[..., columns:] = given[..., rows:, :], given[..., columns:]
         return self.packed(out).to(prediction.dtype)
 
     def arranged(self, x: Tensor, transformer_options: dict, back: bool = False) -> Tensor:

@@ -23,7 +23,8 @@ class RunTrace(Trace):
 
     seconds: of all sampling, with bridges, without loading the model; 0 before its end. spans: seconds of
     each evaluation. steps: the sampler's own step of each evaluation, from 0 on over all passes; empty where
-    it told none. words: the plan as it was told. notes: what the user is told beside it.
+    it told none. words: the plan as it was told. notes: what the user is told beside it. answered:
+    evaluations that a step cache has answered for.
     """
 
     clock: Clock = field(default_factory=lambda: Clock(torch.device("cpu")))
@@ -31,6 +32,7 @@ class RunTrace(Trace):
     spans: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     words: str = ""
+    answered: int = 0
     notes: list[str] = field(default_factory=list)
     _marks: list[tuple[Any, Any]] = field(default_factory=list)
     _whole: tuple[Any, Any] | None = None

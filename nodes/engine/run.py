@@ -19,7 +19,7 @@ from ..host.conds import conditions_of, declared_maps, given_once
 from ..host.samplers import off_grid, restart_hooks
 from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
-from .cost import Spending, as_run, describe_plan
+from .cost import Spending, as_run, describe_plan, references_of
 from .guides import guide_frames
 from .kept_pixels import unkeepable
 from .look import CanvasView
@@ -150,7 +150,8 @@ class Run:
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
         windows = windows_of(model_options, plan.canvas.frames)
-        words = describe_plan(plan, known, settings.baseline_steps, vae, windows)
+        references = references_of(model, conds)
+        words = describe_plan(plan, known, settings.baseline_steps, vae, windows, references)
         words += "" if plan.plain else words_of(self.view.streams, plan) + frames.words_of(plan, conds)
         self.trace.words = words
         if settings.seen is not None:
@@ -225,13 +226,15 @@ class Run:
         """The kind of the current look."""
         return self.view.look.level, self.view.look.halvings, type(self.view.look)
 
-    def record(self, prediction: Tensor, sigma: Tensor) -> None:
-        """Keep the guided prediction of an evaluation."""
+    def record(self, prediction: Tensor, sigma: Tensor, answered: bool) -> None:
+        """Keep the guided prediction of an evaluation, and whether a step cache has answered for it."""
         assert self.course is not None
         self.view.prediction = prediction
         convergence = self.course.observe(self.view.streams.first(prediction))
-        spent = self.spending.take()
-        self.trace.add(self.course.pass_index, sigma, self.view.look, convergence, *spent)
+        spent, full = self.spending.take()
+        self.trace.answered += answered
+        spent = 0 if answered else spent
+        self.trace.add(self.course.pass_index, sigma, self.view.look, convergence, spent, full)
 
     def close(self) -> None:
         """End of the run, on every way out."""

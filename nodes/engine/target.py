@@ -9,7 +9,7 @@ from ...fresco_core import Parameterisation
 from ...fresco_core.cost import Architecture
 from ..families import architecture_of, own_clock_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
-from ..host.samplers import KNOWS_THE_SIZE, function_of
+from ..host.samplers import RUN_PLAIN, function_of
 from .streams import inseparable
 
 
@@ -38,8 +38,8 @@ def unsupported(
     """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
     they can. latent_shapes: of all latents that the run's tensors hold, of which `shape` is the first."""
     name = function_of(sampler)
-    if name in KNOWS_THE_SIZE:
-        return f"the sampler {name} {KNOWS_THE_SIZE[name]}"
+    if name in RUN_PLAIN:
+        return f"the sampler {name} {RUN_PLAIN[name]}"
     model, latent = patcher.model, patcher.model.latent_format
     dimensions = getattr(latent, "latent_dimensions", 2)
     if len(shape) not in (4, 5) or dimensions < 2 or type(latent).__name__ in NOT_SPATIAL:

@@ -24,6 +24,7 @@ from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.in_words import trace_in_words
 from ..families import canvas_of
+from ..host.caches import answered_by_step_cache
 from ..host.clock import Clock
 from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
@@ -199,9 +200,11 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
     run: Run | None = model_options.get("transformer_options", {}).get(RUN)
     if run is None or run.course is None or not run.shows(given["x"]):
         return executor(*args, **kwargs)
+    options = model_options["transformer_options"]
     with run.trace.evaluation():
+        before = answered_by_step_cache(options)
         prediction = evaluate(run, executor, args, kwargs, given["timestep"], model_options)
-        run.record(prediction, given["timestep"])
+        run.record(prediction, given["timestep"], answered_by_step_cache(options) > before)
     return prediction
 
 

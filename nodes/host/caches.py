@@ -78,10 +78,16 @@ def restart_step_cache(transformer_options: dict) -> None:
 
 
 def end_step_cache_at(transformer_options: dict, sigma: float) -> None:
-    """Let core's EasyCache or LazyCache answer for no step of this run from `sigma` on.
+    """Let core's EasyCache or LazyCache answer for no step of this pass from `sigma` on, or its own end.
 
     Without it they may skip every step of a pass's last look.
     """
     holder = transformer_options.get("easycache")
     if holder is not None and hasattr(holder, "end_t"):
-        holder.end_t = max(float(holder.end_t), sigma)
+        holder.fresco_own_end = getattr(holder, "fresco_own_end", float(holder.end_t))
+        holder.end_t = max(holder.fresco_own_end, sigma)
+
+
+def answered_by_step_cache(transformer_options: dict) -> int:
+    """How many steps core's EasyCache or LazyCache has answered for so far."""
+    return int(getattr(transformer_options.get("easycache"), "total_steps_skipped", 0))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-KNOWS_THE_SIZE = {  # samplers whose own work depends on the size of the run
+RUN_PLAIN = {  # samplers whose own work depends on the size of the run, or on how far each step errs
     "ar_video": "draws a video block by block and keeps the network's keys and values of all",
     "lcm_upscale": "enlarges the latent within the run",
+    "dpm_adaptive": "takes as many steps as it wants, and more with coarse ones among them",
 }
-PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2, "dpm_adaptive": 2}
+PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2}
 
 
 def previewer_of(callback: Any) -> Any:
@@ -39,7 +40,7 @@ def least_steps(sampler: Any) -> int:
 
 def off_grid(sampler: Any) -> bool:
     """Whether the sampler picks its own sigmas between its grid's first and last positive one."""
-    return function_of(sampler) in ("dpm_fast", "dpm_adaptive")
+    return function_of(sampler) == "dpm_fast"
 
 
 def function_of(sampler: Any) -> str:

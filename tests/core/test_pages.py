@@ -77,7 +77,7 @@ def test_every_reason_that_the_code_gives_is_on_the_page():
 def test_samplers_that_know_the_size_are_on_the_page():
     source = ast.parse((ROOT / "nodes" / "host" / "samplers.py").read_text("utf-8"))
     assigned = {ast.unparse(n.targets[0]): n.value for n in source.body if isinstance(n, ast.Assign)}
-    values = ast.literal_eval(assigned["KNOWS_THE_SIZE"]).values()
+    values = ast.literal_eval(assigned["RUN_PLAIN"]).values()
     page = told(ROOT / "docs" / "troubleshooting.md")
     assert len(values) >= 2 and [words for words in values if words not in page] == []
 

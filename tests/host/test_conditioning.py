@@ -252,3 +252,16 @@ def test_what_is_kept_but_cannot_be_found_in_a_look_makes_the_run_plain(apply, c
     traces = []
     assert torch.equal(tiny.sample(apply(patcher, TWO_PASS, traces), model, steps=7, **given), plain)
     assert traces[-1].plan.reason == words
+
+
+@pytest.mark.parametrize("height", (8, 10, 11))
+def test_blocks_that_the_edge_breaks_are_evened_once(apply, height, monkeypatch):
+    """At three quarters 10 rows end in half a block: what a look knows of it the host's sum of several
+    predictions has to keep."""
+    from fresco_pack.nodes.engine import wrappers
+
+    model, outs = tiny.build("flux", size=(height, 8)), []
+    for evened in (wrappers.evened, lambda view, streams, prediction, x, options: prediction):
+        monkeypatch.setattr(wrappers, "evened", evened)
+        outs.append(tiny.sample(apply(model.patcher, "3/4 x3, full x2"), model, steps=5))
+    torch.testing.assert_close(*outs, rtol=1e-4, atol=1e-4 * float(outs[1].std()))

@@ -8,7 +8,7 @@ import torch
 
 FOUR_STEP_PLANS = ["1/2 until 0.5, full", "draft 1/2 x2; refine 0.75 x2"]
 TWO_PASS = "draft 1/2 x4; refine 0.75 x3"
-SAMPLERS = comfy.samplers.KSampler.SAMPLERS
+SAMPLERS = [name for name in comfy.samplers.KSampler.SAMPLERS if name != "dpm_adaptive"]  # it runs plain
 KINDS = {"ode": "euler", "sde": "dpmpp_2m_sde", "off the grid": "dpm_fast", "cfg++": "euler_cfg_pp"}
 
 

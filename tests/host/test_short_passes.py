@@ -6,7 +6,7 @@ import tiny
 import torch
 from recorded import knowing
 
-SAMPLERS = comfy.samplers.KSampler.SAMPLERS
+SAMPLERS = [name for name in comfy.samplers.KSampler.SAMPLERS if name != "dpm_adaptive"]  # it runs plain
 LISTS = {
     "uneven": [1.0, 0.9, 0.8, 0.7, 0.4, 0.0],
     "repeated": [1.0, 0.8, 0.8, 0.8, 0.6, 0.0],

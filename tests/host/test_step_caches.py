@@ -77,6 +77,33 @@ def test_a_cache_that_may_skip_to_the_end_leaves_the_last_step(flux, apply, node
     assert torch.isfinite(result).all() and pattern.endswith("F") and "-" in pattern
 
 
+@pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
+def test_where_a_draft_ends_is_no_end_for_the_cache_in_the_pass_behind_it(flux, apply, node):
+    """A draft that stops at sigma 0.8 makes its last step itself; the refine pass skips as before."""
+    patched = node.execute(apply(flux.patcher, "draft 1/2 x4 to 0.8; refine 0.9 x20"), 0.5, 0.0, 0.95, False)
+    pattern, _ = skip_pattern(flux, patched.args[0])
+    assert pattern[:4].count("h") >= 2 and pattern[4] == "F" and pattern.endswith("F")
+    assert pattern[8:].count("-") >= 6, pattern
+
+
+@pytest.mark.parametrize("fresco_first", [True, False])
+@pytest.mark.parametrize("node", [EasyCacheNode, LazyCacheNode])
+def test_no_gain_is_told_of_steps_that_a_cache_has_answered_for(flux, apply, node, fresco_first):
+    from fresco_pack.nodes.engine.gain import gain_of, result_in_words, summary
+
+    traces, text = [], "draft 1/2 x4; refine x20"
+    if fresco_first:
+        patched = cached(node, apply(flux.patcher, text, traces), 0.6)
+    else:
+        patched = apply(cached(node, flux.patcher, 0.6), text, traces)
+    pattern, _ = skip_pattern(flux, patched)
+    trace, skipped = traces[0], pattern.count("-")
+    assert skipped > 2 and gain_of(trace) is None and "faster" not in summary(trace)
+    assert f"{skipped} of them were answered by another node" in result_in_words(trace)
+    asked = [e for e in trace.evaluations if e.flops]
+    assert len(asked) == len(pattern) - skipped, "what was answered elsewhere has cost nothing"
+
+
 def test_without_the_restart_easycache_would_skip_every_later_step(flux, apply, monkeypatch):
     """The host's behaviour that the restart is for; if this fails the host has changed and the restart may
     go."""

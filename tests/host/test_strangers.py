@@ -187,8 +187,8 @@ def test_a_controlnet_that_fails_at_half_is_asked_in_full(apply, caplog):
     assert len(warnings(caplog)) == 1 and "a hint of 16x16 only" in warnings(caplog)[0]
 
 
-@pytest.mark.parametrize("name", ["sample_ar_video", "sample_lcm_upscale"])
-def test_samplers_that_know_the_size_of_the_run_are_plain(apply, caplog, name):
+@pytest.mark.parametrize("name", ["sample_ar_video", "sample_lcm_upscale", "sample_dpm_adaptive"])
+def test_samplers_whose_own_work_hangs_on_the_run_are_plain(apply, caplog, name):
     model = tiny.build("flux")
     inner = comfy.samplers.sampler_object("euler").sampler_function
 

@@ -11,6 +11,7 @@ from fresco_core import FLOW, Schedule, ScheduleError, parse, preset
 from fresco_core.cost import MODELS, plan_cost
 from fresco_core.look.spectrum import TOLERANCE, hides_noise_only
 
+from .models import AUDIO, SOLID
 from .sampler import Sampler
 from .survey import Row
 from .verdict import PRESET, planned
@@ -25,6 +26,10 @@ REGISTERED = {
     "WAN21_T2V": "wan-14b",
     "WAN21_I2V": "wan-i2v-14b",
     "WAN21_Vace": "wan-14b",
+    "HunyuanVideo": "hunyuan-video",
+    "Chroma": "chroma",
+    "LTXAV": "ltx-2",
+    "MiniMaxH3": "minimax-h3",
 }
 KLEIN = {"klein-4b": "flux.2-klein-4b", "klein-9b": "flux.2-klein-9b"}
 FINEST = 0.33
@@ -104,9 +109,9 @@ def few_steps_table(rows: list[Row]) -> str:
         "",
         f"Coarse by noise: first steps that could be at half size within the given sigmas, strictly (a "
         f"latent of unit power, tolerance {TOLERANCE}) and loosely (the finest band's power {FINEST}, "
-        f"tolerance {LOOSE}). Then times less FLOPs than the plain run, and the sigma of the first full "
-        "step; drafts over pixels without the autoencoder's share. Every schedule of two passes spreads the "
-        "steps anew.",
+        f"tolerance {LOOSE}). Then times less FLOPs (or tokens, where it says so) than the plain run, "
+        "and the sigma of the first full step; drafts over pixels without the autoencoder's share. Every "
+        "schedule of two passes spreads the steps anew.",
         "",
         "| model | graphs, uses | sigmas | coarse by noise | " + " | ".join(f"`{n}`" for n in names) + " |",
         "|---|---|---|---|" + "---|" * len(names),
@@ -115,10 +120,11 @@ def few_steps_table(rows: list[Row]) -> str:
         sampler = setting.sampler
         known = sampler.model.known
         assert known is not None
-        if known.makes != "pictures or video":
+        if known.makes in (AUDIO, SOLID):
             continue
         found = [gain(sampler, schedule) for schedule in schedules]
-        told = ["plain" if g is None else f"{g[0]:.2f}x from {g[1]:.2f}" for g in found]
+        unit = "" if _registered(sampler) else " tokens"
+        told = ["plain" if g is None else f"{g[0]:.2f}x{unit} from {g[1]:.2f}" for g in found]
         strict, loose = coarse_by_noise(sampler, 1.0, TOLERANCE), coarse_by_noise(sampler, FINEST, LOOSE)
         model = f"{_registered(sampler) or known.name}, {sampler.size.width}x{sampler.size.height}"
         sigmas = " ".join(f"{s:.3g}" for s in sampler.sigmas or ())

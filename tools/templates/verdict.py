@@ -105,8 +105,8 @@ def _before_planning(sampler: Sampler) -> tuple[str, str] | None:
         return "audio alone", "the latent is neither pictures nor video"
     if known.makes == SOLID:
         return "three-dimensional", "the latent is neither pictures nor video"
-    if sampler.name in HOST_SAMPLERS.KNOWS_THE_SIZE or sampler.name == "arvideo":
-        return "sampler", f"the sampler {sampler.name} {HOST_SAMPLERS.KNOWS_THE_SIZE['ar_video']}"
+    if sampler.name in HOST_SAMPLERS.RUN_PLAIN or sampler.name == "arvideo":
+        return "sampler", f"the sampler {sampler.name} {HOST_SAMPLERS.RUN_PLAIN['ar_video']}"
     return None
 
 
