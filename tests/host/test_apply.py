@@ -277,9 +277,8 @@ def finished(kinds, spans, steps):
 
     evaluations = [Evaluation(0, 0.5, level, 1, None, halvings=halvings) for level, halvings in kinds]
     plan = SimpleNamespace(steps=steps, plain=False, reason="", schedule="s")
-    return SimpleNamespace(
-        evaluations=evaluations, spans=spans, seconds=sum(spans), crossings={}, plan=plan, notes=[]
-    )
+    told = {"crossings": {}, "plan": plan, "notes": [], "answered": 0}
+    return SimpleNamespace(evaluations=evaluations, spans=spans, seconds=sum(spans), **told)
 
 
 def test_steps_of_fewer_frames_are_no_full_ones():

@@ -218,12 +218,22 @@ def test_seconds_are_never_those_of_the_hosts_cache(server, info):
         ("{", "is no JSON"),
         ('{"nodes": [], "links": []}', r"as the browser saves it.*Export \(API\)"),
         ("[1]", "no graph in API format"),
-        ({"1": {"class_type": "FrescoDemoLoader", "inputs": {"prompt": "a frog"}}}, "no sampler was found"),
+        (
+            {"1": {"class_type": "FrescoDemoLoader", "inputs": {"prompt": "a frog"}}},
+            "nothing in the graph is shown or saved",
+        ),
+        (
+            {
+                "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
+                "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+            },
+            "no sampler was found",
+        ),
         ({"1": {"class_type": "Unheard", "inputs": {}}}, "the server has no node Unheard"),
         (demo(sampler_name="best"), "refused /prompt.*node 3 .KSampler.*best"),
         (demo(latent_image=["1", 9]), "refused /prompt"),
     ],
-    ids=["no JSON", "browser", "list", "no sampler", "unknown node", "refused", "bad link"],
+    ids=["no JSON", "browser", "list", "no output", "no sampler", "unknown node", "refused", "bad link"],
 )
 def test_what_cannot_be_measured_is_told(server, tmp_path, capsys, prompt, words):
     said = refused(url_of(server), saved(prompt, tmp_path), capsys)
