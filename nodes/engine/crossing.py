@@ -11,13 +11,14 @@ from torch import Tensor
 from ...fresco_core import check_finite
 from ...fresco_core.look.bridge import bicubic, bridged
 from ...fresco_core.text.in_words import plan_in_words
+from ..host.model import derives_from
 from ..host.vae import HostAutoencoder, enlarged_by, reload
 from ..host.versions import show_where_executing
 from .experts import EXPERTS
 from .run import Run
 
-LAYERED = "QwenImage"
-"""The host's class of models whose latent frames are pictures of their own."""
+LAYERED = frozenset({"QwenImage"})
+"""Classes of the host's models whose latent frames are pictures of their own."""
 
 
 def cross(
@@ -42,7 +43,7 @@ def cross(
     assert run.course is not None
     behind = run.view.given.behind
     clip = samples[:, :, : samples.shape[2] - behind] if behind else samples
-    layered = samples.ndim == 5 and any(k.__name__ == LAYERED for k in type(run.target.model).__mro__)
+    layered = samples.ndim == 5 and derives_from(run.target.model, LAYERED)
     if layered:
         clip = clip.transpose(1, 2).flatten(0, 1).unsqueeze(2)
     out = bridged(clip, *levels, autoencoder, canvas, enlarge, halvings=run.course.look.halvings)

@@ -23,6 +23,7 @@ from ...fresco_core.schedule.steps import FULL_STEP, Step
 from ..families import kind_of
 from ..families.family import MAP, REFERENCE
 from ..host.conds import conditions_of
+from ..host.model import derives_from
 
 CLIPS = frozenset({"WAN21", "HunyuanVideo", "LTXV"})
 """Classes of the host's models whose latent frames are a clip's, the first standing for one picture.
@@ -92,7 +93,7 @@ def unfollowed(
 ) -> str | None:
     """Why a run's looks cannot have fewer frames; None where they can."""
     name = type(model).__name__
-    if not any(kind.__name__ in CLIPS for kind in type(model).__mro__):
+    if not derives_from(model, CLIPS):
         return f"nobody has told Fresco whether the frames of {name} are a clip's"
     if streams:
         return "the sound beside the video keeps to its frames"

@@ -20,7 +20,7 @@ from ...fresco_core.canvas.frames import before, continued
 from ...fresco_core.canvas.haar import extend, repeated
 from ...fresco_core.course import ChosenLook
 from ..host.conds import conditions_of
-from ..host.model import kept_latent, shows_kept_clean
+from ..host.model import derives_from, kept_latent, shows_kept_clean
 from ..host.windows import windowed
 from .target import Target
 
@@ -135,7 +135,7 @@ def kept_by(model: Any, video: Any, given: dict[str, Any], conds: dict[str, list
     latent, mask = given["latent_image"], given.get("denoise_mask")
     if mask is None:
         return None
-    if any(kind.__name__ == "MiniMaxH3" for kind in type(model).__mro__):
+    if derives_from(model, {"MiniMaxH3"}):
         told = conditions_of(conds).get(MASK)
         return KeptTokens(video(latent), video(given["noise"]), told[0].to(mask)) if told else None
     return KeptPixels(video(latent), video(mask)) if shows_kept_clean(model) else None

@@ -116,10 +116,10 @@ class Run:
     def prepare(self, conds: dict[str, list[dict]], model_options: dict) -> Plan:
         """Hold the plan against this run's conditioning, and tell it, before the first step."""
         plan, settings, model = self.plan, self.settings, self.target.model
-        given = self.view.given
+        given, values = self.view.given, given_once(conds)
         given.maps, given.repeated = declared_maps(conds), kept_frames(model_options)
-        given.thin = thin_guides(given_once(conds), given.repeated)
-        given.behind = guide_frames(given_once(conds), plan.canvas)
+        given.thin = thin_guides(values, given.repeated)
+        given.behind = guide_frames(values, plan.canvas)
         reason = unmergeable(model, plan, conds, model_options)
         reason = reason or bound_together(self.view.streams, conds, model_options)
         reason = reason or unkeepable(given.kept, conds, model_options)

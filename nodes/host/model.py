@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -16,6 +17,11 @@ PATCHES = ("patch_size", "patch_spatial", "patch")  # the last is Krea 2's
 WRAPPED_AS = ("model", "_orig_mod", "module")
 MOST_WRAPPERS = 4
 NOT_SPATIAL = {"ACEAudio"}  # 4-D latents whose last two sides are not a picture's
+
+
+def derives_from(model: Any, names: Collection[str]) -> bool:
+    """Whether a host's model is of one of these classes, or of one derived from it."""
+    return any(kind.__name__ in names for kind in type(model).__mro__)
 
 
 def sampling_of(patcher: Any) -> Any:

@@ -114,7 +114,8 @@ def test_the_demo_workflow_draws_what_its_prompt_says(server, words, model, side
     assert "images" not in entry["outputs"]["6"], "no heatmaps in the gallery that were not asked for"
     OUT.mkdir(parents=True, exist_ok=True)
     for index, picture in enumerate(pictures):
-        (OUT / f"demo_{model or words}_{index}.png").write_bytes(picture)
+        name = "_".join(filter(None, ("demo", model, words, str(index))))
+        (OUT / f"{name}.png").write_bytes(picture)
     values = [
         torch.frombuffer(bytearray(pixels(p)), dtype=torch.uint8).reshape(side, side, 3) for p in pictures
     ]
