@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--prompt", default="a frog top left, a robot right, on blue dots")
+    parser.add_argument("--prompt", default="a big penguin left, a big house right, on blue waves")
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--out", type=Path, default=Path("docs/bridge.png"))
     options = parser.parse_args()

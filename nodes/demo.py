@@ -28,7 +28,7 @@ class FrescoDemoLoader(io.ComfyNode):
                 versions.widget(
                     io.String.Input,
                     "prompt",
-                    default="a frog top left, a robot right, on blue dots",
+                    default="a big penguin left, a big house right, on blue waves",
                     multiline=True,
                     tooltip="One to three objects with places, and a ground. A word that the model does "
                     "not know stops the run, which names the nearest that it knows.",

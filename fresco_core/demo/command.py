@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the demo."""
     parser.add_argument(
         "--prompt",
-        default="a frog top left, a robot right, on blue dots",
+        default="a big penguin left, a big house right, on blue waves",
         help="what the small trained model is to draw (default '%(default)s')",
     )
     parser.add_argument(

@@ -23,7 +23,7 @@ async function showStep(page) {
 function applied() {
   const model = ['2', 0]
   return {
-    1: { class_type: 'FrescoDemoLoader', inputs: { prompt: 'a frog top left, a robot right, on blue dots' } },
+    1: { class_type: 'FrescoDemoLoader', inputs: { prompt: 'a big penguin left, a big house right, on blue waves' } },
     2: { class_type: 'FrescoApply', inputs: { model: ['1', 0] } },
     3: { class_type: 'EmptySD3LatentImage', inputs: { width: 192, height: 192, batch_size: 1 } },
     4: { class_type: 'KSampler', inputs: { ...SAMPLED, model, positive: ['1', 2], negative: ['1', 3], latent_image: ['3', 0] } },

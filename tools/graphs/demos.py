@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .builder import Added, Graph
 
-PROMPT = "a frog top left, a robot right, on blue dots"
+PROMPT = "a big penguin left, a big house right, on blue waves"
 
 
 def start(g: Graph, batch: int) -> tuple[Added, Added]:
