@@ -18,7 +18,7 @@ from torch import Tensor
 from fresco_core import flow_sigmas, hashed_noise, make_plan, parse, sample
 from fresco_core.bench.distance import peak_ratio
 from fresco_core.demo.autoencoder import PictureCodec
-from fresco_core.demo.subjects import trained
+from fresco_core.demo.subjects import PROMPT, trained
 from fresco_core.demo.weights import load_demo
 
 DRAFT, SIGMA, REFINE = 10, 0.6, 2
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--prompt", default="a big penguin left, a big house right, on blue waves")
+    parser.add_argument("--prompt", default=PROMPT)
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--out", type=Path, default=Path("docs/bridge.png"))
     options = parser.parse_args()

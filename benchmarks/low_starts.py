@@ -20,8 +20,8 @@ from fresco_core import flow_sigmas, hashed_noise, recompose
 from fresco_core.bench.distance import peak_ratio
 from fresco_core.canvas.haar import expand, split
 from fresco_core.canvas.noise_level import FLOW
-from fresco_core.demo.autoencoder import PictureCodec
-from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
+from fresco_core.demo.autoencoder import LATENT_CHANNELS, PictureCodec
+from fresco_core.demo.subjects import GUIDANCE, SHIFT, PromptedDenoiser
 from fresco_core.look.bridge import bridged
 from fresco_core.look.dense import Denoiser, dense_look
 from fresco_core.look.spectrum import band_powers

@@ -19,8 +19,8 @@ from fresco_core import Course, Margin, MixedLook, flow_sigmas, hashed_noise, ma
 from fresco_core.canvas.haar import split
 from fresco_core.canvas.noise_level import FLOW
 from fresco_core.course import ChosenLook
-from fresco_core.demo.autoencoder import PictureCodec
-from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, SHIFT, PromptedDenoiser
+from fresco_core.demo.autoencoder import LATENT_CHANNELS, PictureCodec
+from fresco_core.demo.subjects import GUIDANCE, SHIFT, PromptedDenoiser
 from fresco_core.look.bridge import bridged
 from fresco_core.look.dense import dense_look
 from fresco_core.look.mixed import mixed_look

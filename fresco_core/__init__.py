@@ -4,7 +4,8 @@ One canvas, one noise field (see the README): a sampler's state keeps its full s
 it through coarser levels. Rooms, in reading order: canvas (what the sampler holds), look (how the model sees
 it), schedule (what was asked for, and the plan that it becomes), course (the engine: which look each
 evaluation gets), trace and sampling. Apart from the method: text (schedules, plans and traces in words), view
-(pictures of a run), cost (what a plan costs on real models), demo (a trained model to try it on).
+(pictures of a run), cost (what a plan costs on real models), bench (what Fresco Bench measures and
+recommends), demo (trained models to try it on).
 """
 
 from .canvas.edge import Margin

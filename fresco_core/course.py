@@ -82,7 +82,7 @@ class Course:
 
     def begin_pass(self, index: int, picture: Tensor | None = None, full_below: float = 0.0) -> str | None:
         """Before a pass that begins from the clean `picture` (B, C, ..., H, W), a later one's from the last
-        prediction. Nothing learned on one pass holds for the next.
+        prediction. Predictions of one pass are not compared with those of the next.
 
         From full_below on it has its last look, for samplers that leave their grid. Returns why the pass is
         full against its plan, if it is: a coarse look would hide detail which the picture already has. Reads

@@ -46,8 +46,8 @@ class FrescoApply(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model to accelerate. The node patches a clone."),
                 preset_input(
-                    "Which steps are coarse. From 'quality' over 'balanced' to 'fast' each is faster than "
-                    "the one before, or with few steps as fast; 'off' takes no coarse step.",
+                    "Which steps are coarse. 'quality', 'balanced' and 'fast' are each faster than the one "
+                    "before, or as fast where steps are few; 'off' takes no coarse step.",
                     optional=True,
                 ),
                 vae_input(),

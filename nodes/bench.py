@@ -18,6 +18,7 @@ from ..fresco_core.bench import Bench, Recommendation, Setting, recommend
 from ..fresco_core.bench.grid import grid
 from ..fresco_core.bench.plot import plot
 from ..fresco_core.bench.table import as_fields, as_text
+from ..fresco_core.bench.verdict import NEAR_ENOUGH
 from ..fresco_core.text.presets import USUAL
 from .engine.target import unsupported
 from .families import architecture_of
@@ -130,7 +131,7 @@ class FrescoBench(io.ComfyNode):
         denoise: float,
         seeds: int,
         presets: str,
-        near_enough: float = 30.0,
+        near_enough: float = NEAR_ENOUGH,
     ) -> io.NodeOutput:
         settings = chosen(presets, steps)
         shapes = shapes_of(as_sampled(model, latent_image))
@@ -213,7 +214,7 @@ def choice_inputs() -> list[Any]:
         versions.widget(
             io.Float.Input,
             "near_enough",
-            default=30.0,
+            default=NEAR_ENOUGH,
             min=0.0,
             max=60.0,
             step=0.5,

@@ -206,7 +206,8 @@ def peak_ratio(a: Tensor, b: Tensor) -> Tensor:
 
 
 def similarity(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity (B,) of pictures (B, H, W, 3) in [0, 1], mean over pixels and channels."""
+    """Structural similarity (B,) of pictures (B, H, W, 3) in [0, 1], mean over whole windows and
+    channels, as Fresco Bench has it."""
     try:
         from kornia.metrics import ssim
     except ImportError as error:
@@ -220,7 +221,8 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
             f"{WINDOW} a side"
         )
     pairs = zip(a.movedim(-1, 1).split(1), b.movedim(-1, 1).split(1))  # one by one, as memory is short
-    return torch.cat([ssim(x, y, WINDOW).flatten(1).mean(dim=1) for x, y in pairs])
+    found = [ssim(x, y, WINDOW, padding="valid") for x, y in pairs]
+    return torch.cat([windows.flatten(1).mean(dim=1) for windows in found])
 
 
 def report(psnr: float, ssim: float) -> str:

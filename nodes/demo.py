@@ -6,6 +6,7 @@ import comfy.sd
 import comfy.utils
 from comfy_api.latest import io
 
+from ..fresco_core.demo.subjects import PROMPT
 from ..fresco_core.demo.weights import FOLDERS, TRANSFORMER, VAE, load_prompt_encoder
 from .host import versions
 from .inputs import CATEGORY
@@ -28,7 +29,7 @@ class FrescoDemoLoader(io.ComfyNode):
                 versions.widget(
                     io.String.Input,
                     "prompt",
-                    default="a big penguin left, a big house right, on blue waves",
+                    default=PROMPT,
                     multiline=True,
                     tooltip="One to three objects with places, and a ground. A word that the model does "
                     "not know stops the run, which names the nearest that it knows.",

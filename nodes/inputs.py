@@ -21,10 +21,9 @@ FrescoTraceType = io.Custom("FRESCO_TRACE")
 CATEGORY = "sampling/fresco"
 DEFAULT_PRESET = "balanced"
 
-SCHEDULE_HELP = (
-    "Resolution schedule in one line, or a connected FrescoSchedule. Examples: 'draft 1/2 x10; refine "
-    "0.95 x10' (two passes: "
-    "10 steps at half resolution to the end, then 10 full steps from sigma 0.95 on the same noise), "
+EXAMPLES = (
+    "Examples: 'draft 1/2 x10; refine 0.95 x10' (two passes: 10 steps at half resolution to the "
+    "end, then 10 full steps from sigma 0.95 on the same noise), "
     "'1/2 until 0.95, full' (one pass), '1/2 40%, mixed 50% high 40%, full' (mixed steps, half of the blocks "
     "fine; 'low' or 'high' says which first), 'full' (off), or the name of a preset."
 )
@@ -46,7 +45,9 @@ def schedule_input(default: str, extra_help: str = "", optional: bool = False) -
         default=default,
         multiline=False,
         optional=optional,
-        tooltip=SCHEDULE_HELP + extra_help,
+        tooltip="Resolution schedule in one line, or a connected Fresco Schedule. "
+        + EXAMPLES
+        + extra_help,
     )
     return io.MultiType.Input(text, types=[FrescoScheduleType])
 

@@ -21,10 +21,10 @@ from .host.windows import windows_of
 from .inputs import (
     CATEGORY,
     DEFAULT_PRESET,
+    EXAMPLES,
     FROM_NUMBERS,
     FROM_TEXT,
     LEVELS,
-    SCHEDULE_HELP,
     SEARCH_WORDS,
     FrescoScheduleType,
     baseline_input,
@@ -64,7 +64,7 @@ class FrescoSchedule(io.ComfyNode):
                     "text",
                     default=str(preset(DEFAULT_PRESET)),
                     multiline=False,
-                    tooltip="Used with preset 'from text'. " + SCHEDULE_HELP,
+                    tooltip="Used with preset 'from text'. Resolution schedule in one line. " + EXAMPLES,
                 ),
                 number(
                     io.Combo.Input,

@@ -19,8 +19,9 @@ from fresco_core.canvas.haar import level_size
 from fresco_core.canvas.levels import LEVELS, side_at
 from fresco_core.canvas.noise_field import hashed_noise
 from fresco_core.canvas.size import Canvas
-from fresco_core.demo.autoencoder import DOWNSCALE, PictureCodec
-from fresco_core.demo.subjects import GUIDANCE, LATENT_CHANNELS, PromptedDenoiser
+from fresco_core.cost import crossings
+from fresco_core.demo.autoencoder import DOWNSCALE, LATENT_CHANNELS, PictureCodec
+from fresco_core.demo.subjects import GUIDANCE, PromptedDenoiser
 from fresco_core.demo.transformer import PATCH
 from fresco_core.demo.weights import CLASSIFIER, FOLDER, VAE, DemoWeights, load_demo
 from fresco_core.look.bridge import bridged
@@ -272,9 +273,8 @@ class Studio:
         counts = Counter(self.steps(setting))
         sized = {step: Step(step.level + setting.size, step.fine) for step in counts}
         steps = sum(n * self.step_flops(sized[step], setting.guidance) for step, n in counts.items())
-        passes = self.plan(setting).passes
-        levels = ((a.levels[-1], b.levels[0]) for a, b in zip(passes, passes[1:]) if b.via_pixels)
-        return steps + sum(self.bridge_flops(*crossed) for crossed in levels)
+        crossed = crossings(self.plan(setting))
+        return steps + sum(self.bridge_flops(level, to_level) for level, to_level, _ in crossed)
 
     def bridge_flops(self, level: int, to_level: int) -> int:
         """Of carrying one picture over pixels, its decoding and encoding, counted as those of a step."""

@@ -101,7 +101,7 @@ class Bench:
         return line if slope > 0.0 and line > 0.0 else mean_seconds * steps / mean_steps
 
     def reaches(self, seconds: float) -> bool:
-        """Whether a plain run with fewer steps was measured that took so long, or longer by half a step."""
+        """Whether a plain run with fewer steps was measured that took so long, or half a step less."""
         most = max((t.setting.steps for t in self.fewer if t.complete), default=0)
         return self.plain_seconds(most) + 0.5 * self.plain_seconds(1) >= seconds
 

@@ -176,6 +176,6 @@ def _seconds_of(trial: Trial) -> str:
 
 
 def seconds(value: float) -> str:
-    """Seconds to three digits: 0.0421 s, 3.14 s, 125 s."""
+    """Seconds to three digits, or to the millisecond: 125 s, 3.14 s, 0.042 s."""
     digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
     return f"{value:.{digits}f} s"

@@ -8,7 +8,7 @@ Counted are matrix products and attention, a multiply-add as 2, as torch.utils.f
 Norms, activations, rotary positions and the sampler's own arithmetic are not.
 """
 
-from .plan_cost import PlanCost, StepCost, plan_cost
+from .plan_cost import PlanCost, StepCost, crossings, plan_cost
 from .registry import (
     LTX_2_PIXELS,
     LTX_VIDEO_PIXELS,
@@ -40,6 +40,7 @@ __all__ = [
     "StepCost",
     "Stream",
     "Tokens",
+    "crossings",
     "model",
     "plan_cost",
     "trained_latents",

@@ -66,6 +66,17 @@ class PlanCost:
         return f"{step} a full step, {at_least}{run} in all{over}: {gains}"
 
 
+def crossings(plan: Plan) -> list[tuple[float, float, int]]:
+    """Where a plan's drafts go over pixels: the level crossed from, the level crossed to, and how often the
+    draft's frames were halved. A draft as fine as the pass behind it has nothing to cross."""
+    found = []
+    for before, behind in zip(plan.passes, plan.passes[1:]):
+        last = before.looks[-1]
+        if behind.via_pixels and (last.level > behind.levels[0] or last.halvings):
+            found.append((last.level, behind.levels[0], last.halvings))
+    return found
+
+
 def plan_cost(
     plan: Plan,
     architecture: Architecture,

@@ -21,7 +21,7 @@ from ..text.grammar import parse
 from ..text.presets import PRESETS, preset
 from ..trace import Evaluation, Trace
 from .scenes import SceneError
-from .subjects import landscapes, trained
+from .subjects import PROMPT, landscapes, trained
 from .weights import FOLDERS
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the demo."""
     parser.add_argument(
         "--prompt",
-        default="a big penguin left, a big house right, on blue waves",
+        default=PROMPT,
         help="what the small trained model is to draw (default '%(default)s')",
     )
     parser.add_argument(
@@ -131,6 +131,9 @@ def main(options: argparse.Namespace) -> int:
     """Exit status of the command."""
     try:
         print(run(options))  # noqa: T201 - the command's output
+    except ModuleNotFoundError as error:
+        log.error('%s: the sheet is drawn with Pillow; run "python -m pip install pillow"', error)
+        return 2
     except (ScheduleError, SceneError, FileNotFoundError) as error:
         log.error("%s", error)
         return 2

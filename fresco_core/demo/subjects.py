@@ -14,15 +14,16 @@ from ..look.dense import Denoiser
 from ..look.mixed import MixedDenoiser
 from ..look.token_layout import Layout
 from ..trace import Evaluation
-from .autoencoder import DOWNSCALE
+from .autoencoder import DOWNSCALE, LATENT_CHANNELS
 from .frescoes import PATCH, SIDE, frescoes
 from .transformer import PATCH as TRAINED_PATCH
 from .transformer import DemoTransformer
 from .weights import FOLDER, DemoWeights, load_demo
 
-LATENT_CHANNELS = 16
 GUIDANCE = 2.5
 """With which the trained model draws its best pictures: `python -m benchmarks.quality --suite guidance`."""
+PROMPT = "a big penguin left, a big house right, on blue waves"
+"""Of the demo and the example graphs: what it says the model for detailed prompts draws well."""
 SHIFT = 2.0
 """Of the trained model's sigmas: few plain steps come closest to many with it."""
 

@@ -2,8 +2,8 @@
 brought back to the canvas.
 
 What the level cannot see, the prediction lacks: the canvas's own detail bands are empty where only a coarse
-look has been. `coarse_state` and `levelled` are the two halves; `look` joins them around a denoiser. Hosts
-that split a prediction over several conditionings call the halves themselves.
+look has been. `coarse_state` and `on_canvas` are the two halves; `dense_look` joins them around a denoiser.
+Hosts that split a prediction over several conditionings call the halves themselves.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The resolution schedule: passes over one canvas, each with the looks that its steps take at the model.
 
-text.py reads it from one line of text; printing a schedule gives a line that reads back as an equal one.
+text/grammar.py reads it from one line of text; printing a schedule gives a line that reads back as an equal
+one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _GONE = {
     "auto": "it is called 'spectral'",
     "turbo": "write 'fast'",
     "distilled": "write 'balanced', which fits few steps too",
-    "focus": "steps that query some tokens only have left; write 'full' or 'mixed 50%'",
+    "focus": "steps that query only some tokens were removed; write 'full' or 'mixed 50%'",
     **dict.fromkeys(("native", "shared"), "leave it out: the model's family decides"),
     **dict.fromkeys(("fine", "aligned"), "leave it out: all tokens have fine positions"),
     **dict.fromkeys(("edge", "detail", "even", "random", "attention"), "write 'low' or 'high'"),

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ...fresco_core import Canvas, MixedLook, Plan
-from ...fresco_core.cost import Architecture, plan_cost
+from ...fresco_core.cost import Architecture, crossings, plan_cost
 from ...fresco_core.text.in_words import plan_in_words
 from ..host.conds import conditions_of
 from ..host.model import bare_canvas
@@ -103,11 +103,8 @@ def bridge_flops(plan: Plan, vae: Any) -> int | None:
     """FLOPs of carrying the plan's drafts over pixels through a host's VAE, for one picture or video; None
     where they cannot be counted."""
     total, canvas = 0, plan.canvas
-    for before, p in zip(plan.passes, plan.passes[1:]):
-        levels, halvings = (before.levels[-1], p.levels[0]), before.looks[-1].halvings
-        if not p.via_pixels or (levels[0] <= levels[1] and not halvings):
-            continue
-        cost = flops(vae, canvas, *levels, halvings)
+    for crossing in crossings(plan):
+        cost = flops(vae, canvas, *crossing)
         if cost is None:
             return None
         total += cost

@@ -65,7 +65,7 @@ def _answered_elsewhere(trace: RunTrace) -> int:
     return 0 if trace.plan is None else max(trace.plan.steps - len(trace.evaluations), trace.answered)
 
 
-def _kind(evaluation: Evaluation) -> tuple[int, bool, int]:
+def _kind(evaluation: Evaluation) -> tuple[float, bool, int]:
     """What an evaluation's seconds depend on: its level, whether it was mixed, and its halvings in time."""
     return evaluation.level, evaluation.fine is not None, evaluation.halvings
 

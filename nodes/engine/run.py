@@ -98,7 +98,7 @@ class Run:
     grid: list[float] = field(default_factory=list)
     course: Course | None = None
     mixing: tuple[MixedAdapter, bool] | None = None
-    proven: set[tuple[int, int, type]] = field(default_factory=set)
+    proven: set[tuple[float, int, type]] = field(default_factory=set)
     controls: dict[int, Any] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
 
@@ -222,7 +222,7 @@ class Run:
         return plan.schedule.passes[course.pass_index].keeps_sound
 
     @property
-    def kind(self) -> tuple[int, int, type]:
+    def kind(self) -> tuple[float, int, type]:
         """The kind of the current look."""
         return self.view.look.level, self.view.look.halvings, type(self.view.look)
 

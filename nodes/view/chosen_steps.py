@@ -1,4 +1,4 @@
-"""Which steps of a run a line of text means. Steps are counted from 1, in evaluations of the model."""
+"""Which steps of a run a line of text means. Steps are those of the sampler, counted from 1."""
 
 from __future__ import annotations
 

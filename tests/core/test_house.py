@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 METHOD = ("canvas", "look", "schedule", "course", "trace", "sampling")
 """Rooms of the core, each importing only itself and those before it."""
-APART = ("text", "view", "cost", "demo", "bench")
+APART = ("text", "view", "cost", "bench", "demo")
+"""Rooms behind the method, each importing only it, itself and those before it."""
 NODES = ("host", "mixed", "families", "engine", "inputs", "view", "server", "trials")
 MOST_LINES, MOST_FIELDS, MOST_METHODS = 300, 10, 12
 MOST_CODE = 1700  # of the method: lines that hold code, without docstrings, comments and blank lines
@@ -68,6 +69,18 @@ def test_the_method_imports_downwards(path):
     below = METHOD[: METHOD.index(own) + 1]
     rooms = {room(name) for name in imported(path)} - {""}
     assert rooms <= set(below), f"{own} imports {rooms - set(below)}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    files(*(f"fresco_core/{name}" for name in APART)),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_what_is_not_the_method_imports_it_and_downwards(path):
+    own = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    below = {*METHOD, *APART[: APART.index(own) + 1], "__init__"}
+    rooms = {room(name) for name in imported(path) if name.startswith("fresco_core.")} - {""}
+    assert rooms <= below, f"{own} imports {rooms - below}"
 
 
 @pytest.mark.parametrize("path", files("nodes"), ids=lambda path: str(path.relative_to(ROOT)))

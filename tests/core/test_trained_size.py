@@ -30,6 +30,9 @@ sizes = st.one_of(
 )
 
 
+UNKNOWN = {"unknown": True, "family": "Strange", "trained": trained_latents(UNKNOWN_PIXELS, 8), "scale": 8}
+
+
 def plan_of(name, steps, canvas):
     return make_plan(preset(name), flow_sigmas(steps, 3.0), canvas)
 
@@ -56,8 +59,12 @@ def test_every_preset_fits_every_run_or_is_plain_and_says_why(size, steps):
 
 @given(st.sampled_from(sorted(PRESETS)), st.integers(1, 200), st.integers(1, 200), st.integers(1, 60))
 def test_presets_fit_canvases_of_unknown_models_too(name, height, width, steps):
-    plan = plan_of(name, steps, Canvas(height, width))
+    canvas = Canvas(height, width, **UNKNOWN)
+    plan = plan_of(name, steps, canvas)
     assert plan.steps == steps and (plan.reason is not None or not plan.plain or name == "off")
+    coarse = {level for p in plan.passes for level in p.levels} - {0}
+    assert coarse <= {THREE_QUARTERS, 1}
+    assert all(canvas.allows(level) and canvas.pixels(level) >= canvas.trained[0] for level in coarse)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +156,6 @@ def test_every_published_model_has_its_trained_sizes_in_latent_pixels():
     assert trained_latents((100, None), 8) == (2, None)
     assert model("flux.2-dev").canvas(1024, 1024).trained == trained_latents(TRAINED_PIXELS, 16)
 
-
-UNKNOWN = {"unknown": True, "family": "Strange", "trained": trained_latents(UNKNOWN_PIXELS, 8), "scale": 8}
 
 
 @pytest.mark.parametrize("rule", [*PRESETS, "draft 1/4; refine 0.9", "1/8 30%, 1/4 30%, full", "1/2, full"])

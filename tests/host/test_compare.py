@@ -108,12 +108,28 @@ def test_videos_are_compared_frame_by_frame(monkeypatch):
     import kornia.metrics
 
     seen, ssim = [], kornia.metrics.ssim
-    monkeypatch.setattr(kornia.metrics, "ssim", lambda a, *rest: seen.append(len(a)) or ssim(a, *rest))
+
+    def counted(a, *rest, **named):
+        seen.append(len(a))
+        return ssim(a, *rest, **named)
+
+    monkeypatch.setattr(kornia.metrics, "ssim", counted)
     a, b = torch.rand(3, 32, 32, 3), torch.rand(3, 32, 32, 3)
     output = compare(image_a=a, image_b=b)
     assert seen == [1, 1, 1]
-    both = ssim(a.movedim(-1, 1), b.movedim(-1, 1), 11).mean()
+    both = ssim(a.movedim(-1, 1), b.movedim(-1, 1), 11, padding="valid").mean()
     assert output.args[3] == pytest.approx(float(both), abs=1e-5)
+
+
+def test_it_measures_as_fresco_bench_does():
+    from fresco_pack.fresco_core.bench.distance import peak_ratio, similarity
+
+    a = torch.rand(2, 40, 24, 3)
+    b = (a + 0.1 * torch.rand(2, 40, 24, 3)).clamp(0.0, 1.0)
+    output = compare(image_a=a, image_b=b)
+    pairs = list(zip(a.split(1), b.split(1)))
+    assert output.args[2] == pytest.approx(sum(peak_ratio(x, y) for x, y in pairs) / 2, abs=1e-3)
+    assert output.args[3] == pytest.approx(similarity(a, b), abs=1e-5)
 
 
 def test_a_missing_library_is_named(monkeypatch):

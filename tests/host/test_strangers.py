@@ -125,7 +125,9 @@ def test_drafts_that_fail_are_drawn_in_full_and_refined(apply, caplog):
     model = picky()
     with caplog.at_level("WARNING"):
         ours = tiny.sample(apply(model.patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
-    assert torch.isfinite(ours).all() and len(warnings(caplog)) == 1
+    assert len(warnings(caplog)) == 1
+    plain = tiny.sample(model.patcher, model, steps=6)
+    assert float(torch.corrcoef(torch.stack((ours.flatten(), plain.flatten())))[0, 1]) > 0.99
 
 
 @pytest.mark.parametrize(

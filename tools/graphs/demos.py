@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .builder import Added, Graph
+from fresco_core.demo.subjects import PROMPT
 
-PROMPT = "a big penguin left, a big house right, on blue waves"
+from .builder import Added, Graph
 
 
 def start(g: Graph, batch: int) -> tuple[Added, Added]:
