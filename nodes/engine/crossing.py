@@ -11,8 +11,9 @@ from torch import Tensor
 from ...fresco_core import check_finite
 from ...fresco_core.look.bridge import bicubic, bridged
 from ...fresco_core.text.in_words import plan_in_words
+from ..host.loading import reload
 from ..host.model import derives_from
-from ..host.vae import HostAutoencoder, enlarged_by, reload
+from ..host.vae import HostAutoencoder, enlarged_by
 from ..host.versions import show_where_executing
 from .experts import EXPERTS
 from .run import Run

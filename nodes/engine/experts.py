@@ -25,6 +25,7 @@ from ...fresco_core.canvas.noise_level import noise_halvings
 from ..host import pair
 from ..host.caches import restart_block_caches, restart_step_cache
 from ..host.executors import bound
+from ..host.loading import load
 from ..host.model import parameterisation_of, sampling_of
 from .run import RUN, Run
 
@@ -213,7 +214,7 @@ class RunningExperts:
             other = self.low if expert is self.high else self.high
             if other.used:
                 other.patcher.clean_hooks()
-            pair.load(patcher, guider, self.shape)
+            load(patcher, guider, self.shape)
             self.loaded = expert
         if not expert.used:
             expert.used = True

@@ -107,17 +107,6 @@ def place_options(options: dict, device: Any, dtype: Any = None) -> None:
     cast_to_load_options(options, device=device, dtype=dtype)
 
 
-def load(patcher: Any, guider: Any, shape: tuple[int, ...]) -> None:
-    """Bring a patcher to its device for latents of `shape` (B, C, ..., H, W), with the run's ControlNets; the
-    host moves off what has no room beside it."""
-    from comfy.model_management import load_models_gpu
-    from comfy.sampler_helpers import estimate_memory
-
-    required, least = estimate_memory(patcher, shape, guider.conds)
-    models = [patcher, *patcher.get_nested_additional_models(), *getattr(guider, "loaded_models", ())]
-    load_models_gpu(models, memory_required=required, minimum_memory_required=least)
-
-
 def release(patcher: Any) -> None:
     """After a run: nothing of it stays on the patcher or its model."""
     try:

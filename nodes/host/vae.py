@@ -88,21 +88,6 @@ def enlarged_by(upscale_model: Any, pixels: Tensor) -> Tensor:
     return ImageUpscaleWithModel.execute(upscale_model, images).args[0].movedim(-1, 1).to(pixels)
 
 
-def reload(guider: Any, shape: tuple[int, ...]) -> None:
-    """Bring back what the host has moved off the device for the VAE: the run's models and ControlNets.
-
-    The host's guider of two models keeps the negative prompt's by itself, where that one is used.
-    """
-    from comfy.model_management import load_models_gpu
-    from comfy.sampler_helpers import estimate_memory
-
-    required, least = estimate_memory(guider.model_patcher, shape, guider.conds)
-    models = [guider.model_patcher, *getattr(guider, "loaded_models", ())]
-    if getattr(guider, "uncond_inner", None) is not None:
-        models += [guider.uncond_model_patcher, *getattr(guider, "uncond_loaded", ())]
-    load_models_gpu(models, memory_required=required, minimum_memory_required=least)
-
-
 def flops(vae: Any, canvas: Canvas, level: float, to_level: float, halvings: int = 0) -> int | None:
     """FLOPs of carrying one picture or video of a canvas over pixels, from so many halvings in time, as torch
     counts the products of the VAE's own layers, a multiply-add as 2; None where those cannot be run without

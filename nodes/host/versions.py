@@ -59,10 +59,15 @@ def show_where_executing(text: str) -> None:
 
 
 def _show(text: str, node_id: str | None) -> None:
-    module = sys.modules.get("server")  # the host's own; absent in scripts that borrow its modules
-    server = getattr(getattr(module, "PromptServer", None), "instance", None)
+    server = page_server()
     if server is not None and node_id is not None:
         server.send_progress_text(text, node_id)
+
+
+def page_server() -> Any:
+    """The host's own server, that pages talk to; None where there is none, as in scripts that borrow its
+    modules."""
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 
 def id_of(node: type[io.ComfyNode]) -> str | None:

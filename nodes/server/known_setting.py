@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +27,7 @@ def telling(node: str | None) -> Callable[[Run], None] | None:
         return None
 
     def tell(run: Run) -> None:
-        server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+        server = versions.page_server()
         if server is not None and server.client_id is not None:  # else all open pages would hear it
             server.send_sync(EVENT, {"node": node, "known": known(run)}, server.client_id)
 

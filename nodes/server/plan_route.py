@@ -10,13 +10,13 @@ import asyncio
 import gc
 import json
 import math
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp import web
 
+from ..host.versions import page_server
 from .plan_preview import answer
 from .request_fields import RequestError
 
@@ -109,7 +109,7 @@ async def handle(request: web.Request) -> web.Response:
 
 def host_routes() -> web.RouteTableDef | None:
     """The routes of the host's own server; None where there is no server, as in scripts."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    server = page_server()
     return None if server is None else server.routes
 
 

@@ -277,7 +277,7 @@ def test_packed_latents_cross_at_their_own_scale():
 
 
 def test_both_models_of_the_hosts_guider_of_two_are_brought_back(demo, flux, monkeypatch):
-    from fresco_pack.nodes.host.vae import reload
+    from fresco_pack.nodes.host.loading import reload
 
     loaded = []
     monkeypatch.setattr(comfy.model_management, "load_models_gpu", lambda models, **_: loaded.append(models))
