@@ -16,7 +16,13 @@ from .statistics import Estimate
 if TYPE_CHECKING:  # matplotlib is not needed but to plot
     from matplotlib.axes import Axes
 
-PLOTTED = ("fd", "fd_inception")
+PLOTTED = {
+    "fd": "{} to rendered scenes (lower is better)",
+    "fd_inception": "{} to rendered scenes (lower is better)",
+    "lpips": "{} to the same seed's 50 plain steps (lower is nearer)",
+}
+"""Figures that may be a panel, by what stands beside it; the first two that were measured are."""
+PANELS = 2
 COST_TICKS = (1, 2, 3, 4, 6, 9, 12, 20, 30, 50)
 MARKS = {
     "draft over pixels": ("o", "tab:blue"),
@@ -51,17 +57,17 @@ def method_of(row: Row) -> str:
 
 
 def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
-    """Distances to real pictures against cost in full steps, as wide as their 95 % intervals, axes
-    logarithmic. Schedules in `passed` are ringed."""
+    """Distances against cost in full steps, as wide as their 95 % intervals, axes logarithmic: to real
+    pictures, and without Inception's features to the reference as well, which is then no mark. Schedules in `passed` are ringed."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    names = [name for name in PLOTTED if any(name in row.figures for row in rows)]
+    names = [name for name in PLOTTED if any(name in row.figures for row in rows)][:PANELS]
     figure, panels = plt.subplots(1, len(names), figsize=(7.5 * len(names), 6), squeeze=False)
-    shown = [row for row in rows if not row.setting.size]
     for panel, name in zip(panels[0], names, strict=True):
+        shown = [row for row in rows if not row.setting.size and row.figures[name].value > 0.0]
         _plot_plain(panel, name, [row for row in shown if row.setting.plain])
         _plot_methods(panel, name, shown)
         ringed = [row for row in shown if row.setting.schedule in set(passed) and not row.setting.options]
@@ -111,7 +117,7 @@ def _lay_out(panel: Axes, name: str, values: list[float]) -> None:
     them."""
     panel.set_ylim(0.9 * min(values), 1.1 * max(values))
     panel.set(xscale="log", yscale="log", xlabel="cost in full steps (FLOPs, autoencoder counted)")
-    panel.set_ylabel(f"{COLUMNS[name]} to rendered scenes (lower is better)")
+    panel.set_ylabel(PLOTTED[name].format(COLUMNS[name]))
     panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
     panel.tick_params(axis="x", which="minor", labelbottom=False)
     for which in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
