@@ -23,6 +23,7 @@ PLOTTED = {
 }
 """Figures that may be a panel, by what stands beside it; the first two that were measured are."""
 PANELS = 2
+FEW_DECADES = 20
 COST_TICKS = (1, 2, 3, 4, 6, 9, 12, 20, 30, 50)
 MARKS = {
     "draft over pixels": ("o", "tab:blue"),
@@ -58,7 +59,8 @@ def method_of(row: Row) -> str:
 
 def plot(rows: list[Row], file: Path, passed: Iterable[str] = ()) -> None:
     """Distances against cost in full steps, as wide as their 95 % intervals, axes logarithmic: to real
-    pictures, and without Inception's features to the reference as well, which is then no mark. Schedules in `passed` are ringed."""
+    pictures, and without Inception's features to the reference as well, which is then no mark.
+    Schedules in `passed` are ringed."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -120,8 +122,9 @@ def _lay_out(panel: Axes, name: str, values: list[float]) -> None:
     panel.set_ylabel(PLOTTED[name].format(COLUMNS[name]))
     panel.set_xticks(COST_TICKS, labels=map(str, COST_TICKS), minor=False)
     panel.tick_params(axis="x", which="minor", labelbottom=False)
-    for which in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
-        which(lambda value, _: f"{value:g}")
+    few = max(values) < FEW_DECADES * min(values)  # else ticks between the decades have no room for words
+    panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panel.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if few else "")
     panel.grid(alpha=0.3)
 
 

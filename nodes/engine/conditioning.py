@@ -2,7 +2,7 @@
 
 Areas, masks, and start and end percents need no care: the host resolves them on the canvas, before the look.
 What the network itself receives on the canvas's grid is merged here; ControlNets are called on what the
-network sees.
+network sees, and what they and patches of the network look at is continued as far (control_pictures.py).
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...fresco_core.canvas.haar import extend, padded_size
+from ...fresco_core.canvas.haar import pack_channels, padded_size, unpack_channels
 from ...fresco_core.canvas.levels import block, side_at
 from ..families import kind_of
-from ..families.family import MAP, REBUILT, REFERENCE
+from ..families.family import MAP, MASKED, REBUILT, REFERENCE, Kind
+from .control_pictures import hints_continued
 from .frames import told_rate
 from .guides import DRAWN, PACKED, PLACES, guides_at, keyframes_at
 from .look import CanvasView
 from .refusals import watched
 from .run import Run
 
-HINT, HINT_MASKS = "cond_hint_original", "extra_concat_orig"  # of the host's ControlNets, as users gave them
+MASK_SIDE = 8  # pixels of a cell
 
 
 def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
     level: maps of the canvas and pictures of reference merged, what is neither as it is."""
     kinds = {name: kind_of(view.target.model, name, view.given.maps) for name in conds}
     brought = {
-        name: _merged(view, x, value) if kinds[name] in (MAP, REFERENCE) else value
+        name: _merged(view, x, value, kinds[name]) if kinds[name] in (MAP, MASKED, REFERENCE) else value
         for name, value in conds.items()
     }
     if (conds.get(PACKED) or {}).get("keyframes"):
@@ -43,17 +44,34 @@ def at_level(view: CanvasView, x: Tensor, conds: dict[str, Any]) -> dict[str, An
         size = padded_size((x.shape[-2], x.shape[-1]), level, view.canvas.patch)
         low = side_at(size[0], level), side_at(size[1], level)
         if PLACES in conds or DRAWN in conds:
-            brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low)
+            brought |= guides_at(conds, (x.shape[-2], x.shape[-1]), low, size)
         else:
             brought |= rebuilt(conds, (*x.shape[:-2], *low))
     return told_rate(brought, view.look.halvings)
 
 
-def _merged(view: CanvasView, x: Tensor, value: Any) -> Any:
+def _merged(view: CanvasView, x: Tensor, value: Any, kind: Kind) -> Any:
     if isinstance(value, (list, tuple)):
-        return type(value)(_merged(view, x, item) for item in value)
-    spatial = isinstance(value, Tensor) and value.ndim >= 4 and value.is_floating_point()
-    return view.condition(value, x) if spatial else value
+        return type(value)(_merged(view, x, item, kind) for item in value)
+    if not isinstance(value, Tensor) or value.ndim < 4 or not value.is_floating_point():
+        return value
+    if kind is MASKED:
+        return _masked(view, x, value)
+    return view.condition(value, x, on_canvas=kind is MAP)
+
+
+def _masked(view: CanvasView, x: Tensor, value: Tensor) -> Tensor:
+    """A map (B, ..., C, [T,] H, W) whose last channels are the pixels of a mask: pixel (i, j) of each cell in
+    channel 8 i + j of them."""
+    axis = value.ndim - x.ndim + 1
+    channels = value.shape[axis] - MASK_SIDE**2
+    if channels <= 0 or channels % x.shape[1]:
+        return view.condition(value, x, on_canvas=True)
+    picture, mask = value.split((channels, MASK_SIDE**2), axis)
+    pixels = unpack_channels(mask.movedim(axis, -3), MASK_SIDE).movedim(-3, axis)
+    pixels = view.condition(pixels, x, on_canvas=True).movedim(axis, -3)
+    mask = pack_channels(pixels, MASK_SIDE).movedim(-3, axis)
+    return torch.cat((view.condition(picture, x, on_canvas=True), mask), axis)
 
 
 def rebuilt(conds: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Tensor]:
@@ -113,7 +131,7 @@ class LevelControl:
             watched(self._run),
             self._lock,
             _ranges_judged_at(self._control, t),
-            _hints_continued(self._control, size, whole, self._hints),
+            hints_continued(_chained(self._control), size, whole, self._hints),
         ):
             return self._control.get_control(state, sigma, cond, *args, **kwargs)
 
@@ -123,50 +141,6 @@ def _chained(control: Any) -> Iterator[Any]:
     while control is not None:
         yield control
         control = getattr(control, "previous_controlnet", None)
-
-
-@contextmanager
-def _hints_continued(
-    control: Any, size: tuple[int, int], whole: tuple[int, int], known: dict[Any, Any]
-) -> Iterator[None]:
-    """Let the pictures of every ControlNet of the chain reach as far as the level's state, `whole` of a
-    canvas of `size`: the host centres and crops them to the sides of what it calls with. known: what has been
-    continued, kept between calls."""
-    saved: list[tuple[Any, str, Any]] = []
-
-    def continued(part: Any) -> Any:
-        if isinstance(part, list):
-            return [continued(one) for one in part]
-        if not isinstance(part, Tensor):
-            return part
-        key = id(part), size, whole
-        if key not in known:  # kept with its like, whose id thus stays its own
-            known[key] = part, continued_picture(part, size, whole)
-        return known[key][1]
-
-    try:
-        if whole != size:
-            for one in _chained(control):
-                for name in (HINT, HINT_MASKS):
-                    given = getattr(one, name, None)
-                    if given is not None:
-                        saved.append((one, name, given))
-                        setattr(one, name, continued(given))
-        yield
-    finally:
-        for one, name, given in saved:
-            setattr(one, name, given)
-
-
-def continued_picture(picture: Tensor, size: tuple[int, int], whole: tuple[int, int]) -> Tensor:
-    """What the host takes of a picture (..., h, w) for a canvas of `size`, its middle, continued as far as
-    that is to `whole`."""
-    height, width = picture.shape[-2:]
-    top = round((height - min(height, width * size[0] / size[1])) / 2)
-    left = round((width - min(width, height * size[1] / size[0])) / 2)
-    middle = picture[..., top : height - top, left : width - left]
-    sides = [round(s * w / own) for s, w, own in zip(middle.shape[-2:], whole, size)]
-    return extend(middle, (sides[0], sides[1]))
 
 
 @contextmanager

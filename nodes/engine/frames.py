@@ -21,7 +21,8 @@ from ...fresco_core import Plan, plain_plan
 from ...fresco_core.canvas.frames import expand_frames, merge_frames
 from ...fresco_core.schedule.steps import FULL_STEP, Step
 from ..families import kind_of
-from ..families.family import MAP, REFERENCE
+from ..families.family import MAP, MASKED, REFERENCE
+from ..host.caches import keeps_a_map, patches_of
 from ..host.conds import conditions_of
 from ..host.model import derives_from
 
@@ -103,6 +104,9 @@ def unfollowed(
     for key, words in OF_SPACE.items():
         if any(cond.get(key) is not None for cond in given):
             return f"{words} are bound to the full clip"
+    options = model_options.get("transformer_options", {})
+    if any(keeps_a_map(patch) for patch in patches_of(options)):
+        return "a patch of the model is bound to the full clip"
     for argument, values in conditions_of(conds).items():
         if argument not in TIMELESS and not all(_follows(v, argument, plan, halvings, model) for v in values):
             return f"the conditioning '{argument}' is bound to the full clip"
@@ -114,11 +118,11 @@ def _follows(value: Any, argument: str, plan: Plan, halvings: int, model: Any) -
     if isinstance(value, (list, tuple)):
         return all(_follows(item, argument, plan, halvings, model) for item in value)
     kind = kind_of(model, argument)
-    if not isinstance(value, Tensor) or kind not in (MAP, REFERENCE):
+    if not isinstance(value, Tensor) or kind not in (MAP, MASKED, REFERENCE):
         return value is None
     if value.ndim < 5 or value.shape[-3] == 1:
         return True
-    return kind is MAP and value.shape[-3] == plan.canvas.frames and still(value, halvings)
+    return kind is not REFERENCE and value.shape[-3] == plan.canvas.frames and still(value, halvings)
 
 
 def told_rate(conds: dict[str, Any], halvings: int) -> dict[str, Any]:

@@ -15,17 +15,21 @@ from torch import Tensor
 
 from ...fresco_core import Canvas
 from ...fresco_core.canvas.levels import THREE_QUARTERS, block
+from .control_pictures import continued_picture
 from .kept_pixels import MASK
 from .thin_guides import PLACES, factors_of
 
 ENTRIES = "guide_attention_entries"
+WEIGHTS = "pixel_mask"  # of an entry, (1, 1, frames, h, w): how much a guide's pixels count
 DRAWN = "generated_keyframes"  # frames behind the video's own that are made with it, each a single picture
 PACKED = "minimax_payload"  # what MiniMax H3 sees and hears besides, in one sequence with what it makes
 SEEN, HEARD = "cond_video_latents", "cond_audio_latents"  # of that: the keyframes' first
 
 
-def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]) -> dict[str, Any]:
-    """The guides of a video of `size` (rows and columns of tokens) for a look at it of `low`.
+def guides_at(
+    conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int], whole: tuple[int, int]
+) -> dict[str, Any]:
+    """The guides of a video of `size` (rows and columns of tokens) for a look of `low`, continued to `whole`.
 
     A run of `low` has places from 0 on at the same distance, so a guide's are the full grid's first ones.
     """
@@ -41,12 +45,19 @@ def guides_at(conds: dict[str, Any], size: tuple[int, int], low: tuple[int, int]
                 **entry,
                 "pre_filter_count": entry["pre_filter_count"] // full * few,
                 "latent_shape": [entry["latent_shape"][0], *thinned(entry["latent_shape"][1:], size, low)],
+                **mask_of(entry, size, whole),
             }
             for entry in conds[ENTRIES]
         ]
     if conds.get(DRAWN) is not None:
         made[DRAWN] = {**conds[DRAWN], "tokens_per_frame": few}
     return made
+
+
+def mask_of(entry: dict[str, Any], size: tuple[int, int], whole: tuple[int, int]) -> dict[str, Tensor]:
+    """The mask of a guide's entry, where it has one, as far as the video of `size` is continued."""
+    mask = entry.get(WEIGHTS)
+    return {} if mask is None or whole == size else {WEIGHTS: continued_picture(mask, size, whole)}
 
 
 def thinned(own: list[int], size: tuple[int, int], low: tuple[int, int]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from ...fresco_core import Canvas, Margin, MixedLook, coarse_state, expand, merge
@@ -76,6 +77,13 @@ class CanvasView:
         state, state_sigma = level_state(canvas, sigma, self.look.level, own_clock, parameterisation, last)
         return self.packed(canvas), self.packed(state), state_sigma
 
+    @property
+    def reach(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns of the canvas, and of what its state at the look covers."""
+        size, packing = (self.canvas.height, self.canvas.width), self.canvas.packing
+        whole = padded_size((size[0] * packing, size[1] * packing), self.look.level, self._token)
+        return size, (whole[0] // packing, whole[1] // packing)
+
     def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
         """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""
         if concat is None:
@@ -88,21 +96,25 @@ class CanvasView:
         layout = self.look.layout.for_batch(x.shape[0])
         return layout.fine_pixels(self._token, self.canvas.frame_patch, self.unpacked(x))
 
-    def condition(self, tensor: Tensor, x: Tensor) -> Tensor:
+    def condition(self, tensor: Tensor, x: Tensor, on_canvas: bool = False) -> Tensor:
         """A conditioning tensor on x's grid, or one m times as fine, brought to the level.
 
-        Other sizes (reference pictures) are brought to the level of their own grid.
+        Other sizes (reference pictures) are brought to the level of their own grid; `on_canvas` says that
+        they are not such, and may be so many times as coarse as x.
         """
         tensor = shortened(tensor, self.canvas.frames, self.look.halvings)
-        times = times_as_fine(tensor, x)
-        base = x.shape[-2:] if times else tensor.shape[-2:]
+        times, coarser = times_as_fine(tensor, x), times_as_fine(x, tensor) if on_canvas else 0
+        base = x.shape[-2:] if times or coarser else tensor.shape[-2:]
         packing = self.canvas.packing if tensor.shape[1] == x.shape[1] else 1
         level, token = self.look.level, self.canvas.patch * packing
         whole = padded_size((base[0] * packing, base[1] * packing), level, token)
-        size = (whole[0] * max(times, 1), whole[1] * max(times, 1))
-        merged = merge(extend(unpack_channels(tensor, packing), size), level)
+        size = tuple(side * max(times, 1) // max(coarser, 1) for side in whole)
+        tensor = unpack_channels(tensor, packing)
+        merged = merge(extend(tensor, (size[0], size[1])), level)
         if level == THREE_QUARTERS:  # whose weights are not all positive: masks stay in [0, 1]
-            merged = merged.clamp(0.0, 1.0).where((tensor.amin() >= 0.0) & (tensor.amax() <= 1.0), merged)
+            across = tuple(axis for axis in range(tensor.ndim) if axis != 1)
+            least, most = tensor.amin(across, keepdim=True), tensor.amax(across, keepdim=True)
+            merged = torch.where((least >= 0.0) & (most <= 1.0), merged.clamp(0.0, 1.0), merged)
         return pack_channels(merged, packing)
 
     def on_canvas(self, low: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 from ...fresco_core import Plan
 from ..families import kind_of
 from ..families.family import GRID
-from ..host.caches import patches_of, unrestartable
+from ..host.caches import keeps_a_map, patches_of, unrestartable
 from ..host.conds import conditions_of, given_once
 from .guides import unplaceable
 
@@ -23,6 +23,8 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
         return reason
     if bound:
         return f"the conditioning '{bound[0]}' is bound to the full grid"
+    if "c_concat" in given and (amount := max_noise(conds)) > 0.0:
+        return f"the picture beside the latent holds noise of its own (noise_augmentation {amount:g})"
     levels = {level for planned in plan.passes for level in planned.levels if level}
     for level in sorted(levels):
         if (reason := unplaceable(given, plan.canvas, level)) is not None:
@@ -36,6 +38,13 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
                     f"of {plan.canvas.size(level)} has {rows * columns}"
                 )
     return None
+
+
+def max_noise(conds: dict[str, list[dict]]) -> float:
+    """How much noise the host mixes into a picture that the network sees beside the latent (super-resolution
+    of HunyuanVideo 1.5 and of Stable Diffusion, HunyuanImage's refiner): a level would average it away."""
+    given = (cond for group in conds.values() for cond in group)
+    return max((float(cond.get("noise_augmentation") or 0.0) for cond in given), default=0.0)
 
 
 def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozenset[str]) -> str | None:
@@ -55,9 +64,3 @@ def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozense
             return f"{words} are bound to the whole grid"
     foreign = sorted(conditions_of(conds).keys() - known - TEXT_AND_CHANNELS)
     return f"the conditioning '{foreign[0]}' is bound to the whole grid" if foreign else None
-
-
-def keeps_a_map(patch: Any) -> bool:
-    """Whether a patch of the network's blocks brings a model of its own that looks at a picture of control on
-    the canvas's grid (Z-Image's Fun ControlNets, DiffSynth's, Uni3C, LLLite); USO's gives tokens of style."""
-    return callable(getattr(patch, "models", None)) and type(patch).__name__ != "UsoStyleProjectorPatch"

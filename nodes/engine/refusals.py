@@ -2,8 +2,9 @@
 
 What can be foreseen is (obstacles.py). For the rest the first evaluation of each kind of look is watched:
 where the model, a ControlNet or another pack raises in it, the same evaluation is made at full resolution,
-and so are all later ones of the kind. Interrupts, full memory and what is raised at full resolution pass
-through.
+and so are all later ones of the kind. A run of several passes in which that is the very first evaluation
+begins anew, plain: its passes in full would cost all their steps and refine with some. Interrupts, full
+memory and what is raised at full resolution pass through.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ MOST_WORDS = 200  # of an exception's message that are told
 
 class LookFailed(Exception):
     """Raised in place of what a model raised in the first evaluation of a kind of look."""
+
+
+class BeginPlain(Exception):
+    """Raised through the host's sampler where a run is to begin anew, plain; says why."""
 
 
 @contextmanager
@@ -59,23 +64,30 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
         return prediction
     except LookFailed as failure:
         settle(model_options)
-        _refuse(run, failure)
+        reason = _could_not(run, failure)
+        anew = run.at_the_beginning and not isinstance(run.view.look, MixedLook)
+        if not anew:
+            _refuse(run, reason)
+        log.debug("the look that failed:", exc_info=failure)
+    run.spending.take()
+    run.controls.clear()
+    if anew:
+        raise BeginPlain(reason)
     run.choose_look(sigma, options)  # behind the handler, whose exception holds the call's memory
     return executor(*args, **kwargs)
 
 
-def _refuse(run: Run, failure: LookFailed) -> None:
-    """Say what has failed, and take no look of its kind any more."""
-    assert run.course is not None
+def _could_not(run: Run, failure: LookFailed) -> str:
+    """What has failed, in words."""
     look = run.view.look
     mixed = isinstance(look, MixedLook)
-    what = "the mixed steps" if mixed else "the rest"
     how = "with fine and coarse tokens" if mixed else f"on {run.trace.canvas.size(look.level)}"
-    run.note(
-        f"takes {what} of this run at full resolution: {type(run.target.model).__name__} could not be called "
-        f"{how} ({failure})"
-    )
-    log.debug("the look that failed:", exc_info=failure)
+    return f"{type(run.target.model).__name__} could not be called {how} ({failure})"
+
+
+def _refuse(run: Run, reason: str) -> None:
+    """Say so, and take no look of the current kind any more."""
+    assert run.course is not None
+    what = "the mixed steps" if isinstance(run.view.look, MixedLook) else "the rest"
+    run.note(f"takes {what} of this run at full resolution: {reason}")
     run.course.refuse()
-    run.spending.take()
-    run.controls.clear()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ...fresco_core import Course, Margin, Plan, Schedule, plain_plan
+from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.in_words import plan_sentence
 from ..families import adapter_of
@@ -87,7 +88,8 @@ class Run:
 
     grid: the sampler's sigmas that the plan was made for. mixing: of a plan with mixed steps, the family's
     adapter and whether coarse tokens have their own clock. proven: the kinds of look that an evaluation has
-    been made with. controls: what stands for ControlNets at the current look. spending: what the current
+    been made with. controls: what stands for ControlNets at the current look. pictures: what patches of the
+    network look at, continued. spending: what the current
     evaluation's calls have cost.
     """
 
@@ -100,6 +102,7 @@ class Run:
     mixing: tuple[MixedAdapter, bool] | None = None
     proven: set[tuple[float, int, type]] = field(default_factory=set)
     controls: dict[int, Any] = field(default_factory=dict)
+    pictures: dict[Any, Any] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
 
     @property
@@ -137,15 +140,7 @@ class Run:
                 plan = plan.dense()
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
-        self.trace.plan = plan
-        self.course = Course(
-            plan,
-            self.trace.batch,
-            self.target.parameterisation,
-            settings.order,
-            self.trace.block_level,
-            watched=settings.traces is not None or settings.live,
-        )
+        self.trace.plan, self.course = plan, self._course(plan)
         architecture = self.target.architecture
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
@@ -161,6 +156,33 @@ class Run:
         if not plan.plain:
             log.info("Fresco will do:\n%s", words)
         return plan
+
+    @property
+    def at_the_beginning(self) -> bool:
+        """Whether a run of several passes has not evaluated anything yet."""
+        return len(self.plan.passes) > 1 and not self.trace.evaluations
+
+    def begin_plain(self, reason: str, guider: Any, transformer_options: dict) -> None:
+        """Be as before the first evaluation, with a plan of full steps alone, because of `reason`."""
+        plan = plain_plan(self.plan.schedule, self.grid, self.plan.canvas, reason)
+        log.warning("Fresco runs plain: %s", reason)
+        self.trace.plan, self.course = plan, self._course(plan)
+        self.view.look = FULL
+        restart_step_cache(transformer_options)
+        restart_block_caches(self.target.model, transformer_options)
+        restart_hooks(guider)
+
+    def _course(self, plan: Plan) -> Course:
+        """What leads the run through a plan."""
+        settings = self.settings
+        return Course(
+            plan,
+            self.trace.batch,
+            self.target.parameterisation,
+            settings.order,
+            self.trace.block_level,
+            watched=settings.traces is not None or settings.live,
+        )
 
     def begin_pass(self, index: int, sampler: Any, guider: Any, transformer_options: dict) -> None:
         """Called before each pass. Nothing learned on one pass (predictions to compare, cached steps) holds
@@ -239,6 +261,7 @@ class Run:
     def close(self) -> None:
         """End of the run, on every way out."""
         self.controls.clear()
+        self.pictures.clear()
         self.view.prediction = self.course = None
         self.view.given = Given()
         self.view.margin = Margin()

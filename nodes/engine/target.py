@@ -9,7 +9,7 @@ from ...fresco_core import Parameterisation
 from ...fresco_core.cost import Architecture
 from ..families import architecture_of, own_clock_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
-from ..host.samplers import RUN_PLAIN, function_of
+from ..host.samplers import RUN_PLAIN, function_of, of_the_usual_kind
 from .streams import inseparable
 
 
@@ -40,6 +40,8 @@ def unsupported(
     name = function_of(sampler)
     if name in RUN_PLAIN:
         return f"the sampler {name} {RUN_PLAIN[name]}"
+    if sampler is not None and not of_the_usual_kind(sampler):
+        return f"the sampler {type(sampler).__name__} keeps a state of its own kind"
     model, latent = patcher.model, patcher.model.latent_format
     dimensions = getattr(latent, "latent_dimensions", 2)
     if len(shape) not in (4, 5) or dimensions < 2 or type(latent).__name__ in NOT_SPATIAL:

@@ -1,10 +1,11 @@
-"""How a run goes through Fresco: six wrappers of the host's sampling, outermost first.
+"""How a run goes through Fresco: the wrappers of the host's sampling, outermost first.
 
 OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
 look of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and
 evens predictions out over coarse blocks; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed looks to
-the model's family. The sampler, the guider, masks, areas, percents, hooks, context windows,
-previews and caches of the host all see the canvas; only what is inside APPLY_MODEL sees the level.
+the model's family, and tells networks that make sound as well the clock of each. The sampler, the guider,
+masks, areas, percents, hooks, context windows, previews and caches of the host all see the canvas; only what
+is inside APPLY_MODEL sees the level.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.in_words import trace_in_words
 from ..families import canvas_of
-from ..host.caches import answered_by_step_cache
+from ..host.caches import answered_by_step_cache, patches_of
 from ..host.clock import Clock
 from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
 from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas
 from .conditioning import at_level, with_level_controls
+from .control_pictures import patches_continued
 from .cost import call_flops
 from .experts import EXPERTS
 from .gain import result_in_words, summary
@@ -41,7 +43,7 @@ from .mixed import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .planning import plan_run
 from .recording import RunTrace
-from .refusals import evaluate, watched
+from .refusals import BeginPlain, evaluate, watched
 from .run import KEY, RUN, Bridge, Recorder, Run, Settings
 from .signature import sign
 from .streams import (
@@ -187,8 +189,15 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     whole = model_options if experts is None else experts.whole_options(model_options)
     plan = run.prepare(conds, whole)
     with run.trace.sampling():
+        reason = None
         if len(plan.passes) > 1:
-            return run_passes(executor, run, given)
+            try:
+                return run_passes(executor, run, given)
+            except BeginPlain as failure:
+                reason = str(failure)
+        if reason is not None:  # behind the handler, whose exception holds the call's memory
+            run.begin_plain(reason, given["guider"], options)
+            view.prediction = latent
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)
 
@@ -216,7 +225,9 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
-    predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
+    size, whole = run.view.reach
+    with patches_continued(patches_of(options), size, whole, run.pictures):
+        predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
     streams = run.view.streams.of_call(shapes_told(conds))
     return [
         prediction if cond is None else evened(run.view, streams, prediction, x, options)

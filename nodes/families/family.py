@@ -16,14 +16,15 @@ from ..mixed.call import Conditions, Evaluate
 class Kind(Enum):
     """What a coarse look does to a conditioning."""
 
-    MAP = "a map of the canvas, or a whole number of times as fine: merged"
+    MAP = "a map of the canvas, or a whole number of times as fine or as coarse: merged"
+    MASKED = "a map whose last 64 channels, if it has them, are the 8x8 pixels of a mask: merged as pixels"
     REFERENCE = "pictures of any size, seen as more tokens: merged on their own grid"
     UNTOUCHED = "text, sounds, numbers, pictures that an encoder of their own sees: as they are"
     GRID = "places or counts of the full grid's tokens: the run is plain"
     REBUILT = "places of the grid's tokens: made anew for the level's"
 
 
-MAP, REFERENCE, UNTOUCHED, GRID, REBUILT = Kind
+MAP, MASKED, REFERENCE, UNTOUCHED, GRID, REBUILT = Kind
 
 
 def kinds(**names: str) -> dict[str, Kind]:

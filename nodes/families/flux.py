@@ -129,7 +129,10 @@ FLUX = Family(
     "FLUX",
     frozenset({"Flux", "FluxTransformer2DModel"}),
     readers={"Flux": cost},
-    conditions=kinds(GRID="Flux.attention_mask"),  # of text and image tokens together
+    conditions=kinds(
+        GRID="Flux.attention_mask",  # of text and image tokens together
+        MASKED="Flux.c_concat",  # of FLUX Fill
+    ),
     mixed=ADAPTER,
 )
 FLUX2 = replace(FLUX, name="FLUX.2", classes=frozenset({"Flux2"}), pixels={"Flux2": 16}, packed={"Flux2": 2})

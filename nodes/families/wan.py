@@ -97,9 +97,10 @@ WAN = Family(
     pixels={"Wan22": 16},
     readers={"WanModel": cost},
     conditions=kinds(
-        MAP="time_dim_concat vace_context camera_conditions pose_latents ref_mask_latents control_video",
-        # of SCAIL half as fine as the canvas, and on that grid
-        REFERENCE="reference_latent context_latents reference_motion WAN21_SCAIL.pose_latents sam_latents",
+        # pose_latents of SCAIL and sam_latents: half as fine as the canvas
+        MAP="time_dim_concat camera_conditions pose_latents sam_latents ref_mask_latents control_video",
+        MASKED="vace_context",
+        REFERENCE="reference_latent context_latents reference_motion",
         # face_pixel_values: 512x512 on any canvas, for a motion encoder
         UNTOUCHED="vace_strength audio_embed face_pixel_values ref_mask_flag clip_fea_pose context_pose "
         "pose_strength reference_strength clip_fea_ref audio_inject_scale",

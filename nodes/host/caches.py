@@ -45,6 +45,12 @@ def patches_of(transformer_options: dict) -> Iterator[Any]:
         yield from replaced.values()
 
 
+def keeps_a_map(patch: Any) -> bool:
+    """Whether a patch of the network's blocks brings a model of its own that looks at a picture of control on
+    the canvas's grid (Z-Image's Fun ControlNets, DiffSynth's, Uni3C, LLLite); USO's gives tokens of style."""
+    return callable(getattr(patch, "models", None)) and type(patch).__name__ != "UsoStyleProjectorPatch"
+
+
 def unrestartable(model_options: dict) -> str | None:
     """Why a run behind another pack's step cache cannot change its look, if it has one."""
     options = model_options.get("transformer_options", {})

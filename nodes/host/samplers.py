@@ -13,6 +13,14 @@ RUN_PLAIN = {  # samplers whose own work depends on the size of the run, or on h
 PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2}
 
 
+def of_the_usual_kind(sampler: Any) -> bool:
+    """Whether a sampler begins as all of the host's do but VOID's, from the model's own mix of noise and the
+    given latent; others may keep a state that is neither."""
+    from comfy.samplers import KSAMPLER
+
+    return isinstance(sampler, KSAMPLER)
+
+
 def previewer_of(callback: Any) -> Any:
     """The host's previewer behind a sampler node's step callback; None where it sends no previews.
 

@@ -39,6 +39,14 @@ class Fields:
             full[..., : full.shape[-1] // 2] = 0.0
         return self._at_level(full)
 
+    def painted(self, *lead: int) -> torch.Tensor:
+        """A disc, as users paint masks, eight times as fine as the canvas."""
+        rows, columns = (
+            torch.arange(8 * side) + 0.5 - 8 * side * at for side, at in zip(self.shape[-2:], (0.47, 0.52))
+        )
+        disc = rows[:, None].square() + columns.square() < (2.4 * self.shape[-2]) ** 2
+        return self._at_level(disc.float().expand(*lead, *disc.shape).clone())
+
     def sequence(self, *shape: int) -> torch.Tensor:
         """What has nothing to do with the canvas."""
         self.count += 1
@@ -106,7 +114,7 @@ def concat(channels: int) -> Extra:
 def vace(f: Fields) -> dict[str, Any]:
     return {
         "vace_frames": [f.map(1, 32, f.frames)],
-        "vace_mask": [f.map(1, 64, f.frames)],
+        "vace_mask": [rearrange(f.painted(1, f.frames), "b t (h i) (w j) -> b (i j) t h w", i=8, j=8)],
         "vace_strength": [1.0],
     }
 

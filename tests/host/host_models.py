@@ -192,7 +192,7 @@ ROWS: dict[str, Row] = {
         "FluxInpaint",
         FLUX | {"in_channels": 96},
         pooled=POOLED_DIM,
-        extra=lambda f: concat(16)(f) | {"concat_mask": f.mask(1, 1, times=8)},
+        extra=lambda f: concat(16)(f) | {"concat_mask": f.painted(1, 1)},
     ),
     "FluxSchnell": Row("FluxSchnell", FLUX | {"guidance_embed": False}, pooled=POOLED_DIM),
     "LongCatImage": Row(

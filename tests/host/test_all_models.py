@@ -1,6 +1,7 @@
 """Every picture and video class of the host: a coarse look is the model's own run at half or three quarters
 of its size, or the run is plain and says so."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import comfy.model_patcher
@@ -55,10 +56,10 @@ def built(name):
 
 
 def level_of(part):
-    """The level of a look, "1/2" or "3/4"."""
+    """The level of a look by its name."""
     from fresco_pack.fresco_core.canvas.levels import THREE_QUARTERS
 
-    return {"1/2": 1, "3/4": THREE_QUARTERS}[part]
+    return {"1/2": 1, "3/4": THREE_QUARTERS, "1/4": 2}[part]
 
 
 def dressed(name, patcher, level):
@@ -119,6 +120,58 @@ def native_run(patcher, small, sigmas, noise, level=1, **settings):
     native = predictions(patcher, small, level_sigmas, noise, **settings)
     assert len(native) == COARSE
     return native
+
+
+def plain_by(name, monkeypatch, caplog, apply, **said):
+    """What is warned of where the class `name` with something said besides runs as plain does."""
+    from fresco_pack.nodes import families
+
+    if name not in AVAILABLE:
+        pytest.skip(f"this host has no {name}")
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
+    patcher = built(name)
+    model = dressed(name, patcher, 0)
+    for side in (model.positive, model.negative):
+        side[0][1].update(said)
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(patcher, "1/2 x3, full x1"), model, steps=4)
+    assert torch.equal(ours, tiny.sample(patcher, model, steps=4))
+    return [r.message for r in caplog.records if r.message.startswith("Fresco")]
+
+
+@pytest.mark.parametrize("name", ["HunyuanVideo15_SR_Distilled", "HunyuanImage21Refiner", "SD_X4Upscaler"])
+def test_noise_beside_the_state_is_not_averaged_away(apply, name, monkeypatch, caplog):
+    assert plain_by(name, monkeypatch, caplog, apply, noise_augmentation=0.7) == [
+        "Fresco runs plain: the picture beside the latent holds noise of its own (noise_augmentation 0.7)"
+    ]
+
+
+@pytest.mark.parametrize("part", ["1/2", "3/4", "1/4"])
+def test_a_pose_half_as_fine_stays_so_on_a_canvas_that_the_level_continues(apply, part, monkeypatch):
+    from fresco_pack.nodes import families
+
+    if "WAN21_SCAIL" not in AVAILABLE:
+        pytest.skip("this host has no WAN21_SCAIL")
+    monkeypatch.setattr(families, "UNKNOWN_PIXELS", (0, None))
+    monkeypatch.setitem(
+        ROWS, "WAN21_SCAIL", dataclasses.replace(ROWS["WAN21_SCAIL"], shape=(1, 16, 1, 20, 28))
+    )
+    patcher = built("WAN21_SCAIL")
+    model, seen = dressed("WAN21_SCAIL", patcher, 0), []
+    network = patcher.model.diffusion_model
+    forward = network.forward
+
+    def watched(x, *args, **kwargs):
+        seen.append((x.shape[-2:], kwargs["pose_latents"].shape[-2:]))
+        return forward(x, *args, **kwargs)
+
+    monkeypatch.setattr(network, "forward", watched)
+    monkeypatch.setattr(
+        families, "family_of", lambda model: dataclasses.replace(families.wan.WAN, trained=(0, None))
+    )
+    tiny.sample(apply(patcher, f"{part} x1, full x1"), model, steps=2, cfg=1.0)
+    assert len(seen) == 2 and seen[0] != seen[1]
+    assert all(state == (2 * pose[0], 2 * pose[1]) for state, pose in seen)
 
 
 @pytest.mark.parametrize("part", ["1/2", "3/4"])

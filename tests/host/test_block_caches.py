@@ -5,6 +5,7 @@ import comfy_extras.nodes_flux as flux_nodes
 import pytest
 import tiny
 import torch
+from test_all_models import level_of
 
 TWO_PASS = "draft 1/2 x3; refine 0.9 x3"
 needs_cache = pytest.mark.skipif(
@@ -188,6 +189,43 @@ def test_a_patch_that_keeps_a_map_sees_every_dense_look_at_its_size(apply, caplo
     assert not torch.equal(ours, tiny.sample(apply(model.patcher, TWO_PASS), model, steps=6))
 
 
+@pytest.mark.parametrize("part", ["1/2", "3/4"])
+@pytest.mark.parametrize("size", [(16, 16), (22, 30), (26, 18)])
+def test_what_a_patch_looks_at_lies_where_it_is_on_a_canvas_that_the_level_continues(apply, size, part):
+    """The host would stretch a picture of 22x30 latent pixels to the 24x32 that half size continues them
+    to."""
+    import comfy_extras.nodes_model_patch as nodes
+
+    model = tiny.build("qwen_image", size=size)
+    if not hasattr(nodes, "DiffSynthCnetPatch"):
+        pytest.skip("this host has no DiffSynthCnetPatch")
+    rows, columns = ((torch.arange(8 * side) + 0.5) / 8 for side in size)
+    places = torch.stack(
+        (*torch.meshgrid(rows, columns, indexing="ij"), torch.zeros(8 * size[0], 8 * size[1])), -1
+    )
+    seen = []
+
+    class Watched(VAE):
+        def encode(self, pixels):
+            seen.append(pixels.clone())
+            return super().encode(pixels)
+
+    patch = nodes.DiffSynthCnetPatch(Control(), Watched(), places[None], 1.0)
+    patch.models = list
+    patcher = model.patcher.clone()
+    patcher.set_model_double_block_patch(patch)
+    seen.clear()
+    tiny.sample(apply(patcher, f"{part} x1, full x1"), model, steps=2, cfg=1.0)
+    across = 2 ** level_of(part)  # latent pixels of the canvas that one of the level's covers
+    found = torch.nn.functional.avg_pool2d(seen[0].movedim(-1, 1), 8)[0]
+    for axis, side in enumerate(size):
+        wanted = (torch.arange(found.shape[1 + axis]) + 0.5) * across
+        lines = found[axis].mean(1 - axis)
+        inside = wanted < side - across
+        torch.testing.assert_close(lines[inside], wanted[inside], atol=0.02, rtol=0)
+    assert patch.image.shape[1:3] == (8 * size[0], 8 * size[1]), "and the patch has its own picture again"
+
+
 def test_a_patch_that_keeps_a_map_makes_mixed_steps_dense_with_one_warning(apply, caplog):
     model, patcher = controlled("DiffSynthCnetPatch")
     with caplog.at_level("WARNING"):
@@ -201,7 +239,7 @@ def test_a_patch_that_keeps_a_map_makes_mixed_steps_dense_with_one_warning(apply
 @pytest.mark.parametrize("kind", ["DiffSynthCnetPatch", "ZImageControlPatch", "WanUni3CCnetPatch"])
 def test_the_hosts_patches_that_keep_a_map_are_recognised(kind):
     import comfy_extras.nodes_model_patch as nodes
-    from fresco_pack.nodes.engine.obstacles import keeps_a_map
+    from fresco_pack.nodes.host.caches import keeps_a_map
 
     if not hasattr(nodes, kind):
         pytest.skip(f"this host has no {kind}")

@@ -171,7 +171,7 @@ def test_a_hint_lies_where_it_is_on_a_canvas_that_the_level_continues(apply):
 @pytest.mark.parametrize("size,picture", [((18, 30), (288, 480)), ((18, 30), (300, 480)), ((16, 16), (1, 1))])
 def test_what_the_host_crops_of_a_picture_is_continued(size, picture):
     import comfy.utils
-    from fresco_pack.nodes.engine.conditioning import continued_picture
+    from fresco_pack.nodes.engine.control_pictures import continued_picture
 
     whole = tuple(-(-side // 4) * 4 for side in size)
     given = torch.rand(1, 3, *picture)

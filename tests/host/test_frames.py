@@ -1,5 +1,7 @@
 """Looks with fewer frames: a short clip of the host's own, or all frames and the reason."""
 
+from types import SimpleNamespace
+
 import pytest
 import tiny
 import torch
@@ -60,9 +62,7 @@ def recorded(patcher, model, positive, **settings):
         states.append(x.clone())
         predictions.append(x0.clone())
 
-    out = tiny.sample(
-        patcher, model, sigmas=SIGMAS, seed=SEED, positive=positive, callback=note, **settings
-    )
+    out = tiny.sample(patcher, model, sigmas=SIGMAS, seed=SEED, positive=positive, callback=note, **settings)
     return out, states, predictions
 
 
@@ -248,3 +248,43 @@ def test_a_stage_of_two_samplers_has_fewer_frames_while_its_noise_allows_it(appl
     for e in traces[0].evaluations:
         own = e.sigma / (2.0 ** (e.level + e.halvings / 2) * (1.0 - e.sigma) + e.sigma)
         assert own >= 0.85 * (1.0 - 1e-5)
+
+
+def test_a_patch_that_keeps_a_map_sees_its_whole_clip(apply):
+    """Uni3C's takes the first frames of its render video, as many as the look has."""
+    import comfy.latent_formats
+    import comfy_extras.nodes_model_patch as nodes
+
+    if not hasattr(nodes, "WanUni3CCnetPatch"):
+        pytest.skip("this host has no WanUni3CCnetPatch")
+    model, clips, told = video("wan", 9), [], []
+
+    class Autoencoder:
+        def temporal_compression_decode(self):
+            return 4
+
+        def spacial_compression_encode(self):
+            return 8
+
+        def encode(self, frames):
+            clips.append(len(frames))
+            return torch.zeros(1, 16, (len(frames) - 1) // 4 + 1, frames.shape[1] // 8, frames.shape[2] // 8)
+
+    network = SimpleNamespace(
+        num_layers=1,
+        process_input=lambda x: (torch.zeros(x.shape[0], 1, 64), None),
+        forward_block=lambda index, hidden, *others: (hidden, torch.zeros(hidden.shape[0], 1, 64)),
+    )
+    render, latent_format = torch.rand(33, 128, 128, 3), comfy.latent_formats.Wan21()
+    patch = nodes.WanUni3CCnetPatch(
+        SimpleNamespace(model=network), render, Autoencoder(), latent_format, 1.0, 1e9, 0.0
+    )
+    patch.models = list
+    patcher = model.patcher.clone()
+    patcher.set_model_double_block_patch(patch)
+    patched = apply(patcher, "draft half frames 1/2 x2; refine 0.95 x2", tell=told.append)
+    tiny.sample(patched, model, steps=4, cfg=1.0)
+    assert clips == [33, 33], "once for each size"
+    assert (
+        "every look has all frames of the latent: a patch of the model is bound to the full clip" in told[0]
+    )

@@ -121,13 +121,46 @@ def test_a_model_that_raises_at_half_is_drawn_in_full_with_one_warning(apply, ca
     assert {e.level for e in traces[0].evaluations} == {0}
 
 
-def test_drafts_that_fail_are_drawn_in_full_and_refined(apply, caplog):
-    model = picky()
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m_sde", "heun"])
+def test_a_draft_that_fails_at_once_begins_anew_plain(apply, caplog, sampler):
+    """In full it would cost all its steps, and only the refine pass's would count."""
+    model, traces, said = picky(), [], []
     with caplog.at_level("WARNING"):
-        ours = tiny.sample(apply(model.patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
-    assert len(warnings(caplog)) == 1
-    plain = tiny.sample(model.patcher, model, steps=6)
-    assert float(torch.corrcoef(torch.stack((ours.flatten(), plain.flatten())))[0, 1]) > 0.99
+        patched = apply(model.patcher, "draft 1/2 x3; refine 0.9 x3", traces=traces, tell=said.append)
+        ours = tiny.sample(patched, model, sampler=sampler, steps=6)
+    assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=sampler, steps=6))
+    reason = "BaseModel could not be called on 512x512 (ValueError: expected 128x128)"
+    assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
+    assert traces[0].plan.plain and traces[0].plan.reason == reason and reason in said[-1]
+    assert {e.level for e in traces[0].evaluations} == {0}
+
+
+def test_pictures_that_a_wrapper_writes_into_the_state_make_the_run_plain(apply, caplog):
+    """Wan InfiniteTalk's wrapper does, at full size, inside of Fresco's."""
+    talk = pytest.importorskip("comfy.ldm.wan.model_multitalk")
+    import comfy.patcher_extension
+
+    model = tiny.build("wan_i2v", size=(16, 16), frames=3)
+    patcher = model.patcher.clone()
+    first = model.positive[0][1]["concat_latent_image"][:, :, :1].clone()
+    wrapper = talk.InfiniteTalkOuterSampleWrapper(first, None, is_extend=False)
+    kind = comfy.patcher_extension.WrappersMP.OUTER_SAMPLE
+    patcher.add_wrapper_with_key(kind, "infinite_talk_outer_sample", wrapper)
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
+    assert torch.equal(ours, tiny.sample(patcher, model, steps=6))
+    assert len(warnings(caplog)) == 1 and "could not be called on" in warnings(caplog)[0]
+
+
+def test_a_sampler_with_a_state_of_its_own_runs_plain(apply, caplog):
+    void = pytest.importorskip("comfy_extras.nodes_void")
+    model = tiny.build("wan", frames=3)
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(
+            apply(model.patcher, "draft 1/2 x2; refine 0.9 x2"), model, sampler=void.VOID_DDIM(), steps=4
+        )
+    assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=void.VOID_DDIM(), steps=4))
+    assert warnings(caplog) == ["Fresco runs plain: the sampler VOID_DDIM keeps a state of its own kind"]
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,24 @@ def test_every_level_must_have_whole_blocks_of_a_guide(apply, text, plain):
     reason = traces[0].plan.reason
     assert (reason is None) is not plain
     assert not plain or "has no whole blocks of 4x4" in reason
+
+
+@pytest.mark.parametrize("part", ["1/2", "3/4", "1/4"])
+@pytest.mark.parametrize("size", [(23, 40), (22, 38), (24, 40)])
+def test_weights_of_a_guides_pixels_lie_where_they_are_on_a_canvas_that_the_level_continues(part, size):
+    from fresco_pack.fresco_core.canvas.haar import padded_size
+    from fresco_pack.fresco_core.canvas.levels import side_at
+    from fresco_pack.nodes.engine.guides import guides_at
+
+    level = test_all_models.level_of(part)
+    whole = padded_size(size, level, 1)
+    low = side_at(whole[0], level), side_at(whole[1], level)
+    rows = ((torch.arange(32 * size[0]) + 0.5) / 32)[:, None].expand(32 * size[0], 32 * size[1])
+    tokens = size[0] * size[1]
+    entry = {"pre_filter_count": tokens, "latent_shape": [1, *size], "pixel_mask": rows[None, None, None]}
+    (made,) = guides_at({"guide_attention_entries": [entry]}, size, low, whole)["guide_attention_entries"]
+    found = torch.nn.functional.interpolate(made["pixel_mask"][0], size=made["latent_shape"][1:], mode="area")
+    wanted = (torch.arange(low[0]) + 0.5) * 2**level
+    inside = wanted < size[0] - 2**level
+    torch.testing.assert_close(found[0, 0].mean(-1)[inside], wanted[inside], atol=0.01, rtol=0)
+    assert made["latent_shape"] == [1, *low] and entry["pixel_mask"].shape[-2] == 32 * size[0]

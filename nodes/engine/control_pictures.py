@@ -1,0 +1,94 @@
+"""Pictures that control where on the canvas something is, continued beyond its edge.
+
+The host centres, crops and scales them to the sides of what it calls with. A look whose blocks do not divide
+the canvas has a state that reaches beyond it, and what controls it must reach as far, or it is stretched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+
+from ...fresco_core.canvas.haar import extend
+from ..host.caches import keeps_a_map
+
+HINTS = ("cond_hint_original", "extra_concat_orig")  # of the host's ControlNets, as given: (N, C, h, w)
+PICTURES = ("image", "inpaint_image", "render_video")  # of patches of the network's blocks: (N, h, w, C)
+MASKS = ("mask",)  # of those: (..., h, w)
+
+Size = tuple[int, int]
+
+
+def continued_picture(picture: Tensor, size: Size, whole: Size) -> Tensor:
+    """What the host takes of a picture (..., h, w) for a canvas of `size`, its middle, continued as far as
+    that is to `whole`."""
+    height, width = picture.shape[-2:]
+    top = round((height - min(height, width * size[0] / size[1])) / 2)
+    left = round((width - min(width, height * size[1] / size[0])) / 2)
+    middle = picture[..., top : height - top, left : width - left]
+    sides = [round(s * w / own) for s, w, own in zip(middle.shape[-2:], whole, size)]
+    return extend(middle, (sides[0], sides[1]))
+
+
+def continued_last(picture: Tensor, size: Size, whole: Size) -> Tensor:
+    """The same of a picture (N, h, w, C)."""
+    return continued_picture(picture.movedim(-1, 1), size, whole).movedim(1, -1)
+
+
+@contextmanager
+def hints_continued(
+    controls: Iterable[Any], size: Size, whole: Size, known: dict[Any, Any]
+) -> Iterator[None]:
+    """Let the pictures of ControlNets reach as far as a level's state, `whole` of a canvas of `size`. known:
+    what has been continued, kept between calls."""
+    wanted = [(one, name, continued_picture) for one in controls for name in HINTS]
+    with _lent(wanted if whole != size else [], size, whole, known):
+        yield
+
+
+@contextmanager
+def patches_continued(
+    patches: Iterable[Any], size: Size, whole: Size, known: dict[Any, Any]
+) -> Iterator[None]:
+    """The same of what patches of the network's blocks bring that keep a map of the canvas."""
+    maps = (getattr(patch, "patch", patch) for patch in patches if keeps_a_map(patch))
+    found = {id(one): one for one in maps} if whole != size else {}  # one may lie at several blocks
+    wanted = [(one, name, continued_last) for one in found.values() for name in PICTURES]
+    wanted += [(one, name, continued_picture) for one in found.values() for name in MASKS]
+    with _lent(wanted, size, whole, known):
+        yield
+
+
+@contextmanager
+def _lent(
+    wanted: list[tuple[Any, str, Callable[[Tensor, Size, Size], Tensor]]],
+    size: Size,
+    whole: Size,
+    known: dict[Any, Any],
+) -> Iterator[None]:
+    """Let attributes be continued pictures, and what they were behind it."""
+    saved: list[tuple[Any, str, Any]] = []
+
+    def continued(part: Any, how: Callable[[Tensor, Size, Size], Tensor]) -> Any:
+        if isinstance(part, list):
+            return [continued(one, how) for one in part]
+        if not isinstance(part, Tensor):
+            return part
+        key = id(part), size, whole
+        if key not in known:  # kept with its like, whose id thus stays its own
+            known[key] = part, how(part, size, whole)
+        return known[key][1]
+
+    try:
+        for one, name, how in wanted:
+            given = getattr(one, name, None)
+            if given is not None:
+                saved.append((one, name, given))
+                setattr(one, name, continued(given, how))
+        yield
+    finally:
+        for one, name, given in reversed(saved):
+            setattr(one, name, given)
