@@ -21,7 +21,7 @@ from .view.legend import beside, with_legends
 from .view.read_trace import resolved
 
 PALETTE = "inferno"
-MOST_PAIRS = 8  # that the slider on the node shows
+MOST_PAIRS, MOST_SHOWN = 8, 32  # that the slider on the node shows, and that the node lists
 WINDOW = 11  # pixels a side that structural similarity looks at, as in Wang et al. 2004
 
 
@@ -131,7 +131,7 @@ class FrescoCompare(io.ComfyNode):
             float(ssim.mean()),
             text,
             ui={
-                "images": save_pictures(beside(row, difference)),
+                "images": save_pictures(beside(row[:MOST_SHOWN], difference[:MOST_SHOWN])),
                 "pairs": [
                     dict(zip(("a", "b", "difference"), entries))
                     for entries in zip(*(save_pictures(x[:MOST_PAIRS]) for x in (a, b, difference)))
@@ -170,14 +170,19 @@ def timed(names: tuple[str, str], took: tuple[float | None, float | None]) -> li
 def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> Tensor:
     """The pictures (B, H, W, 3) of one side: as they are connected, or decoded."""
     if image is not None:
-        return image[..., :3].float().nan_to_num(0.0)  # lost numbers are black
+        return in_colour(image).nan_to_num(0.0)  # lost numbers are black
     if latent is None:
         raise ValueError(f"nothing is connected for {side}: connect image_{side}, or latent_{side} and vae")
     if vae is None:
         raise ValueError(
             f"latent_{side} is connected without a vae to decode it: connect vae, or image_{side}"
         )
-    return decoded(vae, latent)[..., :3].float().nan_to_num(0.0)
+    return in_colour(decoded(vae, latent)).nan_to_num(0.0)
+
+
+def in_colour(image: Tensor) -> Tensor:
+    """Pictures (B, H, W, 3) of ones with any number of channels; one is grey."""
+    return (image.expand(*image.shape[:-1], 3) if image.shape[-1] == 1 else image[..., :3]).float()
 
 
 def beside_sound(*latents: dict | None) -> str:
@@ -191,6 +196,8 @@ def paired(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     if a.shape[1:3] != b.shape[1:3]:
         sizes = [f"{x.shape[2]}x{x.shape[1]}" for x in (a, b)]
         raise ValueError(f"a is {sizes[0]} and b is {sizes[1]} pixels; compare pictures of one size")
+    if not len(a) or not len(b):
+        raise ValueError(f"a holds {len(a)} pictures and b {len(b)}; expected one at least")
     if a.shape[0] != b.shape[0] and 1 not in (a.shape[0], b.shape[0]):
         raise ValueError(
             f"a holds {a.shape[0]} pictures and b {b.shape[0]}; compare batches of one length, or one "

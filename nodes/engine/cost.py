@@ -57,8 +57,14 @@ def as_run(architecture: Architecture, conds: dict[str, list[dict]], streams: St
 
 def references_of(model: Any, conds: dict[str, list[dict]]) -> list[Canvas]:
     """The pictures of reference of a run's first conditioning that has some."""
-    found = next(iter(conditions_of(conds).get("ref_latents", ())), None) or ()
-    return [bare_canvas(model, tuple(picture.shape)) for picture in found]
+    found = next(iter(conditions_of(conds).get("ref_latents", ())), None)
+    return [bare_canvas(model, tuple(picture.shape)) for picture in pictures_in(found)]
+
+
+def pictures_in(given: Any) -> list[Tensor]:
+    """The latents (B, C, ..., H, W) among what a network is given as references: one, or several."""
+    several = given if isinstance(given, (list, tuple)) else [given]
+    return [one for one in several if isinstance(one, Tensor) and one.ndim >= 4]
 
 
 def sound_tokens(architecture: Architecture, streams: Streams, given: Sequence[Tensor] = ()) -> int:

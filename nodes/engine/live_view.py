@@ -7,6 +7,7 @@ bright once it is done.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ from ...fresco_core.view.colours import colour
 from ...fresco_core.view.heatmap import brightness
 from ..host.samplers import previewer_of
 from .run import Run
+
+log = logging.getLogger(__name__)
 
 SMALLEST_SIDE = 128  # previews may be as small as the latent; the host enlarges what is sent
 METHOD = "decode_latent_to_preview_image"
@@ -45,9 +48,19 @@ def live_view(run: Run, callback: Any) -> Iterator[None]:
     palette = (colour(torch.linspace(0.0, 1.0, 256)).numpy() * 255.0).round().astype(np.uint8)
     decode, own, drawing = previewer.decode_latent_to_preview_image, vars(previewer).get(METHOD), True
 
-    def decorated(preview_format: str, x0: Tensor) -> Any:
-        kind, image, longest = decode(preview_format, x0)
-        return kind, drawn(image, run.trace, palette, longest) if drawing else image, longest
+    def decorated(*args: Any, **kwargs: Any) -> Any:
+        nonlocal drawing
+        preview = decode(*args, **kwargs)
+        if not drawing or not _is_picture(preview):  # other packs send their previews themselves
+            return preview
+        kind, image, longest = preview
+        try:
+            return kind, drawn(image, run.trace, palette, longest), longest
+        except Exception as error:  # no run is lost to what is drawn over its previews
+            drawing = False
+            run.note(f"draws no live heatmap any more ({type(error).__name__}: {error})")
+            log.debug("the live heatmap failed:", exc_info=error)
+            return preview
 
     previewer.decode_latent_to_preview_image = decorated
     try:
@@ -60,6 +73,11 @@ def live_view(run: Run, callback: Any) -> Iterator[None]:
                 previewer.decode_latent_to_preview_image = own
 
 
+def _is_picture(preview: Any) -> bool:
+    """Whether a preview is one as the host's own previewers make them: (kind, picture, longest side)."""
+    return isinstance(preview, tuple) and len(preview) == 3 and isinstance(preview[1], Image.Image)
+
+
 def drawn(image: Image.Image, trace: Trace, palette: np.ndarray, longest: int) -> Image.Image:
     """A preview with the last evaluation's heatmap and the plan's strip; palette (256, 3), 8 bits.
 
@@ -67,7 +85,7 @@ def drawn(image: Image.Image, trace: Trace, palette: np.ndarray, longest: int) -
     """
     side = max(image.size)
     times = min(max(side, SMALLEST_SIDE), longest) / side
-    size = (round(image.width * times), round(image.height * times))
+    size = (max(1, round(image.width * times)), max(1, round(image.height * times)))
     picture = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
     evaluation = trace.evaluations[-1] if trace.evaluations else None
     if evaluation is not None and evaluation.convergence is not None:

@@ -91,8 +91,10 @@ class Recordings:
         self._runs.append(trace)
 
     def of(self, samples: Any) -> RunTrace | None:
-        """The run that made a latent, the last one for None or a latent of no run here; None without any."""
+        """The run that made a latent, the last one that came to its end for None or a latent of no run here;
+        None without any."""
         for trace in reversed(self._runs):
             if samples is not None and made(trace, samples):
                 return trace
-        return self._runs[-1] if self._runs else None
+        ended = (trace for trace in reversed(self._runs) if trace.result is not None or not trace.evaluations)
+        return next(ended, None)

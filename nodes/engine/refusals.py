@@ -69,12 +69,22 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
         if not anew:
             _refuse(run, reason)
         log.debug("the look that failed:", exc_info=failure)
+        _let_go(failure)
     run.spending.take()
     run.controls.clear()
     if anew:
         raise BeginPlain(reason)
     run.choose_look(sigma, options)  # behind the handler, whose exception holds the call's memory
     return executor(*args, **kwargs)
+
+
+def _let_go(failure: BaseException) -> None:
+    """Drop the frames of a failed call, which hold its tensors: they and the exceptions hold each other, and
+    so would stay while the same evaluation is made in full."""
+    error: BaseException | None = failure
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _could_not(run: Run, failure: LookFailed) -> str:

@@ -33,7 +33,7 @@ from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas
 from .conditioning import at_level, with_level_controls
 from .control_pictures import patches_continued
-from .cost import call_flops
+from .cost import call_flops, pictures_in
 from .experts import EXPERTS
 from .gain import result_in_words, summary
 from .kept_pixels import MASK, kept_by
@@ -136,7 +136,10 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         if settings.traces is not None:
             settings.traces.append(run.trace)
     run.close()
-    conclude(run, samples)
+    try:
+        conclude(run, samples)
+    except Exception:  # a picture that is done is not lost to what is said of it
+        log.exception("Fresco could not say what came of the run")
     return samples
 
 
@@ -253,7 +256,7 @@ def apply_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run.keeps_sound:
         kept = told_kept(streams, given["x"])
         given, kwargs = given | kept, kwargs | kept
-    images = [streams.first(given["x"]), *(given.get("ref_latents") or ())]
+    images = [streams.first(given["x"]), *pictures_in(given.get("ref_latents"))]
     run.spending.add(*call_flops(view, streams, images, given.get("c_crossattn"), given))
     if view.look == FULL:
         return executor(*args, **kwargs)

@@ -148,7 +148,7 @@ def _entries(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ValueError(f"it is larger than {LARGEST_FILE} bytes")
-        held = json.loads(path.read_text("utf-8"))
+        held = json.loads(path.read_text("utf-8-sig"))
         entries = held["presets"] if isinstance(held, dict) and held.get("version") == VERSION else None
         if not isinstance(entries, dict):
             raise ValueError(f'expected {{"version": {VERSION}, "presets": {{...}}}}')
@@ -195,9 +195,10 @@ def _write(entries: dict[str, Any]) -> None:
     path = presets_file()
     beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     text = json.dumps({"version": VERSION, "presets": entries}, indent=2, ensure_ascii=False)
+    content = f"{text}\n".encode("utf-8", "replace")  # halves of surrogate pairs are no text
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text + "\n", "utf-8")
+        beside.write_bytes(content)
         os.replace(beside, path)
     except OSError as error:
         with suppress(OSError):

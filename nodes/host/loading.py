@@ -12,6 +12,8 @@ def load(patcher: Any, guider: Any, shape: tuple[int, ...]) -> None:
     from comfy.sampler_helpers import estimate_memory
 
     required, least = estimate_memory(patcher, shape, guider.conds)
+    others = additional_memory(patcher, guider.conds)
+    required, least = required + others, least + others
     models = [patcher, *patcher.get_nested_additional_models(), *getattr(guider, "loaded_models", ())]
     load_models_gpu(models, memory_required=required, minimum_memory_required=least)
 
@@ -25,7 +27,16 @@ def reload(guider: Any, shape: tuple[int, ...]) -> None:
     from comfy.sampler_helpers import estimate_memory
 
     required, least = estimate_memory(guider.model_patcher, shape, guider.conds)
+    others = additional_memory(guider.model_patcher, guider.conds)
+    required, least = required + others, least + others
     models = [guider.model_patcher, *getattr(guider, "loaded_models", ())]
     if getattr(guider, "uncond_inner", None) is not None:
         models += [guider.uncond_model_patcher, *getattr(guider, "uncond_loaded", ())]
     load_models_gpu(models, memory_required=required, minimum_memory_required=least)
+
+
+def additional_memory(patcher: Any, conds: dict[str, list[dict]]) -> float:
+    """Bytes that what hangs on a run's conditioning (ControlNets) needs to work, as the host adds them."""
+    from comfy.sampler_helpers import get_additional_models
+
+    return get_additional_models(conds, patcher.model_dtype())[1]

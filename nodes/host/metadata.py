@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 FIELD = "fresco"
+PROMPT = "prompt"  # of a record: the id of the prompt that it is of, as files bring those of others
 MOST_RUNS = 4  # of one node in one prompt
 
 
@@ -20,9 +21,18 @@ def note_run(node: str | None, fields: dict[str, Any]) -> None:
         return
     from comfy_execution.progress import get_progress_state
 
-    running = get_progress_state().dynprompt
-    entry = running.get_original_prompt().get(str(node))
+    state = get_progress_state()
+    entry = state.dynprompt.get_original_prompt().get(str(node))
     if not isinstance(entry, dict):  # a node that was made while the prompt runs
         return
-    runs = [*entry.get("_meta", {}).get(FIELD, []), fields]
-    entry["_meta"] = {**entry.get("_meta", {}), FIELD: runs[-MOST_RUNS:]}
+    meta = entry.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
+    before = meta.get(FIELD)
+    own = {PROMPT: state.prompt_id}
+    runs = [run for run in (before if isinstance(before, list) else ()) if own.items() <= _items(run)]
+    entry["_meta"] = {**meta, FIELD: [*runs, {**fields, **own}][-MOST_RUNS:]}
+
+
+def _items(run: Any) -> Any:
+    """What a record holds: one that came with the prompt, out of a file, may be anything."""
+    return run.items() if isinstance(run, dict) else {}.items()

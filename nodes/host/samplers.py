@@ -33,7 +33,10 @@ def previewer_of(callback: Any) -> Any:
         if not inspect.isfunction(function) or function in seen:
             continue
         seen.add(function)
-        held = inspect.getclosurevars(function).nonlocals
+        try:
+            held = inspect.getclosurevars(function).nonlocals
+        except ValueError:  # a variable of its that has no value yet
+            continue
         found = held.get("previewer")
         if hasattr(found, "decode_latent_to_preview_image"):
             return found

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -88,17 +89,41 @@ def enlarged_by(upscale_model: Any, pixels: Tensor) -> Tensor:
     return ImageUpscaleWithModel.execute(upscale_model, images).args[0].movedim(-1, 1).to(pixels)
 
 
+_COUNTED: WeakKeyDictionary[torch.nn.Module, dict[tuple, int | None]] = WeakKeyDictionary()
+"""By a VAE's network and what it carries: counting a video takes seconds."""
+
+
 def flops(vae: Any, canvas: Canvas, level: float, to_level: float, halvings: int = 0) -> int | None:
     """FLOPs of carrying one picture or video of a canvas over pixels, from so many halvings in time, as torch
     counts the products of the VAE's own layers, a multiply-add as 2; None where those cannot be run without
-    values."""
+    values, or are not all where they are called from."""
+    network = getattr(vae, "first_stage_model", None)
+    if not isinstance(network, torch.nn.Module) or not _in_one_place(network):
+        return None
+    known = _COUNTED.setdefault(network, {})
+    key = (canvas.height, canvas.width, canvas.frames, level, to_level, halvings)
+    if key not in known:
+        known[key] = _counted(vae, network, canvas, level, to_level, halvings)
+    return known[key]
+
+
+def _in_one_place(network: torch.nn.Module) -> bool:
+    """Whether no layer brings its weights from elsewhere, into buffers of the host's, when it is called."""
+    weights = list(network.parameters())
+    moved = any(getattr(layer, "comfy_cast_weights", False) for layer in network.modules())
+    paged = any(hasattr(layer, "_v") for layer in network.modules())
+    return bool(weights) and not moved and not paged and len({weight.device for weight in weights}) == 1
+
+
+def _counted(
+    vae: Any, network: torch.nn.Module, canvas: Canvas, level: float, to_level: float, halvings: int
+) -> int | None:
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
     try:
-        network = vae.first_stage_model
         like = next(network.parameters())
         video = getattr(vae, "latent_dim", 2) == 3
         size = padded_size(padded_size((canvas.height, canvas.width), level), to_level)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "fresco_run_"
 MOST_FILES = 32  # of a session
-PICTURE, MOST_PICTURES = "fresco_picture_", 256  # of a session
+PICTURE, MOST_PICTURES = "fresco_picture_", 512  # of a session
 QUALITY = 88
 
 

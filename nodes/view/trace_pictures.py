@@ -101,7 +101,8 @@ def unfit(image: Tensor, trace: Trace, strip: bool) -> str | None:
 
 def pictures_of(image: Tensor, trace: Trace, strip: bool) -> Tensor:
     """Pictures (B, n, H, W, 3) to lay heatmaps over, of decoded ones that fit (see `unfit`)."""
-    frames = image[..., :3].reshape(max(trace.batch, 1), -1, *image.shape[1:3], 3)
+    image = image.expand(*image.shape[:-1], 3) if image.shape[-1] == 1 else image[..., :3]
+    frames = image.reshape(max(trace.batch, 1), -1, *image.shape[1:3], 3)
     return frames[:, evenly(frames.shape[1], frames_shown(trace, strip))]
 
 

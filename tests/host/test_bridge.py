@@ -243,6 +243,27 @@ def test_its_cost_is_that_of_the_vaes_own_layers(vae):
     assert counted and abs(counted / counter.get_total_flops() - 1.0) < 0.02
 
 
+def test_its_cost_is_counted_once(vae, monkeypatch):
+    from fresco_pack.fresco_core import Canvas
+    from fresco_pack.nodes.host import vae as module
+
+    canvas, counted = Canvas(24, 24, scale=8), []
+    known = module.flops(vae, canvas, 1, 0)
+    monkeypatch.setattr(module, "_counted", lambda *args: counted.append(args) or 1)
+    assert module.flops(vae, canvas, 1, 0) == known and not counted
+    assert module.flops(vae, Canvas(32, 24, scale=8), 1, 0) == 1 and len(counted) == 1
+
+
+def test_its_cost_is_not_counted_where_layers_bring_their_weights_from_elsewhere(vae, monkeypatch):
+    """The host would keep a buffer without values for them."""
+    from fresco_pack.fresco_core import Canvas
+    from fresco_pack.nodes.host.vae import flops
+
+    layer = next(m for m in vae.first_stage_model.modules() if isinstance(m, torch.nn.Conv2d))
+    monkeypatch.setattr(layer, "comfy_cast_weights", True, raising=False)
+    assert flops(vae, Canvas(24, 24, scale=8), 1, 0) is None
+
+
 class Packed:
     """Stands for FLUX.2's VAE: 2x2 pixels of its latents in the channels, 16 pixels a latent pixel. Decodes
     the mean of a patch's channels to grey."""

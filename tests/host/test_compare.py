@@ -103,6 +103,25 @@ def test_pictures_that_lost_their_numbers_are_black(monkeypatch):
     assert all(torch.isfinite(picture).all() for picture in output.args[:2])
 
 
+def test_grey_pictures_are_compared_as_they_look():
+    grey = torch.rand(1, 32, 32, 1)
+    output = compare(image_a=grey, image_b=grey.expand(-1, -1, -1, 3))
+    assert output.args[2] == float("inf") and output.args[0].shape[-1] == 3
+
+
+def test_no_pictures_are_told():
+    with pytest.raises(ValueError, match="a holds 0 pictures and b 1; expected one at least"):
+        compare(image_a=torch.rand(0, 32, 32, 3), image_b=torch.rand(1, 32, 32, 3))
+
+
+def test_every_picture_of_a_long_video_that_is_listed_is_there(temporary):
+    video = torch.rand(300, 16, 16, 3)
+    outputs = [compare(image_a=video, image_b=video) for _ in range(3)]
+    for output in outputs:
+        listed = [*output.ui["images"], *(entry for pair in output.ui["pairs"] for entry in pair.values())]
+        assert all((temporary / entry["filename"]).exists() for entry in listed)
+
+
 def test_videos_are_compared_frame_by_frame(monkeypatch):
     """As memory for the windows of a whole video is not there."""
     import kornia.metrics

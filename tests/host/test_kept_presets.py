@@ -216,3 +216,17 @@ def test_a_folder_that_cannot_be_written_is_told(file):
     file.parent.write_text("a file where the folder should be")
     status, answer = post(name="a", schedule=LINE)
     assert status == 400 and "cannot be kept in" in answer["error"]
+
+
+def test_half_of_a_surrogate_pair_is_kept_as_a_question_mark(file):
+    status, answer = post(name="a", schedule=LINE, note="good \ud800", model="\udfff")
+    assert status == 200 and [path.name for path in file.parent.iterdir()] == [file.name]
+    assert json.loads(file.read_text("utf-8"))["presets"]["a"]["note"] == "good ?"
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read(file):
+    from fresco_pack.nodes.host.kept_presets import kept_presets
+
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "presets": {"a": {"schedule": LINE}}}), "utf-8-sig")
+    assert list(kept_presets()) == ["a"] and post(name="b", schedule=LINE)[0] == 200

@@ -151,3 +151,56 @@ def test_the_strip_has_a_bar_for_every_step():
     heights = [(strip[:, 25 * i + 12] > 60).sum() for i in range(10)]
     assert heights == sorted(heights) and heights[0] < heights[5] < heights[9] <= STRIP
     assert strip[-1, 12] > strip[-1, 25 * 3 + 12], "done steps are brighter"
+
+
+@pytest.mark.parametrize("given", [None, b"jpeg", ("JPEG", None, 512), ("JPEG", b"bytes", 512)])
+def test_previews_that_are_no_pictures_are_left_as_they_are(flux, given):
+    """VideoHelperSuite's previewer sends its animation itself and returns nothing."""
+
+    class Other(Previewer):
+        def decode_latent_to_preview_image(self, preview_format, x0, step=0):
+            return given
+
+    previewer, sent = Other(), []
+
+    def callback(step, x0, x, total_steps):
+        sent.append(previewer.decode_latent_to_preview_image("JPEG", x0, step))
+
+    live = draw(flux, True, callback)
+    assert torch.equal(live, draw(flux, False)) and sent == [given] * 7
+
+
+def test_previews_of_any_size_are_drawn_over(flux):
+    class Thin(Previewer):
+        def decode_latent_to_preview(self, x0):
+            return Image.new("RGB", (1, 3000))
+
+    sent = []
+    draw(flux, True, callback_of(Thin(), sent))
+    assert {image.size for _, image, _ in sent} == {(1, 512)}
+
+
+def test_a_heatmap_that_cannot_be_drawn_ends_with_one_note_and_no_run(flux, monkeypatch, caplog):
+    from fresco_pack.nodes.engine import live_view
+
+    def failing(*_):
+        raise OSError("no room")
+
+    monkeypatch.setattr(live_view, "drawn", failing)
+    sent = []
+    with caplog.at_level("WARNING"):
+        live = draw(flux, True, callback_of(Previewer(), sent))
+    assert torch.equal(live, draw(flux, False)) and len(sent) == 7
+    assert [r.message for r in caplog.records if "live heatmap" in r.message] == [
+        "Fresco draws no live heatmap any more (OSError: no room)"
+    ]
+
+
+def test_a_callback_whose_variables_have_no_values_yet_has_no_previewer():
+    from fresco_pack.nodes.host.samplers import previewer_of
+
+    def callback(step, x0, x, total):
+        return later(step)
+
+    assert previewer_of(callback) is None
+    later = None

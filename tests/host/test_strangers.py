@@ -2,6 +2,8 @@
 a look that a model does not take."""
 
 import dataclasses
+import gc
+import weakref
 from math import log2
 
 import comfy.model_management
@@ -133,6 +135,46 @@ def test_a_draft_that_fails_at_once_begins_anew_plain(apply, caplog, sampler):
     assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
     assert traces[0].plan.plain and traces[0].plan.reason == reason and reason in said[-1]
     assert {e.level for e in traces[0].evaluations} == {0}
+
+
+@pytest.mark.parametrize("schedule", ["1/2 x3, full x3", "draft 1/2 x3; refine 0.9 x3"])
+def test_the_tensors_of_a_look_that_failed_are_let_go_at_once(apply, schedule):
+    held, alive = [], []
+
+    class Holding(Picky):
+        def forward(self, x, t, **kwargs):
+            alive.append([tensor() is not None for tensor in held])
+            activations = torch.zeros(8)
+            if x.shape[-1] < self.least:
+                held.append(weakref.ref(activations))
+            return super().forward(x, t, **kwargs)
+
+    model = stranger(Holding, 8, 4)
+    gc.disable()
+    try:
+        tiny.sample(apply(model.patcher, schedule), model, steps=6)
+    finally:
+        gc.enable()
+    assert len(held) == 1 and alive[1:] == [[False]] * 6
+
+
+@pytest.mark.parametrize("given", [torch.zeros(1, 4, 128, 128), [None], [torch.zeros(1, 4, 64)], "text"])
+@pytest.mark.parametrize("schedule", ["full", "1/2 x2, full x2"])
+def test_whatever_an_unknown_class_calls_its_references_is_no_error(apply, given, schedule):
+    import comfy.conds
+
+    model = stranger(Spatial, 8, 4)
+    kind = comfy.conds.CONDRegular if isinstance(given, torch.Tensor) else comfy.conds.CONDConstant
+
+    class Odd(type(model.model)):
+        def extra_conds(self, **kwargs):
+            return {**super().extra_conds(**kwargs), "ref_latents": kind(given)}
+
+    model.model.__class__ = Odd
+    ours = tiny.sample(apply(model.patcher, schedule, traces=[]), model, steps=4)
+    assert torch.isfinite(ours).all()
+    if schedule == "full":
+        assert torch.equal(ours, tiny.sample(model.patcher, model, steps=4))
 
 
 def test_pictures_that_a_wrapper_writes_into_the_state_make_the_run_plain(apply, caplog):
