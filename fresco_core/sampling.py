@@ -43,8 +43,9 @@ def sample(
 ) -> Tensor:
     """Run every pass of `plan` with Euler from pure `noise` (B, C, ..., H, W); returns the clean canvas.
 
-    Between passes `rewind` makes the canvas from the last prediction and the same noise; a later pass takes
-    no look that would hide detail which the prediction already has. `trace`, where given, records every
+    Between passes `rewind` makes the canvas from the last prediction and the same noise, less what of the
+    first draft a variance-exploding start holds; a later pass takes no look that would hide detail which the
+    prediction already has. `trace`, where given, records every
     evaluation. `order` is for mixed steps whose schedule names no other; those need a MixedDenoiser. Passes
     that cross the bridge need an autoencoder. Raises ValueError for noise that is not finite and where what
     the plan needs is missing.
@@ -59,12 +60,14 @@ def sample(
         )
     block_level = 2 if trace is None else trace.block_level
     course = Course(plan, noise.shape[0], parameterisation, order, block_level, watched=trace is not None)
-    margin, x0, step = Margin(), torch.zeros_like(noise), 0
+    margin, x0, step, first = Margin(), torch.zeros_like(noise), 0, plan.passes[0].sigmas[0]
     for index, planned in enumerate(plan.passes):
         crossing = course.crossing(index) if index else None
         if crossing is not None and autoencoder is not None:
             x0 = bridged(x0, *crossing, autoencoder, plan.canvas, enlarge, halvings=course.look.halvings)
         sigmas = torch.tensor(planned.sigmas, device=noise.device)  # in float32, as the plan has them
+        if index == 1:  # what the first state holds beside the draft, which was drawn from all of it
+            noise = noise - parameterisation.signal(first) / parameterisation.noise(first) * x0
         x = (rewind if index else recompose)(x0, noise, sigmas[0], parameterisation)
         course.begin_pass(index, x0)
         for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):

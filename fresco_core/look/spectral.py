@@ -15,7 +15,7 @@ finer part.
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class SpectralRule:
     def reset(self, picture: Tensor | None = None, level: float = 0) -> None:
         """Begin a pass: any level, and nothing known but the clean `picture` that it begins with, seen at
         `level`."""
-        self._finest_yet: float | None = None
+        self._finest_yet = inf
         self._seen_at: float = 0
         self._power: Tensor | None = None
         self._known: list[float] = []
@@ -57,10 +57,10 @@ class SpectralRule:
 
     def choose(self, level: float, tolerance: float, sigma: float) -> float:
         """The level of the evaluation at `sigma` where the schedule allows `level` or finer; after `read`."""
-        if self._finest_yet is not None:
-            level = min(level, self._finest_yet)
-        if self._power is not None and level == self._seen_at > 0:
-            enough = hides_noise_only(self._known, sigma, self._parameterisation, tolerance)
+        level = min(level, self._finest_yet)
+        if self._power is not None and 0 < level <= self._seen_at:
+            known = self._known[ceil(self._seen_at) - ceil(level) :]  # the bands that it hides
+            enough = hides_noise_only(known, sigma, self._parameterisation, tolerance)
             level = max(0, level - (*enough, True).index(True))
         self._finest_yet = level
         return level

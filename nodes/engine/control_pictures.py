@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...fresco_core.canvas.haar import extend
+from ...fresco_core import Canvas
+from ...fresco_core.canvas.haar import extend, padded_size
 from ..host.caches import keeps_a_map
 
 HINTS = ("cond_hint_original", "extra_concat_orig")  # of the host's ControlNets, as given: (N, C, h, w)
@@ -20,6 +21,15 @@ PICTURES = ("image", "inpaint_image", "render_video")  # of patches of the netwo
 MASKS = ("mask",)  # of those: (..., h, w)
 
 Size = tuple[int, int]
+Continue = Callable[[Tensor, Size, Size], Tensor]
+"""A picture, the canvas's size and what it is continued to -> the picture continued as far."""
+
+
+def reach(canvas: Canvas, level: float) -> tuple[Size, Size]:
+    """Rows and columns of a canvas, and of what its state at a level covers."""
+    size, packing = (canvas.height, canvas.width), canvas.packing
+    whole = padded_size((size[0] * packing, size[1] * packing), level, canvas.patch * packing)
+    return size, (whole[0] // packing, whole[1] // packing)
 
 
 def continued_picture(picture: Tensor, size: Size, whole: Size) -> Tensor:
@@ -44,7 +54,9 @@ def hints_continued(
 ) -> Iterator[None]:
     """Let the pictures of ControlNets reach as far as a level's state, `whole` of a canvas of `size`. known:
     what has been continued, kept between calls."""
-    wanted = [(one, name, continued_picture) for one in controls for name in HINTS]
+    wanted: list[tuple[Any, str, Continue]] = [
+        (one, name, continued_picture) for one in controls for name in HINTS
+    ]
     with _lent(wanted if whole != size else [], size, whole, known):
         yield
 
@@ -56,6 +68,7 @@ def patches_continued(
     """The same of what patches of the network's blocks bring that keep a map of the canvas."""
     maps = (getattr(patch, "patch", patch) for patch in patches if keeps_a_map(patch))
     found = {id(one): one for one in maps} if whole != size else {}  # one may lie at several blocks
+    wanted: list[tuple[Any, str, Continue]]
     wanted = [(one, name, continued_last) for one in found.values() for name in PICTURES]
     wanted += [(one, name, continued_picture) for one in found.values() for name in MASKS]
     with _lent(wanted, size, whole, known):
@@ -64,7 +77,7 @@ def patches_continued(
 
 @contextmanager
 def _lent(
-    wanted: list[tuple[Any, str, Callable[[Tensor, Size, Size], Tensor]]],
+    wanted: list[tuple[Any, str, Continue]],
     size: Size,
     whole: Size,
     known: dict[Any, Any],
@@ -72,7 +85,7 @@ def _lent(
     """Let attributes be continued pictures, and what they were behind it."""
     saved: list[tuple[Any, str, Any]] = []
 
-    def continued(part: Any, how: Callable[[Tensor, Size, Size], Tensor]) -> Any:
+    def continued(part: Any, how: Continue) -> Any:
         if isinstance(part, list):
             return [continued(one, how) for one in part]
         if not isinstance(part, Tensor):

@@ -86,16 +86,22 @@ def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
     if trace.plan.plain:
         reason = trace.plan.reason
         return f"{took}; ran plain: {reason}" if reason else f"{took} at full resolution"
+    if all_full(trace):
+        return f"{took} at full resolution, against the plan"
     gain = gain_of(trace)
     if elsewhere := _answered_elsewhere(trace):
         return f"{took}; {elsewhere} of them were answered by another node"
     if gain is None:
-        coarse = any(_kind(e) != FULL for e in trace.evaluations)
-        return f"{took}; no full step was taken to compare with" if coarse else took
+        return f"{took}; no full step was taken to compare with"
     words = f"{took}: {compared(gain.ratio)} {gain.steps} full steps would have been"
     if baseline_steps and baseline_steps != gain.steps:
         words += f", {compared(gain.over(baseline_steps))} {baseline_steps}"
     return f"{words}\n{basis_in_words(gain)}"
+
+
+def all_full(trace: RunTrace) -> bool:
+    """Whether every evaluation was at full resolution, whatever was planned."""
+    return bool(trace.evaluations) and all(_kind(e) == FULL for e in trace.evaluations)
 
 
 def basis_in_words(gain: Gain) -> str:

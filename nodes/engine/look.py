@@ -77,13 +77,6 @@ class CanvasView:
         state, state_sigma = level_state(canvas, sigma, self.look.level, own_clock, parameterisation, last)
         return self.packed(canvas), self.packed(state), state_sigma
 
-    @property
-    def reach(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Rows and columns of the canvas, and of what its state at the look covers."""
-        size, packing = (self.canvas.height, self.canvas.width), self.canvas.packing
-        whole = padded_size((size[0] * packing, size[1] * packing), self.look.level, self._token)
-        return size, (whole[0] // packing, whole[1] // packing)
-
     def whole(self, concat: Tensor | None, x: Tensor) -> Tensor | None:
         """Channels that the host concatenates to x, continued as far as `mixed_states` continues x."""
         if concat is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,8 +43,8 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
             into, painted = with_sound_kept(run.view.streams, samples, latent, mask)
         if painted is not None and hasattr(executor.class_obj, "sampler_function"):
             call = with_sampler(executor, inpainting_into(executor.class_obj, into, sigmas))
-        if index and not noise.any():  # add_noise disabled: the noise is in the latent
-            noise = recovered_noise(run, noise, latent, samples, sigmas[0])
+        if index == 1:
+            noise = noise_beside(run, noise, latent, samples, sigmas[0])
         samples = call(
             given["guider"],
             pass_sigmas,
@@ -88,11 +89,20 @@ def counted(callback: Callable | None, done: int, total: int) -> Callable | None
     return counting
 
 
-def recovered_noise(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, sigma: Tensor) -> Tensor:
-    """The noise that the run's first state holds, given its clean prediction: (x - a x0) / b."""
-    x = run.target.sampling.noise_scaling(sigma, noise, latent)
-    signal, amount = run.target.parameterisation.signal(sigma), run.target.parameterisation.noise(sigma)
-    return (x - signal * prediction) / amount
+def noise_beside(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, sigma: Tensor) -> Tensor:
+    """The noise that the run's first state holds beside a clean prediction, (x - a x0) / b: the run's own
+    where that state is noise alone, as a flow's at sigma 1.
+
+    Elsewhere the prediction was drawn from the noise as well, and rewound on the whole of it would be there
+    twice: variance-exploding states have all of the picture at every sigma.
+    """
+    at, start = run.target.parameterisation, run.grid[0]
+    if at.signal(start) == 0.0 and noise.any():
+        return noise
+    highest = float(run.target.sampling.sigma_max)
+    from_the_top = start > highest or math.isclose(start, highest, rel_tol=1e-5)  # as the host's samplers ask
+    x = run.target.sampling.noise_scaling(sigma, noise, latent, from_the_top)
+    return (x - at.signal(sigma) * prediction) / at.noise(sigma)
 
 
 def inpainting_into(sampler: Any, latent: Tensor, sigmas: Tensor) -> Any:

@@ -16,8 +16,11 @@ from typing import Any
 
 import torch
 
-from ...fresco_core import MixedLook
+from ...fresco_core import MixedLook, plain_plan
+from ...fresco_core.look.dense import FULL
+from ..host.caches import restart_block_caches, restart_step_cache
 from ..host.devices import settle
+from ..host.samplers import restart_hooks
 from .run import Run
 
 log = logging.getLogger(__name__)
@@ -65,7 +68,7 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
     except LookFailed as failure:
         settle(model_options)
         reason = _could_not(run, failure)
-        anew = run.at_the_beginning and not isinstance(run.view.look, MixedLook)
+        anew = _at_the_beginning(run) and not isinstance(run.view.look, MixedLook)
         if not anew:
             _refuse(run, reason)
         log.debug("the look that failed:", exc_info=failure)
@@ -76,6 +79,22 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
         raise BeginPlain(reason)
     run.choose_look(sigma, options)  # behind the handler, whose exception holds the call's memory
     return executor(*args, **kwargs)
+
+
+def _at_the_beginning(run: Run) -> bool:
+    """Whether a run of several passes has not evaluated anything yet."""
+    return len(run.plan.passes) > 1 and not run.trace.evaluations
+
+
+def begin_plain(run: Run, reason: str, guider: Any, transformer_options: dict) -> None:
+    """Bring a run back before its first evaluation, with a plan of full steps alone, because of `reason`."""
+    plan = plain_plan(run.plan.schedule, run.grid, run.plan.canvas, reason)
+    log.warning("Fresco runs plain: %s", reason)
+    run.trace.plan, run.course = plan, run.led_through(plan)
+    run.view.look = FULL
+    restart_step_cache(transformer_options)
+    restart_block_caches(run.target.model, transformer_options)
+    restart_hooks(guider)
 
 
 def _let_go(failure: BaseException) -> None:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ...fresco_core import Course, Margin, Plan, Schedule, plain_plan
-from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.in_words import plan_sentence
 from ..families import adapter_of
@@ -88,8 +87,8 @@ class Run:
 
     grid: the sampler's sigmas that the plan was made for. mixing: of a plan with mixed steps, the family's
     adapter and whether coarse tokens have their own clock. proven: the kinds of look that an evaluation has
-    been made with. controls: what stands for ControlNets at the current look. pictures: what patches of the
-    network look at, continued. spending: what the current
+    been made with. controls: what stands for ControlNets, and for pictures that patches of the network look
+    at, in the current pass. spending: what the current
     evaluation's calls have cost.
     """
 
@@ -101,8 +100,7 @@ class Run:
     course: Course | None = None
     mixing: tuple[MixedAdapter, bool] | None = None
     proven: set[tuple[float, int, type]] = field(default_factory=set)
-    controls: dict[int, Any] = field(default_factory=dict)
-    pictures: dict[Any, Any] = field(default_factory=dict)
+    controls: dict[Any, Any] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
 
     @property
@@ -140,7 +138,7 @@ class Run:
                 plan = plan.dense()
         if plan.reason:
             log.warning("Fresco runs plain: %s", plan.reason)
-        self.trace.plan, self.course = plan, self._course(plan)
+        self.trace.plan, self.course = plan, self.led_through(plan)
         architecture = self.target.architecture
         known = None if architecture is None else as_run(architecture, conds, self.view.streams)
         vae = settings.bridge.vae if settings.bridge is not None else None
@@ -157,22 +155,7 @@ class Run:
             log.info("Fresco will do:\n%s", words)
         return plan
 
-    @property
-    def at_the_beginning(self) -> bool:
-        """Whether a run of several passes has not evaluated anything yet."""
-        return len(self.plan.passes) > 1 and not self.trace.evaluations
-
-    def begin_plain(self, reason: str, guider: Any, transformer_options: dict) -> None:
-        """Be as before the first evaluation, with a plan of full steps alone, because of `reason`."""
-        plan = plain_plan(self.plan.schedule, self.grid, self.plan.canvas, reason)
-        log.warning("Fresco runs plain: %s", reason)
-        self.trace.plan, self.course = plan, self._course(plan)
-        self.view.look = FULL
-        restart_step_cache(transformer_options)
-        restart_block_caches(self.target.model, transformer_options)
-        restart_hooks(guider)
-
-    def _course(self, plan: Plan) -> Course:
+    def led_through(self, plan: Plan) -> Course:
         """What leads the run through a plan."""
         settings = self.settings
         return Course(
@@ -261,7 +244,6 @@ class Run:
     def close(self) -> None:
         """End of the run, on every way out."""
         self.controls.clear()
-        self.pictures.clear()
         self.view.prediction = self.course = None
         self.view.given = Given()
         self.view.margin = Margin()

@@ -9,7 +9,7 @@ from ...fresco_core import Parameterisation
 from ...fresco_core.cost import Architecture
 from ..families import architecture_of, own_clock_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
-from ..host.samplers import RUN_PLAIN, function_of, of_the_usual_kind
+from ..host.samplers import RUN_PLAIN, functions_of, of_the_usual_kind
 from .streams import inseparable
 
 
@@ -37,9 +37,9 @@ def unsupported(
 ) -> str | None:
     """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
     they can. latent_shapes: of all latents that the run's tensors hold, of which `shape` is the first."""
-    name = function_of(sampler)
-    if name in RUN_PLAIN:
-        return f"the sampler {name} {RUN_PLAIN[name]}"
+    for name in functions_of(sampler):
+        if name in RUN_PLAIN:
+            return f"the sampler {name} {RUN_PLAIN[name]}"
     if sampler is not None and not of_the_usual_kind(sampler):
         return f"the sampler {type(sampler).__name__} keeps a state of its own kind"
     model, latent = patcher.model, patcher.model.latent_format

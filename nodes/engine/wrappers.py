@@ -3,9 +3,8 @@
 OUTER_SAMPLE makes the run's state and drops it; SAMPLER_SAMPLE runs the passes; PREDICT_NOISE chooses the
 look of the evaluation and records the prediction; CALC_COND_BATCH lends ControlNets the level and
 evens predictions out over coarse blocks; APPLY_MODEL is the look itself; DIFFUSION_MODEL hands mixed looks to
-the model's family, and tells networks that make sound as well the clock of each. The sampler, the guider,
-masks, areas, percents, hooks, context windows, previews and caches of the host all see the canvas; only what
-is inside APPLY_MODEL sees the level.
+the model's family, and tells networks that make sound the clock of each. The sampler, the guider, masks,
+areas, hooks, context windows, previews and caches of the host see the canvas; APPLY_MODEL sees the level.
 """
 
 from __future__ import annotations
@@ -31,11 +30,12 @@ from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
 from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas
+from ..host.samplers import asks_past_wrappers
 from .conditioning import at_level, with_level_controls
-from .control_pictures import patches_continued
+from .control_pictures import patches_continued, reach
 from .cost import call_flops, pictures_in
 from .experts import EXPERTS
-from .gain import result_in_words, summary
+from .gain import all_full, result_in_words, summary
 from .kept_pixels import MASK, kept_by
 from .live_view import live_view
 from .look import CanvasView
@@ -43,7 +43,7 @@ from .mixed import diffusion_model, mixed_prediction
 from .passes import run_passes
 from .planning import plan_run
 from .recording import RunTrace
-from .refusals import BeginPlain, evaluate, watched
+from .refusals import BeginPlain, begin_plain, evaluate, watched
 from .run import KEY, RUN, Bridge, Recorder, Run, Settings
 from .signature import sign
 from .streams import (
@@ -108,6 +108,8 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     streams = Streams.of(given.get("latent_shapes"))
     shape = tuple(streams.first(noise).shape)
     reason = unsupported(patcher, shape, given.get("latent_shapes"), given.get("sampler"))
+    if asks_past_wrappers(guider):
+        reason = f"the guider {type(guider).__name__} asks the model where no wrapper can choose a look"
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         if settings.tell is not None:
@@ -149,7 +151,7 @@ def conclude(run: Run, samples: Tensor) -> None:
     sign(trace, samples)
     result = result_in_words(trace, settings.baseline_steps)
     if settings.tell is not None:
-        planned = "" if run.plan.plain else trace.words
+        planned = "" if run.plan.plain or all_full(trace) else trace.words
         settings.tell("\n".join(filter(None, (result, *trace.notes, planned))))
     note_run(settings.node, summary(trace))
     if not run.plan.plain and trace.evaluations:
@@ -199,7 +201,7 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
             except BeginPlain as failure:
                 reason = str(failure)
         if reason is not None:  # behind the handler, whose exception holds the call's memory
-            run.begin_plain(reason, given["guider"], options)
+            begin_plain(run, reason, given["guider"], options)
             view.prediction = latent
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)
@@ -228,8 +230,8 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
-    size, whole = run.view.reach
-    with patches_continued(patches_of(options), size, whole, run.pictures):
+    size, whole = reach(run.trace.canvas, run.view.look.level)
+    with patches_continued(patches_of(options), size, whole, run.controls):
         predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
     streams = run.view.streams.of_call(shapes_told(conds))
     return [

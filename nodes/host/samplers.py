@@ -13,6 +13,14 @@ RUN_PLAIN = {  # samplers whose own work depends on the size of the run, or on h
 PASS_STEPS = {"unipc": 2, "unipc_bh2": 2, "dpm_fast": 2}
 
 
+def asks_past_wrappers(guider: Any) -> bool:
+    """Whether a guider calls its model elsewhere than where the host's wrappers of a prediction are."""
+    from comfy.samplers import CFGGuider
+
+    names = ("__call__", "outer_predict_noise")
+    return any(getattr(type(guider), name, None) is not getattr(CFGGuider, name) for name in names)
+
+
 def of_the_usual_kind(sampler: Any) -> bool:
     """Whether a sampler begins as all of the host's do but VOID's, from the model's own mix of noise and the
     given latent; others may keep a state that is neither."""
@@ -33,10 +41,7 @@ def previewer_of(callback: Any) -> Any:
         if not inspect.isfunction(function) or function in seen:
             continue
         seen.add(function)
-        try:
-            held = inspect.getclosurevars(function).nonlocals
-        except ValueError:  # a variable of its that has no value yet
-            continue
+        held = _held_by(function)
         found = held.get("previewer")
         if hasattr(found, "decode_latent_to_preview_image"):
             return found
@@ -46,18 +51,35 @@ def previewer_of(callback: Any) -> Any:
 
 def least_steps(sampler: Any) -> int:
     """The fewest steps that the sampler makes a whole pass of: with fewer it leaves noise or does nothing."""
-    return PASS_STEPS.get(function_of(sampler), 1)
+    return max(PASS_STEPS.get(name, 1) for name in functions_of(sampler))
 
 
 def off_grid(sampler: Any) -> bool:
     """Whether the sampler picks its own sigmas between its grid's first and last positive one."""
-    return function_of(sampler) == "dpm_fast"
+    return "dpm_fast" in functions_of(sampler)
 
 
-def function_of(sampler: Any) -> str:
-    """The name of a sampler's function: sample_euler's and the host's own euler_function's are euler."""
-    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
-    return name.removeprefix("sample_").removesuffix("_function")
+def functions_of(sampler: Any) -> list[str]:
+    """The names of a sampler's function and of those that it wraps, as packs hand a function of their own
+    another sampler: sample_euler's and the host's own euler_function's are euler."""
+    names, wrapped, seen = [], [sampler], set[int]()
+    while wrapped:
+        one = wrapped.pop(0)
+        seen.add(id(one))
+        function = getattr(one, "sampler_function", None)
+        name = getattr(function, "__name__", "")
+        names.append(name.removeprefix("sample_").removesuffix("_function"))
+        held = [*getattr(one, "extra_options", {}).values(), *_held_by(function).values()]
+        wrapped += [s for s in held if hasattr(s, "sampler_function") and id(s) not in seen]
+    return names
+
+
+def _held_by(function: Any) -> dict[str, Any]:
+    """What a function has of the functions around it."""
+    try:
+        return dict(inspect.getclosurevars(function).nonlocals) if inspect.isfunction(function) else {}
+    except ValueError:  # a variable of its that has no value yet
+        return {}
 
 
 def restart_hooks(guider: Any) -> None:

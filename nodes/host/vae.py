@@ -116,7 +116,7 @@ def _in_one_place(network: torch.nn.Module) -> bool:
 
 
 def _counted(
-    vae: Any, network: torch.nn.Module, canvas: Canvas, level: float, to_level: float, halvings: int
+    vae: Any, network: Any, canvas: Canvas, level: float, to_level: float, halvings: int
 ) -> int | None:
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.nn.attention import SDPBackend, sdpa_kernel

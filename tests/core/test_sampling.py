@@ -4,6 +4,7 @@ from plain_euler import sample_euler
 
 from fresco_core.canvas.haar import expand, merge
 from fresco_core.canvas.noise_field import hashed_noise
+from fresco_core.canvas.noise_level import VE
 from fresco_core.canvas.size import Canvas
 from fresco_core.demo.closed_form import HaarProcess, power_law
 from fresco_core.look.convergence import ConvergenceTracker
@@ -207,3 +208,25 @@ def test_a_refine_pass_without_sigma_takes_the_draft_for_a_first_prediction():
     assert 0 < grid[0] - grid[1] < grid[1] - grid[2]
     plain = sample_euler(denoise, noise, grid)
     torch.testing.assert_close(sample(denoise, noise, planned), plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["draft 1/2 x4; refine 0.9 x4", "draft 1/2 x3; refine 0.9 1/2 x2; refine 0.8 x3"]
+)
+def test_an_exploding_run_goes_on_between_its_draft_and_the_state_it_began_in(text):
+    """That state has all of the picture beside the noise, so the draft must not be added to it once more."""
+    p, states = process(), []
+    noise = hashed_noise(5, (2, 2, 32, 32))
+    sigmas = [20.0, 12.0, 7.0, 4.0, 2.0, 1.0, 0.5, 0.2, 0.0]
+    planned = make_plan(parse(text), sigmas, CANVAS, VE, 20.0)
+    assert len(planned.passes) > 1
+
+    def denoise(x, sigma):  # the same process as a flow's
+        share = (sigma / (1.0 + sigma)).reshape(-1, 1, 1, 1)
+        return p.denoise(x * (1.0 - share), share.flatten())
+
+    sample(denoise, noise, planned, VE, callback=lambda step, x0, x: states.append((x0, x)))
+    first, end = planned.passes[0].steps, planned.passes[1].sigmas[0]
+    x0 = states[first - 1][0]
+    torch.testing.assert_close(states[0][1], 20.0 * noise)
+    torch.testing.assert_close(states[first][1], x0 + end / 20.0 * (states[0][1] - x0), atol=1e-3, rtol=1e-4)

@@ -145,3 +145,12 @@ def test_before_anything_is_seen_the_schedules_level_holds():
     assert rule.choose(2, 0.01, rule.read(torch.tensor([0.1]))) == 2
     rule.observe(torch.zeros(1, 3, 64, 64), 2)
     assert rule.choose(2, 0.01, rule.read(torch.tensor([0.1]))) == 2, "an empty picture has no detail"
+
+
+def test_a_level_below_the_one_that_was_seen_is_asked_about_too():
+    """As in a stage, whose plan is lowered beforehand."""
+    rough, smooth = (process(power_law(5, power, 0.5)).draw(1, torch.manual_seed(1)) for power in (1.0, 1e-5))
+    for picture, level in ((rough, 0), (smooth, 1)):
+        rule = SpectralRule()
+        rule.observe(picture, 2)
+        assert rule.choose(1, 0.01, rule.read(torch.tensor(0.7))) == level

@@ -168,3 +168,21 @@ def test_three_passes_and_quarter_resolution(apply):
         )
     assert [count for count, _ in seen] == [16] * 3 + [64] * 3 + [256] * 2
     assert [p.sigmas[0] for p in traces[0].plan.passes] == pytest.approx([1.0, 0.9, 0.7])
+
+
+@pytest.mark.parametrize("family,steps", [("sd15", 8), ("sdxl", 8)])
+def test_an_exploding_run_goes_on_between_its_draft_and_the_state_it_began_in(apply, family, steps):
+    """That state has all of the picture beside the noise, so the draft must not be added to it once more."""
+    model, states, traces = tiny.build(family, size=(16, 16)), [], []
+    patched = apply(model.patcher, "draft 1/2 x4; refine 0.9 x4", traces=traces)
+    tiny.sample(
+        patched,
+        model,
+        steps=steps,
+        callback=lambda step, x0, x, total: states.append((x0.clone(), x.clone())),
+    )
+    plan = traces[0].plan
+    assert [p.steps for p in plan.passes] == [4, 4]
+    x0, first, start, end = states[3][0], states[0][1], plan.passes[0].sigmas[0], plan.passes[1].sigmas[0]
+    drawn = x0 + (first - x0) * end / start
+    torch.testing.assert_close(states[4][1], drawn, atol=1e-3 * end, rtol=1e-3)

@@ -278,3 +278,76 @@ def test_samplers_whose_own_work_hangs_on_the_run_are_plain(apply, caplog, name)
         ours = tiny.sample(apply(model.patcher, "draft 1/2; refine 0.9"), model, sampler=sampler, steps=6)
     assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=sampler, steps=6))
     assert len(warnings(caplog)) == 1 and f"the sampler {name.removeprefix('sample_')}" in warnings(caplog)[0]
+
+
+def test_a_guider_that_calls_its_model_past_the_wrappers_runs_plain(apply, caplog):
+    class Direct(comfy.samplers.CFGGuider):
+        def __call__(self, x, timestep, model_options={}, seed=None):  # noqa: B006 - the host's own
+            return comfy.samplers.sampling_function(
+                self.inner_model,
+                x,
+                timestep,
+                self.conds.get("negative"),
+                self.conds.get("positive"),
+                1.0,
+                model_options=model_options,
+                seed=seed,
+            )
+
+    model = tiny.build("flux")
+    sigmas, said = torch.linspace(1.0, 0.0, 7), []
+
+    def run(patcher):
+        guider = Direct(patcher)
+        guider.set_conds(model.positive, model.negative)
+        guider.set_cfg(1.0)
+        latent = model.latent["samples"]
+        noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(0))
+        return guider.sample(noise, latent, comfy.samplers.ksampler("euler"), sigmas, seed=3)
+
+    with caplog.at_level("WARNING"):
+        ours = run(apply(model.patcher, "draft 1/2 x3; refine 0.9 x3", tell=said.append))
+    assert torch.equal(ours, run(model.patcher))
+    reason = "the guider Direct asks the model where no wrapper can choose a look"
+    assert warnings(caplog) == [f"Fresco runs plain: {reason}"] and said == [f"runs plain: {reason}"]
+
+
+@pytest.mark.parametrize("how", ["options", "closure"])
+def test_a_sampler_that_another_wraps_is_known(how):
+    from fresco_pack.nodes.host.samplers import functions_of, least_steps, off_grid
+
+    def wrapped(name):
+        inner = comfy.samplers.sampler_object(name)
+
+        def detailed(model, x, sigmas, wrapped=None, **kwargs):
+            return (wrapped or inner).sampler_function(model, x, sigmas, **kwargs)
+
+        def own(model, x, sigmas, wrapped=None, **kwargs):
+            return wrapped.sampler_function(model, x, sigmas, **kwargs)
+
+        if how == "options":
+            return comfy.samplers.KSAMPLER(own, {"wrapped": inner})
+        return comfy.samplers.KSAMPLER(detailed)
+
+    assert least_steps(wrapped("uni_pc")) == 2 and least_steps(wrapped("euler")) == 1
+    assert off_grid(wrapped("dpm_fast")) and not off_grid(wrapped("euler"))
+    assert "dpm_adaptive" in functions_of(wrapped("dpm_adaptive"))
+
+
+def test_a_run_that_its_sampler_kept_full_is_told_so(apply):
+    def probing(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        for i in range(len(sigmas) - 1):
+            model(x, sigmas[-1] + 1e-3 * x.new_ones(len(x)), **extra_args)
+            x0 = model(x, sigmas[i].expand(len(x)), **extra_args)
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": x0})
+            x = x + (x - x0) / sigmas[i] * (sigmas[i + 1] - sigmas[i])
+        return x
+
+    model, said = tiny.build("flux"), []
+    sampler = comfy.samplers.KSAMPLER(probing)
+    ours = tiny.sample(
+        apply(model.patcher, "1/2 x3, full x3", tell=said.append), model, sampler=sampler, steps=6
+    )
+    assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=sampler, steps=6))
+    assert said[-1].endswith(" for 6 steps at full resolution, against the plan")
