@@ -7,7 +7,7 @@ from typing import Any
 from ...fresco_core import Plan
 from ..families import kind_of
 from ..families.family import GRID
-from ..host.caches import keeps_a_map, patches_of, unrestartable
+from ..host.caches import keeps_a_map, patches_of, unrestartable, writes_full_size
 from ..host.conds import conditions_of, given_once
 from .guides import unplaceable
 
@@ -21,6 +21,8 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
     bound = sorted(name for name in given if kind_of(model, name) is GRID)
     if (reason := unrestartable(model_options)) is not None:
         return reason
+    if (name := writes_full_size(model_options.get("transformer_options", {}))) is not None:
+        return f"{name} writes pictures of the full size into what the network sees"
     if bound:
         return f"the conditioning '{bound[0]}' is bound to the full grid"
     if "c_concat" in given and (amount := max_noise(conds)) > 0.0:

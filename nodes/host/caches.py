@@ -51,6 +51,16 @@ def keeps_a_map(patch: Any) -> bool:
     return callable(getattr(patch, "models", None)) and type(patch).__name__ != "UsoStyleProjectorPatch"
 
 
+def writes_full_size(transformer_options: dict) -> str | None:
+    """Which of the host's nodes puts pictures of the canvas's own size into what the network sees, from
+    within, where no look can be given to them; None where there is none."""
+    wrappers = transformer_options.get("wrappers", {}).values()
+    if any("infinite_talk_outer_sample" in group for group in wrappers):
+        return "InfiniteTalk"
+    owners = (getattr(patch, "__self__", None) for patch in patches_of(transformer_options))
+    return "SUPIR" if any(hasattr(owner, "hint_latent") for owner in owners) else None
+
+
 def unrestartable(model_options: dict) -> str | None:
     """Why a run behind another pack's step cache cannot change its look, if it has one."""
     options = model_options.get("transformer_options", {})

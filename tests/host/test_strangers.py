@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import weakref
 from math import log2
+from types import SimpleNamespace
 
 import comfy.model_management
 import comfy.samplers
@@ -191,7 +192,28 @@ def test_pictures_that_a_wrapper_writes_into_the_state_make_the_run_plain(apply,
     with caplog.at_level("WARNING"):
         ours = tiny.sample(apply(patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
     assert torch.equal(ours, tiny.sample(patcher, model, steps=6))
-    assert len(warnings(caplog)) == 1 and "could not be called on" in warnings(caplog)[0]
+    reason = "InfiniteTalk writes pictures of the full size into what the network sees"
+    assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
+
+
+def test_a_hint_of_the_full_size_makes_the_run_plain(apply, caplog):
+    """SUPIR's, which its patch adds to what its control network makes of the state."""
+    patches = pytest.importorskip("comfy.ldm.supir.supir_patch")
+
+    class Control:
+        def control_model(self, hint, t, x, context, y):
+            return [x + hint]
+
+    model, hint = tiny.build("sdxl", size=(16, 16)), torch.randn(1, 4, 16, 16)
+    control = SimpleNamespace(model=Control())
+    patch = patches.SUPIRPatch(control, [lambda features, h, **kwargs: h], hint, 1.0, 1.0)
+    patcher = model.patcher.clone()
+    patcher.set_model_patch(patch.middle_after, "middle_block_after_patch")
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
+    assert torch.equal(ours, tiny.sample(patcher, model, steps=6))
+    reason = "SUPIR writes pictures of the full size into what the network sees"
+    assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
 
 
 def test_a_sampler_with_a_state_of_its_own_runs_plain(apply, caplog):

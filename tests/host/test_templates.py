@@ -26,7 +26,7 @@ sys.path.append(str(PACK))  # last: the pack's own nodes/ must not stand before 
 NEWEST = (0, 33)
 PACKAGE = "comfyui_workflow_templates_json"
 READ = "0.1.50"  # the version of it that the counts below are of
-GRAPHS, FASTER, GOOD, FAIR = 206, 148, 172, 175
+GRAPHS, FASTER, GOOD, FAIR = 206, 147, 171, 174
 NOT_FASTER = {
     "small picture": 15,
     "audio alone": 14,
@@ -38,6 +38,7 @@ NOT_FASTER = {
     "starts low and small picture": 1,
     "small picture and starts low and one step": 1,
     "sampler": 1,
+    "patch": 1,
 }
 """By cause. Audio alone, one step and three dimensions are good ones, and so is a start with little noise;
 what is left to gain are drafts below the sizes that video models are held to."""

@@ -18,6 +18,8 @@ PRESET = "balanced"
 BELOW = "draft 1/2 50%; refine 50% min x2"
 """What a user may write who wants a draft below the sizes that the model is trained for."""
 SMALL = "small picture"
+BOUND = {"WanInfiniteTalkToVideo": "InfiniteTalk", "SUPIRApply": "SUPIR"}
+"""Nodes that patch a model with what is of the full size, by the name that nodes/host/caches.py has."""
 ENGINE = Path(__file__).parents[2] / "nodes" / "host" / "samplers.py"
 
 
@@ -107,6 +109,9 @@ def _before_planning(sampler: Sampler) -> tuple[str, str] | None:
         return "three-dimensional", "the latent is neither pictures nor video"
     if sampler.name in HOST_SAMPLERS.RUN_PLAIN or sampler.name == "arvideo":
         return "sampler", f"the sampler {sampler.name} {HOST_SAMPLERS.RUN_PLAIN['ar_video']}"
+    for node in sampler.model.through:
+        if node in BOUND:
+            return "patch", f"{BOUND[node]} writes pictures of the full size into what the network sees"
     return None
 
 
