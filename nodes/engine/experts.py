@@ -132,7 +132,8 @@ def _same(a: Any, b: Any) -> bool:
 
 @dataclass
 class RunningExperts:
-    """The two in one run of a guider, over latents of `shape`; loaded: the one that was asked last."""
+    """The two in one run of a guider, over latents of `shape`. loaded: the one that was asked last. due: the
+    last timestep and level that were asked about, and whose they are."""
 
     guider: Any
     shape: tuple[int, ...]
@@ -141,6 +142,7 @@ class RunningExperts:
     low: Expert
     sampling: Any
     loaded: Expert | None = None
+    due: tuple[Tensor, float, Expert] | None = None
 
     @classmethod
     def of(cls, guider: Any, shape: tuple[int, ...], experts: Experts) -> RunningExperts:
@@ -188,7 +190,9 @@ class RunningExperts:
         if run is not None and run.course is not None and not isinstance(run.view.look, MixedLook):
             level = noise_halvings(run.view.look.level, run.view.look.halvings)
             sigma = run.target.parameterisation.level_sigma(timestep, level)
-        return self.asked_at(float(sigma.max())), level
+        if self.due is None or self.due[0] is not timestep or self.due[1] != level:  # one read for both
+            self.due = timestep, level, self.asked_at(float(sigma.max()))
+        return self.due[2], level
 
     def predict_noise(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
         """The evaluation by the expert for the sigma that its network is asked with."""
@@ -232,7 +236,7 @@ class RunningExperts:
                     pair.place_options(expert.options, expert.patcher.offload_device)
                     if expert.patcher is not self.guider.model_patcher:
                         pair.release(expert.patcher)
-        self.loaded = None
+        self.loaded = self.due = None
 
 
 def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:

@@ -26,14 +26,7 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
     sigmas, noise, latent = given["sigmas"], given["noise"], given["latent_image"]
     mask, samples, done = given.get("denoise_mask"), latent, 0
     for index, planned in enumerate(run.plan.passes):
-        crossing = run.course.crossing(index) if run.course is not None and index else None
-        if crossing is not None:
-            video, others = run.view.streams.parted(samples)
-            seed = given["extra_args"].get("seed")
-            samples = joined(cross(run, index, crossing, video, given["guider"], seed), others)
-            if mask is not None:  # what it keeps in part the draft holds already
-                samples = torch.where(mask > 0.0, samples, latent)
-            run.view.prediction = samples
+        samples = carried_over_pixels(run, index, given, samples)
         pass_sigmas = sigmas.new_tensor(planned.sigmas)
         extra_args = with_sample_sigmas(given["extra_args"], pass_sigmas)
         options = extra_args["model_options"]["transformer_options"]
@@ -68,6 +61,21 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
                 samples = run.view.prediction
             samples = clean_latent(run.target.model, samples)
         done += planned.steps
+    return samples
+
+
+def carried_over_pixels(run: Run, index: int, given: dict[str, Any], samples: Tensor) -> Tensor:
+    """The clean samples that a pass begins from, over the bridge where its schedule says so; what a mask keeps
+    is that of the run's latent, as the draft holds already what is kept in part."""
+    crossing = run.course.crossing(index) if run.course is not None and index else None
+    if crossing is None:
+        return samples
+    video, others = run.view.streams.parted(samples)
+    seed, mask = given["extra_args"].get("seed"), given.get("denoise_mask")
+    samples = joined(cross(run, index, crossing, video, given["guider"], seed), others)
+    if mask is not None:
+        samples = torch.where(mask > 0.0, samples, given["latent_image"])
+    run.view.prediction = samples
     return samples
 
 

@@ -165,3 +165,17 @@ def test_every_look_asks_the_expert_for_the_sigma_that_it_shows(wans, pair, appl
 def test_a_coarse_run_is_that_of_one_network_that_holds_both(wans, pair, apply, text, sampler):
     expected = run(apply(one_network(wans), text), wans[0], sampler=sampler)
     assert torch.equal(run(apply(join(*pair), text), wans[0], sampler=sampler), expected)
+
+
+@pytest.mark.parametrize("text,level_changes", [(None, 0), (DRAFT, 2)])
+def test_an_evaluation_reads_its_sigma_once(wans, pair, apply, monkeypatch, text, level_changes):
+    from fresco_pack.nodes.engine.experts import RunningExperts
+
+    asked, inner = [], RunningExperts.asked_at
+    monkeypatch.setattr(
+        RunningExperts, "asked_at", lambda self, sigma: asked.append(sigma) or inner(self, sigma)
+    )
+    joined = join(*pair) if text is None else apply(join(*pair), text)
+    with both_called(wans) as calls:
+        run(joined, wans[0], sampler="euler", cfg=1.0)
+    assert len(calls) + 1 <= len(asked) <= len(calls) + 1 + level_changes, "and once for the first to load"

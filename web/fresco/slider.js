@@ -10,7 +10,7 @@ export class PictureSlider {
     this.names = ['', '']
     this.item = 0
     this.at = 50
-    const picture = () => element('img', { draggable: false, alt: '' })
+    const picture = () => element('img', { draggable: false, alt: '', onerror: () => this.lose() })
     ;[this.a, this.b, this.difference] = [picture(), picture(), picture()]
     this.line = element('div', { className: 'fresco-divider' })
     this.tags = [element('span'), element('span')]
@@ -48,11 +48,19 @@ export class PictureSlider {
   receive(pairs, names) {
     this.pairs = pairs
     this.names = names
+    this.empty.textContent = say('Queue the graph to see both pictures here.')
     this.empty.hidden = pairs.length > 0
     this.body.hidden = pairs.length === 0
     this.items.replaceChildren(...pairs.map((_, i) => new Option(say('picture {number}', { number: i + 1 }), i)))
     this.items.hidden = pairs.length < 2
     if (pairs.length) this.show(Math.min(this.item, pairs.length - 1))
+  }
+
+  /** Say that the host has dropped the pictures, as it does when it starts. */
+  lose() {
+    this.empty.textContent = say('The host has this run no more: queue the graph again.')
+    this.empty.hidden = false
+    this.body.hidden = true
   }
 
   show(item) {
