@@ -65,8 +65,8 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
 
 
 def carried_over_pixels(run: Run, index: int, given: dict[str, Any], samples: Tensor) -> Tensor:
-    """The clean samples that a pass begins from, over the bridge where its schedule says so; what a mask keeps
-    is that of the run's latent, as the draft holds already what is kept in part."""
+    """The clean samples that a pass begins from, over the bridge where its schedule says so; what a mask
+    keeps is that of the run's latent, as the draft holds already what is kept in part."""
     crossing = run.course.crossing(index) if run.course is not None and index else None
     if crossing is None:
         return samples
