@@ -6,7 +6,7 @@ import { sentence } from './fresco/forecast.js'
 import { link, nodeAt, origin, partial, samplerBehind, sizeOf, stepsOf, valueOf, widget } from './fresco/graph.js'
 import { setActive } from './fresco/inactive.js'
 import { loadLanguage } from './fresco/language.js'
-import { chain } from './fresco/panel.js'
+import { alive, chain } from './fresco/panel.js'
 import { recall, remember } from './fresco/runs.js'
 import { ask } from './fresco/server.js'
 import { told } from './fresco/told.js'
@@ -106,7 +106,10 @@ app.registerExtension({
 
   setup() {
     setInterval(() => {
-      for (const { node, look } of nodes) if (node.graph && node.graph === app.canvas?.graph) look()
+      for (const entry of nodes) {
+        if (!alive(entry.node)) nodes.delete(entry)
+        else if (entry.node.graph === app.canvas?.graph) entry.look()
+      }
     }, EVERY)
     api.addEventListener('fresco_known', ({ detail }) => {
       const found = nodeAt(app, detail.node)
@@ -122,7 +125,6 @@ app.registerExtension({
   nodeCreated(node) {
     if (!NODES.includes(node.constructor.comfyClass)) return
     const entry = { node, look: watch(node, addWords(node, true)) }
-    nodes.add(entry)
     chain(node, 'onRemoved', () => nodes.delete(entry))
     chain(node, 'onAdded', () => nodes.add(entry))
   }

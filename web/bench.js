@@ -27,8 +27,14 @@ async function change(request) {
     return say('the server did not answer: {reason}', { reason: failure.message })
   }
   if (answer.error) return told(answer.error)
-  await app.refreshComboInNodes?.()
+  await Promise.resolve(app.refreshComboInNodes?.()).catch(() => {}) // the choices are renewed with the page
   return null
+}
+
+/** The names of the user's presets. */
+async function list() {
+  const response = await api.fetchApi('/fresco/presets')
+  return Object.keys((await response.json()).kept ?? {})
 }
 
 app.registerExtension({
@@ -37,7 +43,7 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.constructor.comfyClass !== 'FrescoBench') return
     addWords(node)
-    const panel = createBenchPanel(change)
+    const panel = createBenchPanel(change, list)
     addPanel(node, 'fresco_bench', panel.element, { getValue: () => '', setValue: () => {}, getMinHeight: () => MIN_HEIGHT })
     enlarge(node, ...SIZE)
     followOutput(node, ['text', 'fresco_bench'], (output) => panel.show(output.fresco_bench?.[0] ?? null))

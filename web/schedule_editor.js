@@ -84,11 +84,14 @@ function addEditor(node) {
     known = null // another model or latent: assume again until the next run
     refresh()
   })
+  chain(node, 'onAdded', () => {
+    editor.attach()
+    refresh()
+  })
   chain(node, 'onRemoved', () => {
     clearTimeout(timer)
     editor.destroy()
   })
-  refresh()
 }
 
 app.registerExtension({

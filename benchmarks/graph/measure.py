@@ -90,18 +90,24 @@ class Measurement:
             self._trial(self.reference),
             fewer,
             presets,
-            tuple(range(1, self.seeds + 1)),
+            tuple(range(1, self._distinct + 1)),
             model,
             self.size,
             device,
         )
+
+    @property
+    def _distinct(self) -> int:
+        """How many seeds the distances are of: one where the graph has none, whatever is run again."""
+        return self.seeds if self.graph.seeds else 1
 
     def _of(self, setting: Setting) -> Figures:
         return self.figures.setdefault(setting, Figures())
 
     def _trial(self, setting: Setting) -> Trial:
         own = self._of(setting)
-        values = (tuple(v[seed] for seed in sorted(v)) for v in (own.psnr, own.ssim, own.lpips))
+        found = (own.psnr, own.ssim, own.lpips)
+        values = (tuple(v[seed] for seed in sorted(v)[: self._distinct]) for v in found)
         return Trial(setting, tuple(own.seconds), *values, own.note)
 
     def _equal_seconds(self, live: list[Setting]) -> list[Setting]:

@@ -37,7 +37,7 @@ from tools.demo.work import Workplace, downscale
 
 from .enlargements import ENLARGE
 from .orders import ORDERS
-from .prompts import held_out_scenes, said_of
+from .prompts import BASIS_SEED, held_out_scenes, said_of
 from .quick import quick
 from .rewinds import REWINDS
 from .rivals import Painter, rival_of
@@ -47,6 +47,7 @@ from .settings import Setting
 NOISE_SEED = 20
 REAL_SEED = 77
 SHARD = 64
+BASIS_COUNT = 512
 AT_ONCE = 16
 """Pictures that are decoded or encoded together."""
 
@@ -213,11 +214,21 @@ class Studio:
         pictures = torch.cat([self.demo.autoencoder.decode(some) for some in latents.split(AT_ONCE)])
         return (pictures.clamp(0.0, 1.0) * 255.0).round() / 255.0
 
+    @cached_property
+    def basis_scenes(self) -> Tensor:
+        """Ids of scenes that no setting is measured on."""
+        return held_out_scenes(self.demo.vocabulary, BASIS_COUNT, BASIS_SEED)
+
+    @property
+    def basis_shards(self) -> list[slice]:
+        """Shards of those."""
+        return [slice(i, min(i + SHARD, BASIS_COUNT)) for i in range(0, BASIS_COUNT, SHARD)]
+
     @torch.no_grad()
-    def real(self, shard: slice, size: int = 0) -> Drawn:
-        """Rendered scenes behind the prompts at a size of settings, and their latents."""
+    def real(self, shard: slice, size: int = 0, scenes: Tensor | None = None) -> Drawn:
+        """Rendered scenes (behind the prompts, or others) at a size of settings, and their latents."""
         random = torch.Generator().manual_seed(REAL_SEED + shard.start)
-        pictures = self._renderer.draw(self.scenes[shard], random)
+        pictures = self._renderer.draw((self.scenes if scenes is None else scenes)[shard], random)
         pictures = (downscale(pictures, size) * 255.0).round() / 255.0
         latents = torch.cat([self.demo.autoencoder.encode(some) for some in pictures.split(AT_ONCE)])
         return Drawn(latents, pictures)

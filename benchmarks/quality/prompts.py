@@ -21,6 +21,8 @@ from tools.demo.leaving_out import leave_out
 
 SCENE_SEED = (0, 6_000_000)
 """Of the held-out scenes; training draws its own from other seeds."""
+BASIS_SEED = (0, 6_000_001)
+"""Of scenes that no setting is measured on; see `statistics.FeatureSpace`."""
 WORD_SEED = 6_500_000
 """Of the words that open prompts leave out."""
 PROMPTS = ("full", "open", "empty")
@@ -31,9 +33,9 @@ def weights_for(prompts: str) -> Path:
     return FOLDERS["detailed" if prompts == "full" else "short"]
 
 
-def held_out_scenes(vocabulary: Vocabulary, count: int) -> Tensor:
+def held_out_scenes(vocabulary: Vocabulary, count: int, seed: tuple[int, int] = SCENE_SEED) -> Tensor:
     """Ids (count, columns) of scenes; a smaller count gives the first of a larger one."""
-    random = np.random.default_rng(SCENE_SEED)
+    random = np.random.default_rng(seed)
     return scene_ids([draw_scene(vocabulary, random) for _ in range(count)], vocabulary)
 
 

@@ -28,7 +28,7 @@ COLUMNS = {
     "lpips": "LPIPS",
     "psnr": "PSNR dB",
 }
-BRIEF = ("fd", "fd_inception", "precision", "recall", "fidelity", "ground", "band")
+BRIEF = ("fd", "fd_inception", "precision", "recall", "fidelity", "ground", "band", "lpips")
 """Columns of the narrow table."""
 GAINS = ("fd", "fd_inception", "fidelity", "ground", "lpips")
 

@@ -19,6 +19,7 @@ from .statistics import (
     frechet_over,
     mean_over,
     ratio_over,
+    unbiased,
 )
 
 HIGHER_IS_BETTER = {"fidelity": True, "fd": False, "fd_inception": False, "precision": True, "recall": True}
@@ -35,9 +36,10 @@ ROUNDING = 1e-6
 class Row:
     """One setting's figures. cost: full steps that its FLOPs would pay. clock: the same by the clock.
 
-    gain: per compared column, the row's figure less the plain sampler's at equal cost (interpolated over the
-    logarithm of cost); None for plain rows and outside the plain rows' costs. better, beaten: the columns in
-    which the whole interval of the gain is on the row's side, or on the plain sampler's.
+    gain: per compared column, the row's figure less the plain sampler's at equal cost (see `scale_of`),
+    without the bias that resampling shows; None for plain rows and outside the plain rows' costs. better,
+    beaten: the columns in which the whole interval of the gain is on the row's side, or on the plain
+    sampler's.
     """
 
     setting: Setting
@@ -53,14 +55,16 @@ class Row:
 
 
 class Yardstick:
-    """Real pictures' measures, and what is worked out of them once for all settings."""
+    """Real pictures' measures, and what is worked out of them once for all settings. basis: features of other
+    real pictures, by whose principal components all are projected."""
 
-    def __init__(self, real: Measures):
-        self.real = real
+    def __init__(self, real: Measures, basis: Measures):
+        self.real, self.basis = real, basis
 
     @cached_property
     def _spaces(self) -> dict[str, FeatureSpace]:
-        return {name: FeatureSpace.of(self.real[name]) for name in FEATURES.values() if name in self.real}
+        names = [name for name in FEATURES.values() if name in self.real and name in self.basis]
+        return {name: FeatureSpace.of(self.basis[name]) for name in names}
 
     def statistics(self, measures: Measures) -> dict[str, Statistic]:
         """Column to statistic of a setting's measures."""
@@ -91,6 +95,12 @@ class Yardstick:
         return found
 
 
+def scale_of(cost: float) -> float:
+    """What the plain sampler's figures are interpolated over: its errors fall with about the power 1.5 of its
+    steps. Over the logarithm of cost they would be taken for larger than they are between two rows."""
+    return -(cost**-1.5)
+
+
 def make_row(
     setting: Setting, measures: Measures, yardstick: Yardstick, tokens: int, step_flops: float
 ) -> Row:
@@ -114,9 +124,9 @@ def compare(rows: list[Row], invisible: float) -> None:
 
 def _compare(rows: list[Row], invisible: float) -> None:
     plain = sorted((row for row in rows if row.setting.plain), key=lambda row: row.cost)
-    costs = np.log([row.cost for row in plain])
+    costs = np.array([scale_of(row.cost) for row in plain])
     for row in rows:
-        at = np.log(row.cost)
+        at = scale_of(row.cost)
         inside = len(plain) > 1 and costs[0] <= at <= costs[-1] and not row.setting.plain
         inside = inside and not row.setting.size
         for name in HIGHER_IS_BETTER:
@@ -128,7 +138,7 @@ def _compare(rows: list[Row], invisible: float) -> None:
             a, b = plain[right - 1], plain[right]
             value = a.figures[name].value * (1 - share) + b.figures[name].value * share
             drawn = a.draws[name] * (1 - share) + b.draws[name] * share
-            row.gain[name] = estimate(row.figures[name].value - value, row.draws[name] - drawn)
+            row.gain[name] = unbiased(row.figures[name].value - value, row.draws[name] - drawn)
         sides = {name: _side(name, gain, invisible) for name, gain in row.gain.items() if gain}
         row.better = tuple(name for name, side in sides.items() if side > 0)
         row.beaten = tuple(name for name, side in sides.items() if side < 0)

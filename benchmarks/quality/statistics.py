@@ -35,6 +35,13 @@ def estimate(value: float, drawn: np.ndarray) -> Estimate:
     return Estimate(float(value), float(2 * value - high), float(2 * value - low))
 
 
+def unbiased(value: float, drawn: np.ndarray) -> Estimate:
+    """The same interval, and the value less the bias that resampling shows: of two distances of few samples
+    the one with more spread is taken for smaller."""
+    plain = estimate(value, drawn)
+    return Estimate(float(2 * value - drawn.mean()), plain.low, plain.high)
+
+
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Of samples with weights (..., N) that sum to 1: (...)."""
 
@@ -51,7 +58,11 @@ def ratio_over(top: np.ndarray, bottom: np.ndarray) -> Statistic:
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """The principal components of real features: a Frechet distance on few dimensions needs few samples."""
+    """The principal components of real features: a Frechet distance on few dimensions needs few samples.
+
+    They are to be those of other pictures than are judged or judged against: fitted to few of these, they
+    hold more of their spread than of what is drawn, and reward what has too much.
+    """
 
     mean: np.ndarray
     basis: np.ndarray

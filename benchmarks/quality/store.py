@@ -56,6 +56,23 @@ class Store:
             found["inception"] = self.judge.inception(drawn.pictures)
         _save(file, found)
 
+    def measure_basis(self, shard: slice, inception: bool, size: int = 0) -> None:
+        """Features of a shard of the pictures that judged features are projected by."""
+        file = self._file(basis_key(size), shard)
+        known = _load(file)
+        if known and (not inception or "inception" in known):
+            return
+        scenes = self.studio.basis_scenes
+        drawn = self.studio.real(shard, size, scenes)
+        found = {"features": self.judge.marks(drawn, scenes[shard])["features"]}
+        if inception:
+            found["inception"] = self.judge.inception(drawn.pictures)
+        _save(file, found)
+
+    def basis(self, size: int) -> Measures:
+        """Those features, of all shards; names that not every shard has are left out."""
+        return _joined([_load(self._file(basis_key(size), shard)) for shard in self.studio.basis_shards])
+
     def measure_jpeg(self, shard: slice) -> None:
         """What saving the reference's pictures of a shard as JPEG costs."""
         file = self._file("jpeg", shard)
@@ -66,9 +83,7 @@ class Store:
     def read(self, key: str, shards: int | None = None) -> Measures:
         """The first shards, or all, of a setting (or a `real_key`) joined; names that not every shard has are
         left out."""
-        parts = [_load(self._file(key, shard)) for shard in self.studio.shards[:shards]]
-        names = set.intersection(*(set(part) for part in parts))
-        return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
+        return _joined([_load(self._file(key, shard)) for shard in self.studio.shards[:shards]])
 
     def pictures(self, setting: Setting, count: int) -> Tensor:
         """The setting's first pictures (count, 3, H, W), drawn again unless it is the reference; at most one
@@ -94,6 +109,16 @@ class Store:
 def real_key(size: int) -> str:
     """Where measures of real pictures of a size are kept."""
     return f"{REAL}-{size}" if size else REAL
+
+
+def basis_key(size: int) -> str:
+    """Where features of the pictures that others are projected by are kept."""
+    return f"{real_key(size)}-basis"
+
+
+def _joined(parts: list[Measures]) -> Measures:
+    names = set.intersection(*(set(part) for part in parts))
+    return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
 
 
 def _load(file: Path) -> Measures:

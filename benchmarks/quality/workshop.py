@@ -62,6 +62,11 @@ class Workshop:
                 self.studio.plan(setting)  # whatever is wrong with one shows before hours of work
         sizes = sorted({setting.size for setting in settings})
         some = self.shards[:shards]
+        part = self.studio.shards.index(self.shards[0]) if self.shards else 0
+        parts = -(-len(self.studio.shards) // max(len(self.shards), 1))
+        for size in sizes:
+            for shard in self.studio.basis_shards[part::parts]:
+                self.store.measure_basis(shard, wanted, size)
         with tqdm(total=(len(settings) + 1) * len(some), unit="shard") as progress:
             for shard in some:
                 for size in sizes:
@@ -101,7 +106,7 @@ class Workshop:
         measures = self.store.read(real_key(size), shards)
         known = self._yardsticks.get((size, shards))
         if known is None or known.real.keys() != measures.keys():
-            self._yardsticks[size, shards] = Yardstick(measures)
+            self._yardsticks[size, shards] = Yardstick(measures, self.store.basis(size))
         return self._yardsticks[size, shards]
 
     @property

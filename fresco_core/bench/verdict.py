@@ -96,20 +96,28 @@ def judged(bench: Bench, trial: Trial) -> Verdict:
 
 
 def recommend(bench: Bench, near_enough: float = NEAR_ENOUGH) -> Recommendation:
-    """The fastest preset that is surely nearer than plain at the same seconds and has `near_enough` dB, else
-    the nearest of those; plain where there is none: with as few of the measured steps as are near enough."""
+    """The fastest of what has `near_enough` dB: presets that are surely nearer than plain at the same
+    seconds, and plain with fewer steps, of which one seed says nothing. Where none has, the nearest of such
+    presets, and plain where there is none."""
     verdicts = tuple(judged(bench, trial) for trial in bench.presets)
     better = [v for v in verdicts if v.kind == NEARER]
     fit = [v for v in better if _psnr(v.trial) >= near_enough]
-    if better:
-        chosen = min(fit, key=_seconds) if fit else max(better, key=lambda v: _psnr(v.trial))
+    several = len(bench.seeds) > 1
+    enough = [t for t in bench.fewer if several and t.complete and _psnr(t) >= near_enough]
+    plain = min(enough, key=lambda t: t.mean_seconds, default=bench.reference)
+    fastest = min(fit, key=_seconds, default=None)
+    if fastest is not None and plain is not bench.reference and plain.mean_seconds < _seconds(fastest):
+        sentence = f"Use plain with {plain.setting.steps} steps: {_measured(bench, plain)}."
+        best = f"The best preset by that is {fastest.trial.setting.name}: {fastest.words}."
+        reason = f"It is the fastest that is near enough. {best}"
+        return Recommendation(plain, sentence, reason, _uncertainty(bench), verdicts)
+    if fastest is not None or (better and plain is bench.reference):
+        chosen = fastest or max(better, key=lambda v: _psnr(v.trial))
         sentence = f"Use {chosen.trial.setting.name}: {_measured(bench, chosen.trial)}."
         reason = f"It is {chosen.words}."
-        if not fit:
+        if fastest is None:
             reason += f" None of these has the {near_enough:g} dB that count as near enough; it is nearest."
         return Recommendation(chosen.trial, sentence, reason, _uncertainty(bench), verdicts)
-    enough = [t for t in bench.fewer if t.complete and _psnr(t) >= near_enough]
-    plain = min(enough, key=lambda t: t.setting.steps, default=bench.reference)
     if plain is bench.reference or plain.mean_seconds >= bench.reference.mean_seconds:
         plain = bench.reference
         sentence = f"Use plain with {plain.setting.steps} steps: {_seconds_of(plain)}."

@@ -116,8 +116,8 @@ def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, 
         )
     if not staged:
         return schedule, None
-    schedule = for_stage(schedule)
-    return schedule, f"a stage that ends at sigma {end:.4g} holds no draft: '{schedule}' instead of '{asked}'"
+    schedule, stage = for_stage(schedule), f"a stage that ends at sigma {end:.4g}"
+    return schedule, f"{stage} cannot take a draft: '{schedule}' instead of '{asked}'"
 
 
 def _passes(

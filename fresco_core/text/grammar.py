@@ -194,7 +194,7 @@ def _phase(given: list[Token], quote: str) -> Phase:
             )
     if len(amounts) > 1:
         raise ScheduleError(
-            f"{quote}: {quoted_word(look)} lasts {' and '.join(map(quoted_word, amounts))}; expected one of "
+            f"{quote}: {quoted_word(look)} lasts {', '.join(map(quoted_word, amounts))}; expected one of "
             "them. In a pass divided by 'until' only the last look carries a count or percentage (that of "
             "the whole pass)"
         )

@@ -87,7 +87,7 @@ def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
         reason = trace.plan.reason
         return f"{took}; ran plain: {reason}" if reason else f"{took} at full resolution"
     if all_full(trace):
-        return f"{took} at full resolution, against the plan"
+        return f"{took} at full resolution, not as planned"
     gain = gain_of(trace)
     if elsewhere := _answered_elsewhere(trace):
         return f"{took}; {elsewhere} of them were answered by another node"

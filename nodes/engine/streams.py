@@ -173,5 +173,5 @@ def words_of(streams: Streams, plan: Plan) -> str:
     if not kept:
         then = "and refined with the video in every pass"
     else:
-        then = f"and kept as it is in pass {' and '.join(map(str, kept))}"
+        then = f"and kept as it is in pass {', '.join(map(str, kept))}"
     return f"\nsound beside the video: at its own noise level in every step, coarse or full, {then}"

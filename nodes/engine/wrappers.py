@@ -109,7 +109,8 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     shape = tuple(streams.first(noise).shape)
     reason = unsupported(patcher, shape, given.get("latent_shapes"), given.get("sampler"))
     if asks_past_wrappers(guider):
-        reason = f"the guider {type(guider).__name__} asks the model where no wrapper can choose a look"
+        name = type(guider).__name__
+        reason = f"the guider {name} calls the model past Fresco, which cannot choose a resolution"
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         if settings.tell is not None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from comfy_api.latest import io
 
 OLDEST_HOST = (0, 9, 2)
+WORDS = "fresco_words"  # of the event that brings a node its words, wherever in the graph it is
 
 
 def check_host() -> None:
@@ -60,8 +61,11 @@ def show_where_executing(text: str) -> None:
 
 def _show(text: str, node_id: str | None) -> None:
     server = page_server()
-    if server is not None and node_id is not None:
-        server.send_progress_text(text, node_id)
+    if server is None or node_id is None:
+        return
+    server.send_progress_text(text, node_id)
+    if server.client_id is not None:  # the page looks for the node of that text in the shown graph alone
+        server.send_sync(WORDS, {"node": node_id, "text": text}, server.client_id)
 
 
 def page_server() -> Any:

@@ -110,6 +110,20 @@ def test_the_fastest_preset_that_is_near_enough_and_better_than_plain_is_recomme
     assert nearest.chosen.setting.name == "good" and "None of these has the 50 dB" in nearest.reason
 
 
+def test_another_preset_never_makes_the_advice_slower():
+    fewer = ((16, 39.0), (10, 38.0))
+    alone = recommend(bench(("fast", 8.0, 29.0), fewer=fewer))
+    both = recommend(bench(("fast", 8.0, 29.0), ("quality", 16.5, 46.0), fewer=fewer))
+    assert alone.chosen.setting.steps == both.chosen.setting.steps == 10 and both.schedule is None
+    assert both.verdicts[1].kind == "nearer"
+    assert "It is the fastest that is near enough. The best preset by that is quality" in both.reason
+
+
+def test_one_seed_recommends_no_fewer_steps_either():
+    found = recommend(bench(("good", 12.0, 50.0), fewer=((12, 31.0), (8, 30.5)), seeds=1))
+    assert found.chosen.setting.steps == 20 and found.schedule is None
+
+
 def test_plain_is_recommended_where_it_is_as_near_at_the_same_seconds():
     found = recommend(bench(("alike", 12.0, 30.05), ("worse", 8.0, 18.0)))
     assert found.schedule is None and found.chosen.setting.steps == 12, "0.05 dB is nothing to see"

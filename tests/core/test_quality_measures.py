@@ -122,8 +122,36 @@ def measures(features, **other):
     return found | {name: value + 0 * ones for name, value in other.items()}
 
 
+def yardstick_of(features):
+    """Of real pictures, by their own components."""
+    real = measures(features)
+    return Yardstick(real, real)
+
+
+def test_features_are_projected_by_other_pictures_than_they_are_judged_against():
+    """Fitted to the few that are judged against, the components would reward too much spread."""
+    random = np.random.default_rng(0)
+    real, others = (random.normal(size=(count, 300)) for count in (80, 2000))
+    wide, narrow = (scale * random.normal(size=(80, 300)) for scale in (1.1, 0.9))
+
+    def distance(features, basis):
+        statistic = Yardstick(measures(real), measures(basis)).statistics(measures(features))["fd"]
+        return bootstrap(statistic, 80)[0]
+
+    fitted, apart = (distance(narrow, basis) - distance(wide, basis) for basis in (real, others))
+    assert fitted > 3 * abs(apart)
+
+
+def test_plain_between_two_rows_is_as_its_errors_fall():
+    line = Setting("draft 1/2 x2; refine 0.9 x2", 6)
+    plain = {Setting("full", steps): steps**-0.75 for steps in (4, 9)}
+    rows = _rows({**plain, line: 6**-0.75})  # distances are squares: they fall with the power 1.5
+    compare(rows, 0.0)
+    assert rows[-1].gain["fd"].value == pytest.approx(0.0, abs=0.003) and not rows[-1].better
+
+
 def test_words_kept_count_only_what_was_said():
-    real = Yardstick(measures(np.random.default_rng(0).normal(size=(20, 3))))
+    real = yardstick_of(np.random.default_rng(0).normal(size=(20, 3)))
     half = measures(real.real["features"], found=np.arange(20) % 2, placed=0, sized=0, places_asked=0)
     half |= {"sizes_asked": np.zeros(20), "kinds_asked": np.zeros(20), "kinds": np.zeros(20)}
     statistic = real.statistics(half)["fidelity"]
@@ -131,7 +159,7 @@ def test_words_kept_count_only_what_was_said():
 
 
 def test_unseen_grounds_are_left_out():
-    real = Yardstick(measures(np.random.default_rng(0).normal(size=(20, 3))))
+    real = yardstick_of(np.random.default_rng(0).normal(size=(20, 3)))
     some = measures(real.real["features"], ground=np.where(np.arange(20) < 10, np.nan, 0.4))
     assert bootstrap(real.statistics(some)["ground"], 20)[0] == pytest.approx(0.4)
 
@@ -140,7 +168,7 @@ def _rows(distances):
     """Rows of settings whose features are off by a distance in one direction."""
     real = measures(np.random.default_rng(3).normal(size=(200, 3)))
     noise = 0.01 * np.random.default_rng(4).normal(size=(200, 3))
-    yardstick = Yardstick(real)
+    yardstick = Yardstick(real, real)
     return [
         make_row(
             setting,

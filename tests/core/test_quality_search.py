@@ -160,7 +160,7 @@ def test_inceptions_features_do_not_count_where_they_are_not_wanted():
     found = dict.fromkeys((*names.split(), "colours_asked", "ground", "finest_band", "second_band"), ones)
     found |= {"seconds": ones[:1], "full_step": ones[:1], "flops": ones, "lpips": ones}
     found |= {name: np.random.default_rng(0).normal(size=(8, 3)) for name in ("features", "inception")}
-    store = SimpleNamespace(read=lambda key, count: dict(found))
+    store = SimpleNamespace(read=lambda key, count: dict(found), basis=lambda size: dict(found))
     studio = SimpleNamespace(shards=[slice(0, 8)], flops=lambda setting: 50.0, tokens=lambda setting: 1)
     workshop = Workshop(Path(), "", "open", studio, store, studio.shards)
     setting = Setting(GOOD, 8)

@@ -70,7 +70,9 @@ def test_behind_apply_the_sampler_node_that_is_executed_says_so(vae, demo, monke
     from comfy_execution.utils import CurrentNodeContext
 
     texts = []
-    server = SimpleNamespace(send_progress_text=lambda text, node_id: texts.append((node_id, text)))
+    server = SimpleNamespace(
+        send_progress_text=lambda text, node_id: texts.append((node_id, text)), client_id=None
+    )
     tiny.sample(patched(demo, TEXT, vae), demo, steps=8)  # without a server
     monkeypatch.setitem(
         sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=server))

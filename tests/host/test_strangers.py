@@ -330,7 +330,7 @@ def test_a_guider_that_calls_its_model_past_the_wrappers_runs_plain(apply, caplo
     with caplog.at_level("WARNING"):
         ours = run(apply(model.patcher, "draft 1/2 x3; refine 0.9 x3", tell=said.append))
     assert torch.equal(ours, run(model.patcher))
-    reason = "the guider Direct asks the model where no wrapper can choose a look"
+    reason = "the guider Direct calls the model past Fresco, which cannot choose a resolution"
     assert warnings(caplog) == [f"Fresco runs plain: {reason}"] and said == [f"runs plain: {reason}"]
 
 
@@ -372,4 +372,4 @@ def test_a_run_that_its_sampler_kept_full_is_told_so(apply):
         apply(model.patcher, "1/2 x3, full x3", tell=said.append), model, sampler=sampler, steps=6
     )
     assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=sampler, steps=6))
-    assert said[-1].endswith(" for 6 steps at full resolution, against the plan")
+    assert said[-1].endswith(" for 6 steps at full resolution, not as planned")

@@ -34,20 +34,22 @@ function addOwnStyle() {
 
 /**
  * A panel: {element, show(bench)}. `change(request)` has the host keep or forget a preset and resolves to an error's words
- * or null.
+ * or null; `list()` resolves to the names of those that are kept.
  */
-export function createBenchPanel(change) {
+export function createBenchPanel(change, list) {
   addOwnStyle()
   const table = element('table')
+  table.setAttribute('role', 'grid')
   const name = element('input', { type: 'text', maxLength: 40, placeholder: say('A name for it'), spellcheck: false })
+  name.setAttribute('aria-label', say('A name for it'))
   const keep = element('button', { textContent: say('Keep as preset') })
   const forget = element('button', { textContent: say('Forget'), hidden: true })
-  const status = element('div', { className: 'status' })
+  const status = element('div', { className: 'status', role: 'status' })
   const line = element('div', { className: 'fresco-line' }, name, keep, forget)
   const paper = element('div', { className: 'fresco-bench' }, element('div', { className: 'table' }, table), line, status)
   let bench = null
   let chosen = null
-  let kept = null
+  let kept = new Set()
 
   const tell = (words, failed = false) => {
     status.textContent = words
@@ -57,7 +59,7 @@ export function createBenchPanel(change) {
   function draw() {
     line.hidden = bench === null
     keep.disabled = chosen === null || name.value.trim() === ''
-    forget.hidden = kept === null || kept !== name.value.trim()
+    forget.hidden = !kept.has(name.value.trim())
     if (bench === null) {
       table.replaceChildren()
       return tell(say('Queue the graph: the figures of each way of sampling appear here.'))
@@ -75,11 +77,25 @@ export function createBenchPanel(change) {
     if (trial.schedule === null) return row
     row.classList.add('keepable')
     row.ariaSelected = String(trial === chosen)
-    row.addEventListener('click', () => {
+    row.tabIndex = 0
+    const choose = () => {
       chosen = trial
       draw()
+      table.rows[bench.trials.indexOf(trial) + 1]?.focus()
+    }
+    row.addEventListener('click', choose)
+    row.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return
+      event.preventDefault()
+      event.stopPropagation()
+      choose()
     })
     return row
+  }
+
+  async function renew() {
+    kept = new Set(await list().catch(() => []))
+    draw()
   }
 
   async function send(request, done) {
@@ -93,13 +109,13 @@ export function createBenchPanel(change) {
     const given = name.value.trim()
     const { schedule } = chosen
     const request = { name: given, schedule, model: bench.model, note: `${chosen.name}: ${chosen.figures.join(' ')}`.trim() }
-    if (await send(request, say('Kept: {name} is a preset in every node now.', { name: given }))) kept = given
-    draw()
+    await send(request, say('Kept: {name} is a preset in every node now.', { name: given }))
+    await renew()
   })
   forget.addEventListener('click', async () => {
     const given = name.value.trim()
-    if (await send({ name: given, do: 'forget' }, say('Forgotten: {name}', { name: given }))) kept = null
-    draw()
+    await send({ name: given, do: 'forget' }, say('Forgotten: {name}', { name: given }))
+    await renew()
   })
   name.addEventListener('input', draw)
   for (const kind of ['keydown', 'keyup', 'keypress', 'paste', 'copy', 'cut']) name.addEventListener(kind, (event) => event.stopPropagation())
@@ -114,5 +130,6 @@ export function createBenchPanel(change) {
   }
 
   draw()
+  renew()
   return { element: paper, show }
 }

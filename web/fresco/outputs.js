@@ -1,7 +1,7 @@
 // Tells panels of their node's last run: when it ends, when the node is made anew, when the host restores outputs.
 
 import { app } from '../../../scripts/app.js'
-import { chain } from './panel.js'
+import { alive, chain } from './panel.js'
 import { recall, remember } from './runs.js'
 
 const updates = new Set()
@@ -12,7 +12,9 @@ const updates = new Set()
  */
 export function followOutput(node, keep, show) {
   const update = () => {
-    if (node.graph) show(recall(node, app))
+    if (!node.graph) return
+    if (!alive(node)) updates.delete(update)
+    else show(recall(node, app))
   }
   const later = () => setTimeout(update)
   chain(node, 'onExecuted', (output) => {

@@ -15,6 +15,17 @@ export function chain(node, method, then) {
 }
 
 /**
+ * Whether a node is still of the open graph: nodes inside of subgraphs are told nothing when the host drops them, as it
+ * does with every undo and change of tabs.
+ */
+export function alive(node) {
+  const root = app.rootGraph ?? app.graph
+  const graph = node.graph
+  if (graph?.getNodeById(node.id) !== node) return false
+  return graph === root || !root.subgraphs?.get || root.subgraphs.get(graph.id) === graph
+}
+
+/**
  * Add an element below the node's widgets; it is neither saved nor sent. options: those of a DOM widget. Returns the
  * widget.
  */

@@ -17,10 +17,16 @@ function keyOf(node, app) {
   return [(app.rootGraph ?? app.graph).id, locatorOf(node, app), node.type].join(' ')
 }
 
+let last = { text: null, runs: [] } // what was read last
+
 function stored() {
   try {
-    const found = JSON.parse(localStorage.getItem(STORE) ?? '[]')
-    return Array.isArray(found) ? found : []
+    const text = localStorage.getItem(STORE) ?? '[]'
+    if (text !== last.text) {
+      const found = JSON.parse(text)
+      last = { text, runs: Array.isArray(found) ? found : [] }
+    }
+    return last.runs
   } catch {
     return [] // written by something else, or storage is switched off
   }

@@ -61,6 +61,7 @@ export class PictureSlider {
     this.empty.textContent = say('The host has this run no more: queue the graph again.')
     this.empty.hidden = false
     this.body.hidden = true
+    for (const name of ['a', 'b', 'difference']) this[name].removeAttribute('src')
   }
 
   show(item) {

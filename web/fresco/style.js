@@ -14,10 +14,11 @@ const CSS = `
   font: 12px/1.35 system-ui, sans-serif; white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; min-height: var(--fresco-height); }
 [data-node-id] .fresco-words { max-height: var(--fresco-height); }
 .fresco-words strong { display: block; font-weight: 600; }
-.fresco-words .fresco-hint { opacity: 0.5; font-weight: 400; }
+.fresco-words .fresco-hint { opacity: 0.75; font-weight: 400; }
 .fresco-coming { padding-bottom: 4px; margin-bottom: 4px; border-bottom: 1px solid var(--border-color); }
 .fresco-problem { color: var(--error-text, #f55); }
-.fresco-caution { color: var(--warning-background, #c80); }
+.fresco-caution { color: #8a5300; }
+.dark-theme .fresco-caution { color: var(--warning-background, #fd9903); }
 .fresco-stage { position: relative; flex: 1 1 0; min-height: 60px; }
 .fresco-stage canvas { position: absolute; inset: 0; margin: auto; max-width: 100%; max-height: 100%;
   border-radius: 4px; cursor: crosshair; touch-action: none; }

@@ -31,7 +31,7 @@ export class ConvergenceViewer {
     this.stage = element('div', { className: 'fresco-stage' }, this.canvas)
     this.words = element('span')
     this.items = element('select', { title: say('Which picture of the batch') })
-    this.play = element('button', { type: 'button', textContent: '▶', title: say('Play (space)') })
+    this.play = element('button', { type: 'button', textContent: '▶', title: say('Play (space)'), ariaLabel: say('Play (space)') })
     this.slider = element('input', { type: 'range', min: 1, step: 1, title: say('Step (arrow keys, Home, End)') })
     this.slider.setAttribute('aria-label', say('Step'))
     this.strength = element('input', { type: 'range', min: 0, max: 100, value: 55, title: say('Heatmap over the picture') })
@@ -61,7 +61,7 @@ export class ConvergenceViewer {
     this.empty = element('div', { className: 'fresco-empty', textContent: say('Queue the graph to see where the picture settles, step by step.') })
     this.hint = this.empty.textContent
     this.note = element('div', { className: 'fresco-note', role: 'status', hidden: true })
-    this.element = element('div', { className: 'fresco-viewer', tabIndex: 0 }, this.empty, this.note, this.body)
+    this.element = element('div', { className: 'fresco-viewer', tabIndex: 0, role: 'group', ariaLabel: say('heatmap') }, this.empty, this.note, this.body)
     this.body.hidden = true
     this.listen()
   }

@@ -49,24 +49,27 @@ export function createEditor({ fields, ask, write, locked, conflict = () => null
   }
 
   function refresh() {
-    return request(null)
+    return waiting?.edit ? work() : request(null) // the end of a drag is not to be lost
   }
 
   /** Answer what waits, one by one: keys in their order, each on the plan that the one before has left. */
   async function work() {
     if (busy) return
     busy = true
-    while (keys.length || waiting) {
-      if (keys.length) await press()
-      else {
-        const { edit, then, base } = waiting
-        waiting = null
-        const answer = await answered(base ?? fields(), edit)
-        then?.(answer.error ? null : answer)
+    try {
+      while (keys.length || waiting) {
+        if (keys.length) await press()
+        else {
+          const { edit, then, base } = waiting
+          waiting = null
+          const answer = await answered(base ?? fields(), edit)
+          then?.(answer.error ? null : answer)
+        }
+        draw()
       }
-      draw()
+    } finally {
+      busy = false
     }
-    busy = false
   }
 
   /** Take the keys that wait; the widgets are written once, at their end. */
@@ -277,7 +280,13 @@ export function createEditor({ fields, ask, write, locked, conflict = () => null
     work()
     return true
   })
-  const stop = redrawOnChange(element, draw)
+  let stop = () => {}
 
-  return { element, refresh, destroy: stop }
+  /** Redraw with the page from now on, until `destroy`: of a node that is in a graph. */
+  function attach() {
+    stop()
+    stop = redrawOnChange(element, draw)
+  }
+
+  return { element, refresh, attach, destroy: () => stop() }
 }
