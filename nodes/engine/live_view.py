@@ -58,7 +58,7 @@ def live_view(run: Run, callback: Any) -> Iterator[None]:
             return kind, drawn(image, run.trace, palette, longest), longest
         except Exception as error:  # no run is lost to what is drawn over its previews
             drawing = False
-            run.note(f"draws no live heatmap any more ({type(error).__name__}: {error})")
+            run.note(f"draws no live heatmap any more ({type(error).__name__})")
             log.debug("the live heatmap failed:", exc_info=error)
             return preview
 

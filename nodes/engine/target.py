@@ -9,7 +9,7 @@ from ...fresco_core import Parameterisation
 from ...fresco_core.cost import Architecture
 from ..families import architecture_of, own_clock_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
-from ..host.samplers import RUN_PLAIN, functions_of, of_the_usual_kind
+from ..host.samplers import RUN_PLAIN, asks_past_wrappers, functions_of, of_the_usual_kind
 from .streams import inseparable
 
 
@@ -33,10 +33,17 @@ class Target:
 
 
 def unsupported(
-    patcher: Any, shape: tuple[int, ...], latent_shapes: Any = None, sampler: Any = None
+    patcher: Any,
+    shape: tuple[int, ...],
+    latent_shapes: Any = None,
+    sampler: Any = None,
+    guider: Any = None,
 ) -> str | None:
-    """Why latents of `shape` cannot be looked at in coarser levels with this model and sampler; None where
-    they can. latent_shapes: of all latents that the run's tensors hold, of which `shape` is the first."""
+    """Why latents of `shape` cannot be looked at in coarser levels with this model, sampler and guider; None
+    where they can. latent_shapes: of all latents that the run's tensors hold, `shape` is the first's."""
+    if guider is not None and asks_past_wrappers(guider):
+        name = type(guider).__name__
+        return f"the guider {name} calls the model past Fresco, which cannot choose a resolution"
     for name in functions_of(sampler):
         if name in RUN_PLAIN:
             return f"the sampler {name} {RUN_PLAIN[name]}"

@@ -30,7 +30,6 @@ from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
 from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas
-from ..host.samplers import asks_past_wrappers
 from .conditioning import at_level, with_level_controls
 from .control_pictures import patches_continued, reach
 from .cost import call_flops, pictures_in
@@ -107,10 +106,7 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     patcher, noise = guider.model_patcher, given["noise"]
     streams = Streams.of(given.get("latent_shapes"))
     shape = tuple(streams.first(noise).shape)
-    reason = unsupported(patcher, shape, given.get("latent_shapes"), given.get("sampler"))
-    if asks_past_wrappers(guider):
-        name = type(guider).__name__
-        reason = f"the guider {name} calls the model past Fresco, which cannot choose a resolution"
+    reason = unsupported(patcher, shape, given.get("latent_shapes"), given.get("sampler"), guider)
     if reason is not None:
         log.warning("Fresco runs plain: %s", reason)
         if settings.tell is not None:
