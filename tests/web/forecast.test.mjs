@@ -30,7 +30,7 @@ test('in another language the reason is in it too', () => {
   setWords(found.fresco)
   setSentences(found.fresco_told)
   assert.equal(sentence(plan, true), "按普通方式运行：2 步的运行对 'draft 1/2; refine' 来说太短，它需要 4 步")
-  assert.equal(sentence({ ...plan, reason: null, steps: steps(2, 0) }, true), '共 2 步：在 1/4 1 步，然后在全分辨率 1 步')
+  assert.equal(sentence({ ...plan, reason: null, steps: steps(2, 0) }, true), '共 2 步：1/4 分辨率 1 步，然后全分辨率 1 步')
   setWords(undefined)
   setSentences(undefined)
 })
