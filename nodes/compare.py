@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..fresco_core import Trace
-from ..fresco_core.view.colours import colour
+from ..fresco_core.view.colours import colour, in_colour
 from .engine.gain import compared, seconds_in_words, warm_up_of
 from .engine.recording import Recordings, RunTrace
 from .host import versions
@@ -170,19 +170,14 @@ def timed(names: tuple[str, str], took: tuple[float | None, float | None]) -> li
 def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> Tensor:
     """The pictures (B, H, W, 3) of one side: as they are connected, or decoded."""
     if image is not None:
-        return in_colour(image).nan_to_num(0.0)  # lost numbers are black
+        return in_colour(image).float().nan_to_num(0.0)  # lost numbers are black
     if latent is None:
         raise ValueError(f"nothing is connected for {side}: connect image_{side}, or latent_{side} and vae")
     if vae is None:
         raise ValueError(
             f"latent_{side} is connected without a vae to decode it: connect vae, or image_{side}"
         )
-    return in_colour(decoded(vae, latent)).nan_to_num(0.0)
-
-
-def in_colour(image: Tensor) -> Tensor:
-    """Pictures (B, H, W, 3) of ones with any number of channels; one is grey."""
-    return (image.expand(*image.shape[:-1], 3) if image.shape[-1] == 1 else image[..., :3]).float()
+    return in_colour(decoded(vae, latent)).float().nan_to_num(0.0)
 
 
 def beside_sound(*latents: dict | None) -> str:

@@ -25,17 +25,16 @@ Shards = list[slice]
 
 @dataclass
 class Workshop:
-    """folder: where results go. weights: their short name. prompts: a kind of prompts. shards: those that
-    this process measures. shared: whether others measure the rest."""
+    """folder: where results go. weights: their short name. prompts: a kind of prompts. part: which of how
+    many processes this is."""
 
     folder: Path
     weights: str
     prompts: str
     studio: Studio
     store: Store
-    shards: Shards
     inception: bool = True
-    shared: bool = False
+    part: tuple[int, int] = (0, 1)
     _rows: dict[tuple[Setting, int, bool], Row] = field(default_factory=dict)
     _yardsticks: dict[tuple[int, int], Yardstick] = field(default_factory=dict)
 
@@ -48,8 +47,21 @@ class Workshop:
         real = args.out / f"real-{fingerprint_of_real(args.weights)}"
         store = Store(folder, studio, Judge(args.weights), real)
         part, parts = (int(n) for n in args.part.split("/"))
-        mine = studio.shards[part::parts]
-        return cls(folder, weights, args.prompts, studio, store, mine, args.inception, parts > 1)
+        return cls(folder, weights, args.prompts, studio, store, args.inception, (part, parts))
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes measure a part."""
+        return self.part[1] > 1
+
+    def of_this_process(self, shards: Shards) -> Shards:
+        """Its part of shards."""
+        return shards[self.part[0] :: self.part[1]]
+
+    @property
+    def shards(self) -> Shards:
+        """Those of the prompts that it measures."""
+        return self.of_this_process(self.studio.shards)
 
     def measure(
         self, settings: Sequence[Setting], shards: int | None = None, inception: bool = True
@@ -62,10 +74,8 @@ class Workshop:
                 self.studio.plan(setting)  # whatever is wrong with one shows before hours of work
         sizes = sorted({setting.size for setting in settings})
         some = self.shards[:shards]
-        part = self.studio.shards.index(self.shards[0]) if self.shards else 0
-        parts = -(-len(self.studio.shards) // max(len(self.shards), 1))
         for size in sizes:
-            for shard in self.studio.basis_shards[part::parts]:
+            for shard in self.of_this_process(self.studio.basis_shards):
                 self.store.measure_basis(shard, wanted, size)
         with tqdm(total=(len(settings) + 1) * len(some), unit="shard") as progress:
             for shard in some:

@@ -105,25 +105,28 @@ def recommend(bench: Bench, near_enough: float = NEAR_ENOUGH) -> Recommendation:
     several = len(bench.seeds) > 1
     enough = [t for t in bench.fewer if several and t.complete and _psnr(t) >= near_enough]
     plain = min(enough, key=lambda t: t.mean_seconds, default=bench.reference)
-    fastest = min(fit, key=_seconds, default=None)
-    if fastest is not None and plain is not bench.reference and plain.mean_seconds < _seconds(fastest):
-        sentence = f"Use plain with {plain.setting.steps} steps: {_measured(bench, plain)}."
-        best = f"The best preset by that is {fastest.trial.setting.name}: {fastest.words}."
-        reason = f"It is the fastest that is near enough. {best}"
-        return Recommendation(plain, sentence, reason, _uncertainty(bench), verdicts)
-    if fastest is not None or (better and plain is bench.reference):
-        chosen = fastest or max(better, key=lambda v: _psnr(v.trial))
-        sentence = f"Use {chosen.trial.setting.name}: {_measured(bench, chosen.trial)}."
-        reason = f"It is {chosen.words}."
-        if fastest is None:
-            reason += f" None of these has the {near_enough:g} dB that count as near enough; it is nearest."
-        return Recommendation(chosen.trial, sentence, reason, _uncertainty(bench), verdicts)
-    if plain is bench.reference or plain.mean_seconds >= bench.reference.mean_seconds:
+    if plain.mean_seconds >= bench.reference.mean_seconds:
         plain = bench.reference
-        sentence = f"Use plain with {plain.setting.steps} steps: {_seconds_of(plain)}."
-    else:
-        sentence = f"Use plain with {plain.setting.steps} steps: {_measured(bench, plain)}."
-    return Recommendation(plain, sentence, _why_plain(verdicts), _uncertainty(bench), verdicts)
+    preset = min(fit, key=_seconds, default=None)
+    reason = _why_plain(verdicts)
+    if preset is None and better and not enough:
+        preset = max(better, key=lambda v: _psnr(v.trial))
+        reason = f"It is {preset.words}."
+        reason += f" None of these has the {near_enough:g} dB that count as near enough; it is nearest."
+    elif preset is not None and plain is not bench.reference and plain.mean_seconds < _seconds(preset):
+        best = f"The best preset by that is {preset.trial.setting.name}: {preset.words}."
+        preset, reason = None, f"It is the fastest that is near enough. {best}"
+    elif preset is not None:
+        reason = f"It is {preset.words}."
+    chosen = plain if preset is None else preset.trial
+    return Recommendation(chosen, _sentence(bench, chosen), reason, _uncertainty(bench), verdicts)
+
+
+def _sentence(bench: Bench, chosen: Trial) -> str:
+    own = chosen.setting
+    name = f"plain with {own.steps} steps" if own.schedule is None else own.name
+    found = _seconds_of(chosen) if chosen is bench.reference else _measured(bench, chosen)
+    return f"Use {name}: {found}."
 
 
 def _why_plain(verdicts: tuple[Verdict, ...]) -> str:

@@ -33,6 +33,13 @@ PALETTES: dict[str, tuple[tuple[float, float, float], ...]] = {
 DEFAULT_PALETTE = "viridis"
 
 
+def in_colour(pictures: Tensor) -> Tensor:
+    """Pictures (..., 3) of ones with any number of channels; one is grey."""
+    if pictures.shape[-1] == 1:
+        return pictures.expand(*pictures.shape[:-1], 3)
+    return pictures[..., :3]
+
+
 def colour(values: Tensor, palette: str = DEFAULT_PALETTE) -> Tensor:
     """Colours (..., 3) in [0, 1] of values (...) in [0, 1], linear between the points of the palette; what
     is no number has the colour of 0.

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ...fresco_core.canvas.haar import pack_channels, padded_size, unpack_channels
-from ...fresco_core.canvas.levels import block, side_at
+from ...fresco_core.canvas.levels import side_at
 from ..families import kind_of
 from ..families.family import MAP, MASKED, REBUILT, REFERENCE, Kind
-from .control_pictures import hints_continued
+from .control_pictures import hints_continued, reach
 from .frames import told_rate
 from .guides import DRAWN, PACKED, PLACES, guides_at, keyframes_at
 from .look import CanvasView
@@ -125,8 +125,7 @@ class LevelControl:
         """The host's call, with canvas and sigma brought to the level."""
         state, sigma = self._run.view.coarse(x_noisy, t, cond.get("transformer_options", {}))
         size, level = (x_noisy.shape[-2], x_noisy.shape[-1]), self._run.view.look.level
-        across, own = block(level)
-        whole = state.shape[-2] // own * across, state.shape[-1] // own * across
+        whole = reach(self._run.trace.canvas, size, level)
         with (
             watched(self._run),
             self._lock,

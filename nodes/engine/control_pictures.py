@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ...fresco_core import Canvas
 from ...fresco_core.canvas.haar import extend, padded_size
-from ..host.caches import keeps_a_map
 
 HINTS = ("cond_hint_original", "extra_concat_orig")  # of the host's ControlNets, as given: (N, C, h, w)
 PICTURES = ("image", "inpaint_image", "render_video")  # of patches of the network's blocks: (N, h, w, C)
@@ -25,11 +24,11 @@ Continue = Callable[[Tensor, Size, Size], Tensor]
 """A picture, the canvas's size and what it is continued to -> the picture continued as far."""
 
 
-def reach(canvas: Canvas, level: float) -> tuple[Size, Size]:
-    """Rows and columns of a canvas, and of what its state at a level covers."""
-    size, packing = (canvas.height, canvas.width), canvas.packing
+def reach(canvas: Canvas, size: Size, level: float) -> Size:
+    """What the state at a level covers of a canvas, or of an area of it, of `size` rows and columns."""
+    packing = canvas.packing
     whole = padded_size((size[0] * packing, size[1] * packing), level, canvas.patch * packing)
-    return size, (whole[0] // packing, whole[1] // packing)
+    return whole[0] // packing, whole[1] // packing
 
 
 def continued_picture(picture: Tensor, size: Size, whole: Size) -> Tensor:
@@ -63,11 +62,13 @@ def hints_continued(
 
 @contextmanager
 def patches_continued(
-    patches: Iterable[Any], size: Size, whole: Size, known: dict[Any, Any]
+    patches: Iterable[Any], canvas: Canvas, level: float, known: dict[Any, Any]
 ) -> Iterator[None]:
-    """The same of what patches of the network's blocks bring that keep a map of the canvas."""
-    maps = (getattr(patch, "patch", patch) for patch in patches if keeps_a_map(patch))
-    found = {id(one): one for one in maps} if whole != size else {}  # one may lie at several blocks
+    """The same of what `patches` of the network's blocks bring that keep a map of the canvas, at a level."""
+    size = canvas.height, canvas.width
+    whole = reach(canvas, size, level)
+    holders = (getattr(patch, "patch", patch) for patch in patches)
+    found = {id(one): one for one in holders} if whole != size else {}  # several may share one
     wanted: list[tuple[Any, str, Continue]]
     wanted = [(one, name, continued_last) for one in found.values() for name in PICTURES]
     wanted += [(one, name, continued_picture) for one in found.values() for name in MASKS]

@@ -22,7 +22,7 @@ from ...fresco_core.canvas.frames import expand_frames, merge_frames
 from ...fresco_core.schedule.steps import FULL_STEP, Step
 from ..families import kind_of
 from ..families.family import MAP, MASKED, REFERENCE
-from ..host.caches import keeps_a_map, patches_of
+from ..host.caches import patches_with_maps
 from ..host.conds import conditions_of
 from ..host.model import derives_from
 
@@ -104,8 +104,7 @@ def unfollowed(
     for key, words in OF_SPACE.items():
         if any(cond.get(key) is not None for cond in given):
             return f"{words} are bound to the full clip"
-    options = model_options.get("transformer_options", {})
-    if any(keeps_a_map(patch) for patch in patches_of(options)):
+    if patches_with_maps(model_options.get("transformer_options", {})):
         return "a patch of the model is bound to the full clip"
     for argument, values in conditions_of(conds).items():
         if argument not in TIMELESS and not all(_follows(v, argument, plan, halvings, model) for v in values):

@@ -7,7 +7,7 @@ from typing import Any
 from ...fresco_core import Plan
 from ..families import kind_of
 from ..families.family import GRID
-from ..host.caches import keeps_a_map, patches_of, unrestartable, writes_full_size
+from ..host.caches import patches_with_maps, unrestartable, writes_full_size
 from ..host.conds import conditions_of, given_once
 from .guides import unplaceable
 
@@ -57,7 +57,7 @@ def unmixable(conds: dict[str, list[dict]], model_options: dict, known: frozense
         return "context windows see parts of the canvas"
     if "multigpu_clones" in model_options:
         return "several GPUs share each evaluation"
-    if any(keeps_a_map(patch) for patch in patches_of(options)):
+    if patches_with_maps(options):
         return "a patch of the model keeps a map of the whole grid"
     if hasattr(options.get("easycache"), "uuid_cache_diffs"):
         return "EasyCache answers in the network's place"

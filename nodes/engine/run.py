@@ -88,8 +88,7 @@ class Run:
     grid: the sampler's sigmas that the plan was made for. mixing: of a plan with mixed steps, the family's
     adapter and whether coarse tokens have their own clock. proven: the kinds of look that an evaluation has
     been made with. controls: what stands for ControlNets, and for pictures that patches of the network look
-    at, in the current pass. spending: what the current
-    evaluation's calls have cost.
+    at, in the current pass. spending: what the current evaluation's calls have cost.
     """
 
     settings: Settings

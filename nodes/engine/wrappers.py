@@ -24,14 +24,14 @@ from ...fresco_core.look.dense import FULL
 from ...fresco_core.look.promotion import Order
 from ...fresco_core.text.in_words import trace_in_words
 from ..families import canvas_of
-from ..host.caches import answered_by_step_cache, patches_of
+from ..host.caches import answered_by_step_cache, patches_with_maps
 from ..host.clock import Clock
 from ..host.conds import evaluated_conds
 from ..host.executors import bound, with_argument
 from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas
 from .conditioning import at_level, with_level_controls
-from .control_pictures import patches_continued, reach
+from .control_pictures import patches_continued
 from .cost import call_flops, pictures_in
 from .experts import EXPERTS
 from .gain import all_full, result_in_words, summary
@@ -227,8 +227,7 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
-    size, whole = reach(run.trace.canvas, run.view.look.level)
-    with patches_continued(patches_of(options), size, whole, run.controls):
+    with patches_continued(patches_with_maps(options), run.trace.canvas, run.view.look.level, run.controls):
         predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
     streams = run.view.streams.of_call(shapes_told(conds))
     return [

@@ -51,6 +51,12 @@ def keeps_a_map(patch: Any) -> bool:
     return callable(getattr(patch, "models", None)) and type(patch).__name__ != "UsoStyleProjectorPatch"
 
 
+def patches_with_maps(transformer_options: dict) -> list[Any]:
+    """The patches that keep a map, each once: one may lie at several blocks."""
+    found = (patch for patch in patches_of(transformer_options) if keeps_a_map(patch))
+    return list({id(patch): patch for patch in found}.values())
+
+
 def writes_full_size(transformer_options: dict) -> str | None:
     """Which of the host's nodes puts pictures of the canvas's own size into what the network sees, from
     within, where no look can be given to them; None where there is none."""

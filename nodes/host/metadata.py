@@ -28,11 +28,6 @@ def note_run(node: str | None, fields: dict[str, Any]) -> None:
     meta = entry.get("_meta")
     meta = meta if isinstance(meta, dict) else {}
     before = meta.get(FIELD)
-    own = {PROMPT: state.prompt_id}
-    runs = [run for run in (before if isinstance(before, list) else ()) if own.items() <= _items(run)]
-    entry["_meta"] = {**meta, FIELD: [*runs, {**fields, **own}][-MOST_RUNS:]}
-
-
-def _items(run: Any) -> Any:
-    """What a record holds: one that came with the prompt, out of a file, may be anything."""
-    return run.items() if isinstance(run, dict) else {}.items()
+    came = before if isinstance(before, list) else []  # with the prompt, out of a file: may hold anything
+    runs = [run for run in came if isinstance(run, dict) and run.get(PROMPT) == state.prompt_id]
+    entry["_meta"] = {**meta, FIELD: [*runs, {**fields, PROMPT: state.prompt_id}][-MOST_RUNS:]}

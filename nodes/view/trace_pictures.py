@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...fresco_core import Trace
 from ...fresco_core.schedule.looks import level_name
+from ...fresco_core.view.colours import in_colour
 from ...fresco_core.view.heatmap import (
     DECADES,
     brightness_mask,
@@ -101,8 +102,7 @@ def unfit(image: Tensor, trace: Trace, strip: bool) -> str | None:
 
 def pictures_of(image: Tensor, trace: Trace, strip: bool) -> Tensor:
     """Pictures (B, n, H, W, 3) to lay heatmaps over, of decoded ones that fit (see `unfit`)."""
-    image = image.expand(*image.shape[:-1], 3) if image.shape[-1] == 1 else image[..., :3]
-    frames = image.reshape(max(trace.batch, 1), -1, *image.shape[1:3], 3)
+    frames = in_colour(image).reshape(max(trace.batch, 1), -1, *image.shape[1:3], 3)
     return frames[:, evenly(frames.shape[1], frames_shown(trace, strip))]
 
 

@@ -162,7 +162,7 @@ def test_inceptions_features_do_not_count_where_they_are_not_wanted():
     found |= {name: np.random.default_rng(0).normal(size=(8, 3)) for name in ("features", "inception")}
     store = SimpleNamespace(read=lambda key, count: dict(found), basis=lambda size: dict(found))
     studio = SimpleNamespace(shards=[slice(0, 8)], flops=lambda setting: 50.0, tokens=lambda setting: 1)
-    workshop = Workshop(Path(), "", "open", studio, store, studio.shards)
+    workshop = Workshop(Path(), "", "open", studio, store)
     setting = Setting(GOOD, 8)
     for wanted in (False, True, False):
         assert ("fd_inception" in workshop.rows([setting], 1, wanted)[0].figures) == wanted

@@ -178,6 +178,17 @@ def test_whatever_an_unknown_class_calls_its_references_is_no_error(apply, given
         assert torch.equal(ours, tiny.sample(model.patcher, model, steps=4))
 
 
+WRITES = "writes pictures of the full size into what the network sees"
+
+
+def runs_plain(apply, caplog, patcher, model, reason, **settings):
+    """A run with Fresco is the run without, and is warned of once."""
+    with caplog.at_level("WARNING"):
+        ours = tiny.sample(apply(patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6, **settings)
+    assert torch.equal(ours, tiny.sample(patcher, model, steps=6, **settings))
+    assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
+
+
 def test_pictures_that_a_wrapper_writes_into_the_state_make_the_run_plain(apply, caplog):
     """Wan InfiniteTalk's wrapper does, at full size, inside of Fresco's."""
     talk = pytest.importorskip("comfy.ldm.wan.model_multitalk")
@@ -189,11 +200,7 @@ def test_pictures_that_a_wrapper_writes_into_the_state_make_the_run_plain(apply,
     wrapper = talk.InfiniteTalkOuterSampleWrapper(first, None, is_extend=False)
     kind = comfy.patcher_extension.WrappersMP.OUTER_SAMPLE
     patcher.add_wrapper_with_key(kind, "infinite_talk_outer_sample", wrapper)
-    with caplog.at_level("WARNING"):
-        ours = tiny.sample(apply(patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
-    assert torch.equal(ours, tiny.sample(patcher, model, steps=6))
-    reason = "InfiniteTalk writes pictures of the full size into what the network sees"
-    assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
+    runs_plain(apply, caplog, patcher, model, f"InfiniteTalk {WRITES}")
 
 
 def test_a_hint_of_the_full_size_makes_the_run_plain(apply, caplog):
@@ -209,22 +216,14 @@ def test_a_hint_of_the_full_size_makes_the_run_plain(apply, caplog):
     patch = patches.SUPIRPatch(control, [lambda features, h, **kwargs: h], hint, 1.0, 1.0)
     patcher = model.patcher.clone()
     patcher.set_model_patch(patch.middle_after, "middle_block_after_patch")
-    with caplog.at_level("WARNING"):
-        ours = tiny.sample(apply(patcher, "draft 1/2 x3; refine 0.9 x3"), model, steps=6)
-    assert torch.equal(ours, tiny.sample(patcher, model, steps=6))
-    reason = "SUPIR writes pictures of the full size into what the network sees"
-    assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
+    runs_plain(apply, caplog, patcher, model, f"SUPIR {WRITES}")
 
 
 def test_a_sampler_with_a_state_of_its_own_runs_plain(apply, caplog):
     void = pytest.importorskip("comfy_extras.nodes_void")
     model = tiny.build("wan", frames=3)
-    with caplog.at_level("WARNING"):
-        ours = tiny.sample(
-            apply(model.patcher, "draft 1/2 x2; refine 0.9 x2"), model, sampler=void.VOID_DDIM(), steps=4
-        )
-    assert torch.equal(ours, tiny.sample(model.patcher, model, sampler=void.VOID_DDIM(), steps=4))
-    assert warnings(caplog) == ["Fresco runs plain: the sampler VOID_DDIM keeps a state of its own kind"]
+    reason = "the sampler VOID_DDIM keeps a state of its own kind"
+    runs_plain(apply, caplog, model.patcher, model, reason, sampler=void.VOID_DDIM())
 
 
 @pytest.mark.parametrize(
