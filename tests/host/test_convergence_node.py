@@ -109,7 +109,12 @@ def test_overlays_are_decoded_from_the_samples():
 
 @pytest.mark.parametrize("family", ("flux2", "hunyuan_image", "flux"))
 def test_mixed_steps_of_models_with_tokens_of_one_latent_pixel_are_shown(apply, family, temporary):
+    from fresco_pack.nodes.families import adapter_of
+
     traces, model = [], tiny.build(family, size=(16, 16))
+    reason = adapter_of(model.model.diffusion_model)[1]
+    if reason is not None:  # the oldest host's HunyuanVideo
+        pytest.skip(reason)
     out = tiny.sample(apply(model.patcher, "1/2 40%, mixed 50% 40%, full 20%", traces), model, steps=10)
     assert any(e.fine is not None for e in traces[0].evaluations)
     for mask in ("converged below tau", "refined at the step"):
