@@ -31,8 +31,9 @@ class FrescoDemoLoader(io.ComfyNode):
                     "prompt",
                     default=PROMPT,
                     multiline=True,
-                    tooltip="One to three objects with places, and a ground. A word that the model does "
-                    "not know stops the run, which names the nearest that it knows.",
+                    tooltip="Objects, each with a size and a place if wanted, and a ground: up to three for "
+                    "detailed, five for short. A word that the model does not know stops the run, which "
+                    "names the nearest that it knows.",
                 ),
                 versions.widget(
                     io.Combo.Input,

@@ -246,3 +246,12 @@ def test_the_hosts_patches_that_keep_a_map_are_recognised(kind):
     assert keeps_a_map(object.__new__(getattr(nodes, kind)))
     if hasattr(nodes, "UsoStyleProjectorPatch"):
         assert not keeps_a_map(object.__new__(nodes.UsoStyleProjectorPatch)), "tokens of style, no map"
+
+
+def test_anima_s_lllite_is_recognised():
+    lllite = pytest.importorskip("comfy.ldm.anima.lllite", reason="this host has no LLLite")
+    from fresco_pack.nodes.host.caches import patches_with_maps
+
+    patch = lllite.AnimaLLLitePatch(None, None, None, 1.0, 1.0, 0.0)
+    inside = lllite.AnimaLLLiteAttentionPatch(patch, {})
+    assert patches_with_maps({"patches": {"post_input": [patch], "attn1_patch": [inside]}}) == [patch]

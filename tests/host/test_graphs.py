@@ -10,6 +10,7 @@ from comfyui_version import __version__
 PACK = Path(__file__).parents[2]
 sys.path.append(str(PACK))  # last: the pack's own nodes/ must not stand before the host's
 NAMES = sorted(path.stem for path in (PACK / "workflows").glob("*.json"))
+REDO = "run python -m tools.graphs OBJECT_INFO.json, docs/development.md"
 NEWEST = (0, 33)
 NEWER = {"pre_cfg", "resolution_steps", "bit_depth"}  # inputs that older hosts do not have, and ignore
 OLD = ("fresco_demo", "fresco_compare", "fresco_flux", "fresco_bench")  # drawn by hand
@@ -105,5 +106,5 @@ def test_the_examples_are_what_their_descriptions_write(info, name):
     from tools.graphs.examples import build
 
     graph = build(name, info)
-    assert json.loads(json.dumps(graph.saved())) == read(f"{name}.json"), "run python -m tools.graphs"
-    assert json.loads(json.dumps(graph.prompt)) == read("api", f"{name}.json"), "run python -m tools.graphs"
+    assert json.loads(json.dumps(graph.saved())) == read(f"{name}.json"), REDO
+    assert json.loads(json.dumps(graph.prompt)) == read("api", f"{name}.json"), REDO

@@ -133,5 +133,6 @@ def inpainting(g: Graph) -> None:
         3,
         "**Inpainting.** The mask and the masked picture are merged to the level of each coarse step; what "
         "the mask keeps is kept on the full canvas, as in the plain run. Take a picture of a megapixel or "
-        "so: half of a much smaller one is below what FLUX draws well, and the run is then plain.",
+        "so: below 0.88 megapixels FLUX drafts at three quarters of the sides and gains less, below 0.39 the "
+        "run is plain.",
     )
