@@ -27,6 +27,7 @@ NEWEST = (0, 33)
 PACKAGE = "comfyui_workflow_templates_json"
 READ = "0.1.50"  # the version of it that the counts below are of
 GRAPHS, FASTER, GOOD, FAIR = 206, 147, 171, 174
+USED, BELOW = "77%", 25  # of the use; faster with drafts below the sizes that models are held to
 NOT_FASTER = {
     "small picture": 15,
     "audio alone": 14,
@@ -63,6 +64,7 @@ def report(newest, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads((out / "templates.json").read_text("utf-8"))
+    found["told"] = done.stdout
     found["folder"], found["version"] = out / "fronted", importlib.metadata.version(PACKAGE)
     return found
 
@@ -77,6 +79,7 @@ def test_the_counts_are_what_is_told(report):
     assert dict(causes) == NOT_FASTER and sum(NOT_FASTER.values()) == GRAPHS - FASTER
     assert report["good"] == GOOD, "faster, or plain for audio alone, one step, three dimensions"
     assert report["fair"] == FAIR, "and for a start with little noise"
+    assert f"({USED} of the use)" in report["told"] and f"would speed up {BELOW} of them" in report["told"]
 
 
 def test_the_engine_still_refuses_what_the_survey_takes_for_refused(flux):
