@@ -94,13 +94,13 @@ def promote(score: Tensor, count: int, fine: Tensor | None) -> Tensor:
 
 def on_grid(values: Tensor, grid: Grid) -> Tensor:
     """Values (B, T, h, w) averaged over, or copied to, a grid (T', rows, columns)."""
-    return F.adaptive_avg_pool3d(values.float(), grid)
+    near = values.cpu() if values.is_mps else values  # MPS has no kernel for it; the maps are small
+    return F.adaptive_avg_pool3d(near.float(), grid).to(values.device)
 
 
 def evenly(grid: Grid, device: torch.device) -> Tensor:
     """Scores (1, *grid) whose best n are spread evenly over each frame, for every n (the R2 sequence,
     Roberts 2018)."""
-    rows = torch.arange(grid[1], device=device, dtype=torch.float64).reshape(-1, 1)
-    columns = torch.arange(grid[2], device=device, dtype=torch.float64)
-    score = ((rows * 0.7548776662466927 + columns * 0.5698402909980532) % 1.0).float()
-    return score.expand(1, *grid)
+    rows, columns = (torch.arange(n, dtype=torch.float64) for n in grid[1:])  # which not every device has
+    score = (rows.reshape(-1, 1) * 0.7548776662466927 + columns * 0.5698402909980532) % 1.0
+    return score.float().to(device).expand(1, *grid)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 PRESETS: dict[str, str] = {
     "off": "full",
-    "quality": "draft ~1/4 25%; refine 75% min x3",
+    "quality": "draft ~1/4 40%; refine 60% min x3",
     "balanced": "draft ~1/4 50%; refine 50% min x2",
     "fast": "draft ~1/4 60%; refine 40% min x2",
     "spectral": "spectral 80%, full 20% min x3",

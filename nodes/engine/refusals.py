@@ -1,10 +1,10 @@
 """Looks that a model turns out not to take: answered at full resolution instead of losing the run.
 
-What can be foreseen is (obstacles.py). For the rest the first evaluation of each kind of look is watched:
-where the model, a ControlNet or another pack raises in it, the same evaluation is made at full resolution,
-and so are all later ones of the kind. A run of several passes in which that is the very first evaluation
-begins anew, plain: its passes in full would cost all their steps and refine with some. Interrupts, full
-memory and what is raised at full resolution pass through.
+What can be foreseen is (obstacles.py). For the rest every evaluation at a look that is not the full one is
+watched, as what cannot take one may begin in mid-run: where the model, a ControlNet or another pack raises in
+it, the same evaluation is made at full resolution, and so are all later ones of the kind. A run of several
+passes in which that is the very first evaluation begins anew, plain: its passes in full would cost all their
+steps and refine with some. Interrupts, full memory and what is raised at full resolution pass through.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_WORDS = 200  # of an exception's message that are told
 
 
 class LookFailed(Exception):
-    """Raised in place of what a model raised in the first evaluation of a kind of look."""
+    """Raised in place of what a model raised in an evaluation at a look that is not the full one."""
 
 
 class BeginPlain(Exception):
@@ -42,7 +42,7 @@ def watched(run: Run) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if run.kind in run.proven or passes_through(error):
+        if passes_through(error):
             raise
         raise LookFailed(f"{type(error).__name__}: {str(error)[:MOST_WORDS]}") from error
 
@@ -62,9 +62,7 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
     options = model_options.get("transformer_options", {})
     run.choose_look(sigma, options)
     try:
-        prediction = executor(*args, **kwargs)
-        run.proven.add(run.kind)
-        return prediction
+        return executor(*args, **kwargs)
     except LookFailed as failure:
         settle(model_options)
         reason = _could_not(run, failure)

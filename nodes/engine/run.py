@@ -86,9 +86,9 @@ class Run:
     """One run: its trace, which holds the plan, and what leads it through that.
 
     grid: the sampler's sigmas that the plan was made for. mixing: of a plan with mixed steps, the family's
-    adapter and whether coarse tokens have their own clock. proven: the kinds of look that an evaluation has
-    been made with. controls: what stands for ControlNets, and for pictures that patches of the network look
-    at, in the current pass. spending: what the current evaluation's calls have cost.
+    adapter and whether coarse tokens have their own clock. controls: what stands for ControlNets, and
+    for pictures that patches of the network look at, in the current pass. spending: what the current
+    evaluation's calls have cost.
     """
 
     settings: Settings
@@ -98,7 +98,6 @@ class Run:
     grid: list[float] = field(default_factory=list)
     course: Course | None = None
     mixing: tuple[MixedAdapter, bool] | None = None
-    proven: set[tuple[float, int, type]] = field(default_factory=set)
     controls: dict[Any, Any] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
 

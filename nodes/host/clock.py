@@ -11,14 +11,14 @@ import torch
 class Clock:
     """Marks the moments at which a device has done all that it was given so far.
 
-    CUDA and XPU devices take marks into their own queue, so that nothing waits; of others their queue is
-    waited for, which the sampler's own look at its sigma does as well.
+    CUDA devices take marks into their own queue, so that nothing waits; of others their queue is waited for,
+    which the sampler's own look at its sigma does as well. (XPU's marks tell no time in older torch.)
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = torch.device(device)
         self._module: Any = getattr(torch, self._device.type, None)
-        self._event = getattr(self._module, "Event", None) if self._device.type in ("cuda", "xpu") else None
+        self._event = getattr(self._module, "Event", None) if self._device.type == "cuda" else None
 
     def mark(self) -> Any:
         """This moment, for `seconds`."""

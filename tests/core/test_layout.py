@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fresco_core.canvas.edge import Margin
 from fresco_core.canvas.haar import expand, merge
@@ -11,7 +12,7 @@ from fresco_core.canvas.noise_level import FLOW, VE, over_batch, recompose
 from fresco_core.canvas.size import Canvas
 from fresco_core.look.dense import dense_look
 from fresco_core.look.mixed import level_state, mixed_look
-from fresco_core.look.promotion import ORDERS, Promoter, high, low, promote
+from fresco_core.look.promotion import ORDERS, Promoter, evenly, high, low, promote
 from fresco_core.look.token_layout import mixed_layout
 
 
@@ -241,3 +242,20 @@ def test_smoothing_keeps_masks_compact():
         return int(sum((mask.int().diff(dim=d) != 0).sum() for d in (-2, -1)))
 
     assert borders(smooth) < 0.7 * borders(promote(noisy, 512, None))
+
+
+class WithoutDoubles(TorchDispatchMode):
+    """A device that has no float64, as Apple's; meta stands for it."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor) and out.dtype == torch.float64:
+            assert out.device.type != "meta", "float64 on a device that has none"
+        return out
+
+
+def test_blocks_are_spread_evenly_on_a_device_without_float64():
+    with WithoutDoubles():
+        assert evenly((2, 4, 6), torch.device("meta")).shape == (1, 2, 4, 6)
+    best = evenly((1, 4, 4), torch.device("cpu")).flatten().topk(4).indices
+    assert {int(i) // 8 for i in best} == {0, 1}, "both halves have some"
