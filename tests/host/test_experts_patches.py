@@ -150,7 +150,7 @@ def test_an_error_or_interrupt_in_either_leaves_nothing(wans, pair, apply, failu
 
     def fail(_network, _args):
         counted[0] += 1
-        if counted[0] == call:
+        if counted[0] >= call:  # in full as well, where a coarse look is made again
             raise failure()
 
     def watched(guider, *args, **kwargs):

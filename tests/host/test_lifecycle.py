@@ -45,7 +45,7 @@ def test_an_error_or_interrupt_in_either_pass_leaves_nothing(flux, apply, failur
 
     def fail(module, args, kwargs=None):
         calls.append(1)
-        if len(calls) == call:
+        if len(calls) >= call:  # in full as well, where a coarse look is made again
             raise failure()
 
     handle = flux.model.diffusion_model.register_forward_pre_hook(fail)

@@ -105,7 +105,7 @@ export function testWalk(on, renderer) {
     await lookAt(page, 'FrescoApply')
     await eventually(() => said('.fresco-coming'), /^20 steps: 10 at 1\/4, then 10 in full; finer where/)
     await set('preset', 'quality')
-    await eventually(() => said('.fresco-coming'), /^20 steps: 5 at 1\/4, then 15 in full/)
+    await eventually(() => said('.fresco-coming'), /^20 steps: 8 at 1\/4, then 12 in full/)
     await set('schedule', 'draft 1/2 60%, refine 40%')
     await eventually(() => said('.fresco-problem'), /passes are separated by ';'/)
     assert.equal(await inactive('preset'), true)
