@@ -210,9 +210,9 @@ class Run:
         """The look of the evaluation at `sigma`; what other nodes keep of steps at another level begins
         anew."""
         assert self.course is not None
-        before = self.kind[:2]
+        before = self.level
         self.view.look = self.course.next_look(sigma)
-        if self.kind[:2] != before:
+        if self.level != before:
             restart_step_cache(transformer_options)
             restart_block_caches(self.target.model, transformer_options)
 
@@ -225,9 +225,9 @@ class Run:
         return plan.schedule.passes[course.pass_index].keeps_sound
 
     @property
-    def kind(self) -> tuple[float, int, type]:
-        """The kind of the current look."""
-        return self.view.look.level, self.view.look.halvings, type(self.view.look)
+    def level(self) -> tuple[float, int]:
+        """The current look's level, and how often it halves the frames."""
+        return self.view.look.level, self.view.look.halvings
 
     def record(self, prediction: Tensor, sigma: Tensor, answered: bool) -> None:
         """Keep the guided prediction of an evaluation, and whether a step cache has answered for it."""
