@@ -19,6 +19,7 @@ from ...fresco_core.canvas.haar import pack_channels, padded_size, unpack_channe
 from ...fresco_core.canvas.levels import side_at
 from ..families import kind_of
 from ..families.family import MAP, MASKED, REBUILT, REFERENCE, Kind
+from ..host.samplers import chained
 from .control_pictures import hints_continued, reach
 from .frames import told_rate
 from .guides import DRAWN, PACKED, PLACES, guides_at, keyframes_at
@@ -130,32 +131,29 @@ class LevelControl:
             watched(self._run),
             self._lock,
             _ranges_judged_at(self._control, t),
-            hints_continued(_chained(self._control), size, whole, self._hints),
+            hints_continued(chained(self._control), size, whole, self._hints),
         ):
             return self._control.get_control(state, sigma, cond, *args, **kwargs)
 
 
-def _chained(control: Any) -> Iterator[Any]:
-    """A ControlNet and those before it."""
-    while control is not None:
-        yield control
-        control = getattr(control, "previous_controlnet", None)
-
-
 @contextmanager
 def _ranges_judged_at(control: Any, sigma: Tensor) -> Iterator[None]:
-    """Let every ControlNet of the chain be active or not as it is at `sigma`, whatever sigma it is called
-    with."""
+    """Let every ControlNet of the chain be active or not as it is at `sigma`, whatever lower sigma it is
+    called with; and Advanced-ControlNet's keyframes, which hold from their own sigma down."""
     always, never = (float("inf"), float("-inf")), (float("-inf"), float("inf"))
-    saved = []
-    for one in _chained(control):
+    saved: list[tuple[Any, str, Any]] = []
+    for one in chained(control):
         limits = getattr(one, "timestep_range", None)
         if limits is not None:
             active = not (sigma[0] > limits[0] or sigma[0] < limits[1])
-            saved.append((one, limits))
+            saved.append((one, "timestep_range", limits))
             one.timestep_range = always if active else never
+        for keyframe in getattr(getattr(one, "timestep_keyframes", None), "keyframes", ()):
+            if keyframe.start_t < sigma[0]:
+                saved.append((keyframe, "start_t", keyframe.start_t))
+                keyframe.start_t = float("-inf")
     try:
         yield
     finally:
-        for one, limits in saved:
-            one.timestep_range = limits
+        for one, name, value in reversed(saved):
+            setattr(one, name, value)

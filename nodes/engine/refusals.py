@@ -20,7 +20,7 @@ from ...fresco_core import MixedLook, plain_plan
 from ...fresco_core.look.dense import FULL
 from ..host.caches import restart_block_caches, restart_step_cache
 from ..host.devices import settle
-from ..host.samplers import restart_hooks
+from ..host.samplers import restart_keyframes
 from .run import Run
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def begin_plain(run: Run, reason: str, guider: Any, transformer_options: dict) -
     run.view.look = FULL
     restart_step_cache(transformer_options)
     restart_block_caches(run.target.model, transformer_options)
-    restart_hooks(guider)
+    restart_keyframes(guider)
 
 
 def _let_go(failure: BaseException) -> None:

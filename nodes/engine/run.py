@@ -16,7 +16,7 @@ from ..families import adapter_of
 from ..families.family import MixedAdapter
 from ..host.caches import end_step_cache_at, restart_block_caches, restart_step_cache
 from ..host.conds import conditions_of, declared_maps, given_once
-from ..host.samplers import off_grid, restart_hooks
+from ..host.samplers import off_grid, restart_keyframes
 from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
 from .cost import Spending, as_run, describe_plan, references_of
@@ -185,7 +185,7 @@ class Run:
         self.controls.clear()
         if index:
             restart_step_cache(transformer_options)
-            restart_hooks(guider)
+            restart_keyframes(guider)
         if not self.plan.plain:
             end_step_cache_at(transformer_options, sigmas[-2])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 RUN_PLAIN = {  # samplers whose own work depends on the size of the run, or on how far each step errs
@@ -82,20 +83,27 @@ def _held_by(function: Any) -> dict[str, Any]:
         return {}
 
 
-def restart_hooks(guider: Any) -> None:
-    """Let conditioning hooks with keyframes (scheduled LoRAs) begin anew, on all devices; the host only ever
-    moves them forward."""
-    found = [
-        hook
-        for group in guider.conds.values()
-        for cond in group
-        if cond.get("hooks") is not None
-        for hook in cond["hooks"].hooks
-    ]
-    scheduled = [hook for hook in found if not hook.hook_keyframe.is_empty()]
+def restart_keyframes(guider: Any) -> None:
+    """Let what only ever moves forward along the run begin anew: conditioning hooks with keyframes (scheduled
+    LoRAs), on all devices, and Advanced-ControlNet's timestep keyframes."""
+    conds = [cond for group in guider.conds.values() for cond in group]
+    hooks = [hook for cond in conds if cond.get("hooks") is not None for hook in cond["hooks"].hooks]
+    scheduled = [hook for hook in hooks if not hook.hook_keyframe.is_empty()]
     for hook in scheduled:
         hook.hook_keyframe.reset()
     if scheduled:
         guider.inner_model.current_patcher.clear_cached_hook_weights()
         for clone in guider.model_options.get("multigpu_clones", {}).values():
             clone.clear_cached_hook_weights()
+    controls = (control for cond in conds for control in chained(cond.get("control")))
+    for control in {id(control): control for control in controls}.values():
+        if hasattr(control, "pre_run_advanced"):
+            model = guider.inner_model
+            control.pre_run_advanced(model, model.model_sampling.percent_to_sigma)
+
+
+def chained(control: Any) -> Iterator[Any]:
+    """A ControlNet, if any, and those before it."""
+    while control is not None:
+        yield control
+        control = getattr(control, "previous_controlnet", None)

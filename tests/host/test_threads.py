@@ -147,7 +147,7 @@ def test_answers_that_a_failed_evaluation_has_left_are_nobodys():
 
 def test_scheduled_loras_begin_anew_on_every_gpu():
     import comfy.hooks
-    from fresco_pack.nodes.host.samplers import restart_hooks
+    from fresco_pack.nodes.host.samplers import restart_keyframes
 
     hook, keyframes = comfy.hooks.Hook(), comfy.hooks.HookKeyframeGroup()
     for strength, start in ((1.0, 0.0), (0.0, 0.5)):
@@ -160,5 +160,5 @@ def test_scheduled_loras_begin_anew_on_every_gpu():
         inner_model=SimpleNamespace(current_patcher=patchers["a"]),
         model_options={"multigpu_clones": patchers},
     )
-    restart_hooks(guider)
+    restart_keyframes(guider)
     assert set(cleared) == {"a", "b"}

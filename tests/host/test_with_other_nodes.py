@@ -2,8 +2,11 @@
 
 import inspect
 from dataclasses import replace
+from types import SimpleNamespace
 
+import comfy.controlnet
 import comfy.hooks
+import comfy.patcher_extension
 import comfy.sampler_helpers
 import comfy.samplers
 import comfy_extras.nodes_context_windows as context_nodes
@@ -246,6 +249,63 @@ def test_chained_controlnets(flux, apply):
         return len(a), len(b)
 
     assert calls(apply(flux.patcher, "1/2 until 0.3, full")) == calls(flux.patcher)
+
+
+class KeyframedControl(comfy.controlnet.ControlNet):
+    """With timestep keyframes as Advanced-ControlNet has them: its place among them only moves forward, and
+    is looked up at the sigma that it is called with; `pre_run_advanced` goes back to the first."""
+
+    @classmethod
+    def of(cls, plain, percents, used):
+        made = cls(plain.control_model, load_device=plain.load_device, extra_conds=plain.extra_conds)
+        plain.copy_to(made)
+        return made.keyframed(percents, used)
+
+    def keyframed(self, percents, used):
+        keyframes = [SimpleNamespace(start_percent=percent, start_t=float("inf")) for percent in percents]
+        self.timestep_keyframes, self.used, self.place = SimpleNamespace(keyframes=keyframes), used, -1
+        return self
+
+    def copy(self):
+        percents = [keyframe.start_percent for keyframe in self.timestep_keyframes.keyframes]
+        return KeyframedControl.of(self, percents, self.used)
+
+    def pre_run(self, model, percent_to_timestep_function):
+        super().pre_run(model, percent_to_timestep_function)
+        self.pre_run_advanced(model, percent_to_timestep_function)
+
+    def pre_run_advanced(self, model, percent_to_timestep_function):
+        for keyframe in self.timestep_keyframes.keyframes:
+            keyframe.start_t = percent_to_timestep_function(keyframe.start_percent)
+        self.place = -1
+
+    def get_control(self, x_noisy, t, *args):
+        for place, keyframe in enumerate(self.timestep_keyframes.keyframes):
+            if keyframe.start_t >= float(t[0]):
+                self.place = max(self.place, place)
+        self.used.append((x_noisy.shape[-1], self.place))
+        return super().get_control(x_noisy, t, *args)
+
+
+def test_keyframes_of_controlnets_are_judged_on_the_canvas_and_begin_anew_with_a_pass(flux, apply):
+    percents, used, sigmas = (0.0, 0.3, 0.6), [], []
+    control = KeyframedControl.of(tiny_control.flux_controlnet(), percents, used)
+    hint = tiny_control.hint_image(size=(16, 16))
+    positive = tiny_control.with_control(flux.positive, control, hint)
+    sampling = flux.patcher.get_model_object("model_sampling")
+    starts = [sampling.percent_to_sigma(percent) for percent in percents]
+
+    def noted(executor, x, timestep, *args, **kwargs):
+        sigmas.append(float(timestep.flatten()[0]))
+        return executor(x, timestep, *args, **kwargs)
+
+    patcher = apply(flux.patcher, "draft 1/2 x6; refine 0.95 x5")
+    patcher.add_wrapper(comfy.patcher_extension.WrappersMP.PREDICT_NOISE, noted)
+    tiny.sample(patcher, flux, steps=11, positive=positive)
+    expected = [max(i for i, start in enumerate(starts) if start >= sigma) for sigma in sigmas]
+    assert [place for _, place in used] == expected
+    assert set(expected[:6]) == set(expected[6:]) == {0, 1, 2}
+    assert {side for side, _ in used} == {8, 16}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
