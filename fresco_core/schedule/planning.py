@@ -12,7 +12,7 @@ from .looks import MAX_LEVEL, Pass, Spectral, level_name
 from .plan import Plan, PlannedPass, plain_plan
 from .schedule import Schedule
 from .sigmas import Grid, Sigmas, check_sigmas, pass_grid
-from .stage import for_stage, held, starts_low, suits_stage
+from .stage import for_stage, held, stage_end, starts_low, suits_stage
 from .steps import FULL_STEP, steps_of
 from .trained_size import fitted, shortened
 from .wording import ScheduleError, quoted
@@ -36,9 +36,9 @@ def make_plan(
     run has one, for passes that cross the bridge. given_frames: whether the run begins with frames that tell
     apart what fewer of them would show as one.
 
-    A run that ends above sigma 0 is a stage of a longer one: no level's own sigma falls below its end. A
-    schedule of several passes becomes one that is as coarse as the noise allows, as a draft would have to
-    leave the stage's range.
+    A run that ends above sigma 0 is a stage of a longer one, and so is one that jumps to 0 from nearly pure
+    noise: no level's own sigma falls below its end. A schedule of several passes becomes one that is as
+    coarse as the noise allows, as a draft would have to leave the stage's range.
 
     Runs that cannot gain come back plain with a reason. Raises ScheduleError where the schedule does not fit
     the steps, the sigmas or the canvas.
@@ -54,7 +54,11 @@ def make_plan(
             f"{quoted(schedule)} carries a draft over pixels, and this run has no autoencoder: connect the "
             "model's VAE, or leave 'via pixels' out and refine from 0.9 or higher"
         )
+    end = stage_end(sigmas, parameterisation)
     try:
+        for i, (a, b) in enumerate(zip(sigmas, sigmas[1:])):
+            if b > a:
+                raise Plain(f"the sampler's sigmas rise at step {i + 1} ({a:.4g} then {b:.4g})")
         start = parameterisation.share(float(sigmas[0]))
         if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
             raise Plain(
@@ -62,12 +66,11 @@ def make_plan(
                 "coarse look would lose it"
             )
         whole = schedule.halvings > 0 and (given_frames or canvas.frames <= 1 << schedule.halvings)
-        suited, note = _suited(schedule.whole() if whole else schedule, sigmas, canvas)
-        if whole:
-            because = "fewer would mix those that are given" if given_frames else f"it has {canvas.frames}"
-            note = f"every look has all frames of the latent: {because}"
+        suited, note = _suited(schedule.whole() if whole else schedule, len(sigmas) - 1, end, canvas)
+        because = "fewer would mix those that are given" if given_frames else f"it has {canvas.frames}"
+        note = f"every look has all frames of the latent: {because}" if whole else note
         passes = _passes(suited, sigmas, canvas, parameterisation, pass_steps)
-        passes[0], why = held(passes[0], coarsest, float(sigmas[-1]), parameterisation)
+        passes[0], why = held(passes[0], coarsest, end, parameterisation)
         if all(step == FULL_STEP for p in passes for step in p.looks):
             already = f"the run starts at sigma {start:.4g}, where '{suited}' is already full"
             raise Plain(why or note or already)
@@ -85,14 +88,14 @@ def check_end(schedule: Schedule) -> None:
         )
 
 
-def _suited(asked: Schedule, sigmas: Sigmas, canvas: Canvas) -> tuple[Schedule, str | None]:
-    """The schedule as it suits canvas, number of steps and stage; and how it keeps from `asked`."""
+def _suited(asked: Schedule, steps: int, end: float, canvas: Canvas) -> tuple[Schedule, str | None]:
+    """The schedule as it suits canvas, number of steps and a stage that ends at a sigma above 0; and how it
+    keeps from `asked`."""
     if not canvas.allows(1):
         raise Plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "
             f"{MIN_TOKENS_PER_SIDE} tokens of {canvas.patch} latent pixels a side"
         )
-    steps, end = len(sigmas) - 1, float(sigmas[-1])
     staged = end > 0.0 and not suits_stage(asked)
     if staged and asked.counts:
         raise Plain(
@@ -155,6 +158,5 @@ def _check_start(p: Pass, grid: Grid, before: list[Grid], parameterisation: Para
     words, start = p.describe(alone=False), parameterisation.share(grid[0])
     if before and start >= 1.0:
         raise Plain(f"'{words}' begins with pure noise, in which nothing of the draft is left")
-    if len(before) > 1 and start >= (last := parameterisation.share(before[-1][0])):
-        undone = f"undo the pass from {last:.4g} before it"
-        raise Plain(f"'{words}' would rewind to sigma {start:.4g} and {undone}")
+    if len(before) > 1 and start >= (low := parameterisation.share(before[-1][0])):
+        raise Plain(f"'{words}' would rewind to sigma {start:.4g} and undo the pass from {low:.4g} before it")

@@ -21,18 +21,12 @@ LEAST_OWN = 0.95  # from where a pass takes the run's own last sigmas rather tha
 
 
 def check_sigmas(sigmas: Sigmas) -> None:
-    """Raises ScheduleError where the grid is not finite, positive and falling."""
+    """Raises ScheduleError where the grid is not finite and positive."""
     if not all(math.isfinite(s) and s >= 0.0 for s in sigmas):
         raise ScheduleError(
             "the sampler's sigmas are not all finite and positive: "
             f"{', '.join(f'{s:.4g}' for s in sigmas[:6])}; check the scheduler node"
         )
-    for i, (early, late) in enumerate(zip(sigmas, sigmas[1:])):
-        if late > early:
-            raise ScheduleError(
-                f"the sampler's sigmas are out of order at step {i + 1} ({early:.4g} then {late:.4g}); "
-                "Fresco needs a falling grid: connect the scheduler's sigmas unflipped, or use 'full'"
-            )
 
 
 def pass_grid(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> Grid | None:

@@ -1,12 +1,14 @@
 """Runs that are stages of a longer one, or start from a picture: what they may look at.
 
-A stage ends above sigma 0. Its model may be made for its range of sigmas alone (the two experts of Wan 2.2),
-so no look asks it about a sigma below the stage's end. A run may begin coarse only from nearly pure noise,
+A stage ends above sigma 0, or jumps to 0 from far above it, to be given noise again. Its model may be made
+for its range of sigmas alone (the two experts of Wan 2.2), so no look asks it about a sigma below the
+stage's end. A run may begin coarse only from nearly pure noise,
 and only where nothing that it starts from is hidden (spectrum.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -19,6 +21,17 @@ from .steps import Step
 NEARLY_ALL_NOISE = 0.95
 """Of the noise share of a whole run's start: what starts lower is no run from pure noise. Below it a draft
 loses much to the plain run, also from a flat or empty picture (test_low_starts)."""
+
+
+NO_LAST_STEP = 0.87
+"""Of the noise share: no run makes a picture with its last step from here, at any usual shift and from three
+steps on; the high-noise experts of Wan 2.2 end at 0.875 and 0.9."""
+
+
+def stage_end(sigmas: Sequence[float], parameterisation: Parameterisation) -> float:
+    """The sigma at which a run ends as a stage; 0 for a run that ends clean."""
+    early = len(sigmas) > 3 and parameterisation.share(float(sigmas[-2])) >= NO_LAST_STEP
+    return float(sigmas[-2] if early and sigmas[-1] == 0.0 else sigmas[-1])
 
 
 def starts_low(sigma: float, sigma_max: float, parameterisation: Parameterisation) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from ...fresco_core import Plan
 from ..families import kind_of
 from ..families.family import GRID
-from ..host.caches import patches_with_maps, unrestartable, writes_full_size
+from ..host.caches import on_full_grid, patches_with_maps, unrestartable
 from ..host.conds import conditions_of, given_once
 from .guides import unplaceable
 
@@ -19,10 +19,10 @@ def unmergeable(model: Any, plan: Plan, conds: dict[str, list[dict]], model_opti
     """Why a run with this conditioning and these patches can have none of the plan's coarse levels, if so."""
     given = given_once(conds)
     bound = sorted(name for name in given if kind_of(model, name) is GRID)
-    if (reason := unrestartable(model_options)) is not None:
+    if (reason := unrestartable(model.diffusion_model, model_options)) is not None:
         return reason
-    if (name := writes_full_size(model_options.get("transformer_options", {}))) is not None:
-        return f"{name} writes pictures of the full size into what the network sees"
+    if (reason := on_full_grid(model_options.get("transformer_options", {}))) is not None:
+        return reason
     if bound:
         return f"the conditioning '{bound[0]}' is bound to the full grid"
     if "c_concat" in given and (amount := max_noise(conds)) > 0.0:

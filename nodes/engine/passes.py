@@ -12,13 +12,39 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..host.devices import settle
 from ..host.executors import with_sampler
 from ..host.model import clean_latent
 from .crossing import cross
+from .refusals import begin_plain, let_go, why_plain
 from .run import Run
 from .streams import joined, with_sound_kept
 
 log = logging.getLogger(__name__)
+
+
+def run_plan(executor: Any, args: tuple, kwargs: dict, run: Run, given: dict[str, Any]) -> Tensor:
+    """The plan's passes, of which a single one is the host's own call with all that it was given; or that
+    call, plain, where the plan cannot be run."""
+    model_options = given["extra_args"]["model_options"]
+    options = model_options["transformer_options"]
+
+    def alone() -> Tensor:
+        run.view.prediction = given["latent_image"]
+        run.begin_pass(0, executor.class_obj, given["guider"], options)
+        return executor(*args, **kwargs)
+
+    try:
+        return run_passes(executor, run, given) if len(run.plan.passes) > 1 else alone()
+    except Exception as error:
+        reason = why_plain(run, error)
+        if reason is None:
+            raise
+        log.debug("the plan that failed:", exc_info=error)
+        let_go(error)
+    settle(model_options)  # behind the handler, whose exception holds the call's memory
+    begin_plain(run, reason, given["guider"], options)
+    return alone()
 
 
 def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:

@@ -66,6 +66,12 @@ class RunTrace(Trace):
 
         return stepping
 
+    def begin_anew(self) -> None:
+        """Forget all evaluations, but not the time that they took."""
+        for kept in (self.evaluations, self.crossings, self._marks, self._told):
+            kept.clear()
+        self.answered = 0
+
     def finish(self) -> RunTrace:
         """As the method's, and read the marks."""
         super().finish()

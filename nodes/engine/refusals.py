@@ -4,7 +4,9 @@ What can be foreseen is (obstacles.py). For the rest every evaluation at a look 
 watched, as what cannot take one may begin in mid-run: where the model, a ControlNet or another pack raises in
 it, the same evaluation is made at full resolution, and so are all later ones of the kind. A run of several
 passes in which that is the very first evaluation begins anew, plain: its passes in full would cost all their
-steps and refine with some. Interrupts, full memory and what is raised at full resolution pass through.
+steps and refine with some. So does a run in which anything else fails with its plan, such as a pack that
+counts the run's steps; what fails in a plain run as well is raised there. Interrupts and full memory pass
+through.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
         if not anew:
             _refuse(run, reason)
         log.debug("the look that failed:", exc_info=failure)
-        _let_go(failure)
+        let_go(failure)
     run.spending.take()
     run.controls.clear()
     if anew:
@@ -84,18 +86,30 @@ def _at_the_beginning(run: Run) -> bool:
     return len(run.plan.passes) > 1 and not run.trace.evaluations
 
 
+def why_plain(run: Run, error: Exception) -> str | None:
+    """Why a run whose sampling has raised is to begin anew, plain; None where that would change nothing."""
+    if isinstance(error, BeginPlain):
+        return str(error)
+    if run.plan.plain or passes_through(error):
+        return None
+    return f"the plan could not be run ({type(error).__name__}: {str(error)[:MOST_WORDS]})"
+
+
 def begin_plain(run: Run, reason: str, guider: Any, transformer_options: dict) -> None:
     """Bring a run back before its first evaluation, with a plan of full steps alone, because of `reason`."""
     plan = plain_plan(run.plan.schedule, run.grid, run.plan.canvas, reason)
     log.warning("Fresco runs plain: %s", reason)
     run.trace.plan, run.course = plan, run.led_through(plan)
+    run.trace.begin_anew()
+    run.spending.take()
+    run.controls.clear()
     run.view.look = FULL
     restart_step_cache(transformer_options)
     restart_block_caches(run.target.model, transformer_options)
     restart_keyframes(guider)
 
 
-def _let_go(failure: BaseException) -> None:
+def let_go(failure: BaseException) -> None:
     """Drop the frames of a failed call, which hold its tensors: they and the exceptions hold each other, and
     so would stay while the same evaluation is made in full."""
     error: BaseException | None = failure

@@ -9,7 +9,14 @@ from ...fresco_core import Parameterisation
 from ...fresco_core.cost import Architecture
 from ..families import architecture_of, own_clock_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
-from ..host.samplers import RUN_PLAIN, asks_past_wrappers, functions_of, of_the_usual_kind
+from ..host.samplers import (
+    RUN_PLAIN,
+    asks_past_wrappers,
+    course_of_its_own,
+    functions_of,
+    guidance_by_step,
+    of_the_usual_kind,
+)
 from .streams import inseparable
 
 
@@ -44,9 +51,13 @@ def unsupported(
     if guider is not None and asks_past_wrappers(guider):
         name = type(guider).__name__
         return f"the guider {name} calls the model past Fresco, which cannot choose a resolution"
+    if guider is not None and guidance_by_step(guider):
+        return f"the guider {type(guider).__name__} counts the steps of its guidance over the whole run"
     for name in functions_of(sampler):
         if name in RUN_PLAIN:
             return f"the sampler {name} {RUN_PLAIN[name]}"
+    if (course := course_of_its_own(sampler)) is not None:
+        return f"the sampler {functions_of(sampler)[0]} {course}"
     if sampler is not None and not of_the_usual_kind(sampler):
         return f"the sampler {type(sampler).__name__} keeps a state of its own kind"
     model, latent = patcher.model, patcher.model.latent_format

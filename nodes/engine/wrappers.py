@@ -39,10 +39,10 @@ from .kept_pixels import MASK, kept_by
 from .live_view import live_view
 from .look import CanvasView
 from .mixed import diffusion_model, mixed_prediction
-from .passes import run_passes
+from .passes import run_plan
 from .planning import plan_run
 from .recording import RunTrace
-from .refusals import BeginPlain, begin_plain, evaluate, watched
+from .refusals import evaluate, watched
 from .run import KEY, RUN, Bridge, Recorder, Run, Settings
 from .signature import sign
 from .streams import (
@@ -189,19 +189,9 @@ def sampler_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         plan_run(run, executor.class_obj, given["sigmas"], given["noise"], latent, mask)
     experts = options.get(EXPERTS)
     whole = model_options if experts is None else experts.whole_options(model_options)
-    plan = run.prepare(conds, whole)
+    run.prepare(conds, whole)
     with run.trace.sampling():
-        reason = None
-        if len(plan.passes) > 1:
-            try:
-                return run_passes(executor, run, given)
-            except BeginPlain as failure:
-                reason = str(failure)
-        if reason is not None:  # behind the handler, whose exception holds the call's memory
-            begin_plain(run, reason, given["guider"], options)
-            view.prediction = latent
-        run.begin_pass(0, executor.class_obj, given["guider"], options)
-        return executor(*args, **kwargs)
+        return run_plan(executor, args, kwargs, run, given)
 
 
 def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:

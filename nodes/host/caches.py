@@ -19,6 +19,8 @@ KEEP_BY_SHAPE = (
     "cache_dit",
     "dbcache",
     "taylorseer",
+    "spectrum",
+    "deepcache",
 )
 """In the names of packs that compare a step's features with those of the last and cannot be restarted."""
 
@@ -57,20 +59,24 @@ def patches_with_maps(transformer_options: dict) -> list[Any]:
     return list({id(patch): patch for patch in found}.values())
 
 
-def writes_full_size(transformer_options: dict) -> str | None:
-    """Which of the host's nodes puts pictures of the canvas's own size into what the network sees, from
-    within, where no look can be given to them; None where there is none."""
-    wrappers = transformer_options.get("wrappers", {}).values()
-    if any("infinite_talk_outer_sample" in group for group in wrappers):
-        return "InfiniteTalk"
+def on_full_grid(transformer_options: dict) -> str | None:
+    """What a node or pack does on the canvas's own grid within the model, where no look can be given to it;
+    None where there is none."""
+    keys = [str(key) for group in transformer_options.get("wrappers", {}).values() for key in group]
     owners = (getattr(patch, "__self__", None) for patch in patches_of(transformer_options))
-    return "SUPIR" if any(hasattr(owner, "hint_latent") for owner in owners) else None
+    writing = "InfiniteTalk" if "infinite_talk_outer_sample" in keys else ""
+    writing = "SUPIR" if any(hasattr(owner, "hint_latent") for owner in owners) else writing
+    if writing:
+        return f"{writing} writes pictures of the full size into what the network sees"
+    counting = "RadialAttn" if "radial_attn" in transformer_options else ""
+    counting = "H3 Continuum" if any(key.startswith("h3_continuum") for key in keys) else counting
+    return f"{counting} counts the network's tokens on the full grid" if counting else None
 
 
-def unrestartable(model_options: dict) -> str | None:
+def unrestartable(network: Any, model_options: dict) -> str | None:
     """Why a run behind another pack's step cache cannot change its look, if it has one."""
     options = model_options.get("transformer_options", {})
-    found = [model_options.get("model_function_wrapper")]
+    found = [model_options.get("model_function_wrapper"), vars(network).get("forward")]
     for wrappers in options.get("wrappers", {}).values():
         found += [wrapper for group in wrappers.values() for wrapper in group]
     for function in found:

@@ -61,18 +61,39 @@ def off_grid(sampler: Any) -> bool:
 
 
 def functions_of(sampler: Any) -> list[str]:
-    """The names of a sampler's function and of those that it wraps, as packs hand a function of their own
-    another sampler: sample_euler's and the host's own euler_function's are euler."""
-    names, wrapped, seen = [], [sampler], set[int]()
+    """The names of the functions of a sampler and of those that it wraps: sample_euler's and the host's own
+    euler_function's are euler."""
+    names = (getattr(getattr(one, "sampler_function", None), "__name__", "") for one in _samplers_of(sampler))
+    return [name.removeprefix("sample_").removesuffix("_function") for name in names]
+
+
+def course_of_its_own(sampler: Any) -> str | None:
+    """What a sampler's options say of the run that its sigmas do not: RES4LYF's, which counts their steps."""
+    for one in _samplers_of(sampler):
+        options = getattr(one, "extra_options", {})
+        begins, least = options.get("start_at_step", -1), options.get("steps_to_run", -1)
+        if options.get("sampler_mode", "standard") != "standard" or begins > 0 or least >= 0:
+            return "makes a part of the run that its sigmas do not tell"
+        if options.get("guides"):
+            return "counts the steps of its guides over the whole run"
+    return None
+
+
+def guidance_by_step(guider: Any) -> bool:
+    """Whether a guider has a strength for each of the run's steps, as Inspire's and KJNodes' have."""
+    return hasattr(guider, "cfg_sigmas") or isinstance(getattr(guider, "cfg", None), (list, tuple))
+
+
+def _samplers_of(sampler: Any) -> Iterator[Any]:
+    """A sampler and those that it wraps, as packs hand a function of their own another sampler."""
+    wrapped, seen = [sampler], set[int]()
     while wrapped:
         one = wrapped.pop(0)
         seen.add(id(one))
-        function = getattr(one, "sampler_function", None)
-        name = getattr(function, "__name__", "")
-        names.append(name.removeprefix("sample_").removesuffix("_function"))
-        held = [*getattr(one, "extra_options", {}).values(), *_held_by(function).values()]
+        held = [*getattr(one, "extra_options", {}).values()]
+        held += _held_by(getattr(one, "sampler_function", None)).values()
         wrapped += [s for s in held if hasattr(s, "sampler_function") and id(s) not in seen]
-    return names
+        yield one
 
 
 def _held_by(function: Any) -> dict[str, Any]:

@@ -143,7 +143,6 @@ def test_schedules_that_do_not_fit(text, steps, canvas, words):
 @pytest.mark.parametrize(
     "sigmas,words",
     [
-        ([1.0, 0.5, 0.7, 0.0], r"out of order at step 2 \(0.5 then 0.7\)"),
         ([1.0, float("nan"), 0.0], "not all finite"),
         ([1.0, -0.5], "not all finite and positive"),
     ],
@@ -151,6 +150,15 @@ def test_schedules_that_do_not_fit(text, steps, canvas, words):
 def test_bad_grids(sigmas, words):
     with pytest.raises(ScheduleError, match=words):
         make_plan(preset("balanced"), sigmas, CANVAS)
+
+
+@pytest.mark.parametrize(
+    "sigmas,step", [([1.0, 0.5, 0.7, 0.0], "2 (0.5 then 0.7)"), ([0.0, 1.0, 0.5, 0.0], "1 (0 then 1)")]
+)
+def test_sigmas_that_rise_run_plain(sigmas, step):
+    p = make_plan(preset("balanced"), sigmas, CANVAS)
+    assert p.plain and p.reason == f"the sampler's sigmas rise at step {step}"
+    assert p.passes[0].sigmas == tuple(sigmas)
 
 
 @pytest.mark.parametrize("sigmas", [[], [1.0]])

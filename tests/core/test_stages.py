@@ -37,6 +37,23 @@ def test_no_step_of_a_stage_asks_about_a_sigma_outside_it(grid, name):
         assert plan.open and "ends at sigma" in plan.note and plan.note in plan_in_words(plan)
 
 
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name not in ("off", "progressive")])
+@pytest.mark.parametrize("steps,shift", [(20, 8.0), (8, 12.0), (30, 5.0)])
+def test_a_stage_that_jumps_to_zero_keeps_to_its_range(name, steps, shift):
+    """As packs end a high-noise expert's run that is given noise again."""
+    grid = [s for s in flow_sigmas(steps, shift) if s >= 0.875]
+    plan = make_plan(SCHEDULES[name], [*grid, 0.0], CANVAS, sigma_max=1.0)
+    assert min(own_sigmas(plan)) >= grid[-1] * (1 - 1e-6) and len(plan.passes) == 1
+    assert plan.passes[0].levels[0] > 0 == plan.passes[0].levels[-1]
+    assert plan.passes[0].sigmas == (*grid, 0.0)
+
+
+@pytest.mark.parametrize("steps,shift", [(3, 12.0), (4, 12.0), (8, 12.0), (20, 1.0)])
+def test_a_whole_run_is_no_stage_however_it_is_shifted(steps, shift):
+    plan = make_plan(SCHEDULES["balanced"], flow_sigmas(steps, shift), CANVAS, sigma_max=1.0)
+    assert len(plan.passes) == 2
+
+
 def test_a_stage_of_an_exploding_model_keeps_to_its_range_too():
     grid = [14.6, 9.0, 6.0, 4.0, 2.5]
     plan = make_plan(parse("1/4 x2, 1/2 x1, full x1"), grid, CANVAS, VE, 14.6)
