@@ -59,8 +59,8 @@ def _plan(run: Run, sampler: Any, noise: Tensor, latent: Tensor, mask: Tensor | 
 def _has_bridge(run: Run, channels: int) -> bool:
     """Whether the run can carry a draft of so many channels over pixels. Raises ScheduleError where it has a
     VAE of another model, and needs it."""
-    bridge = run.settings.bridge
-    reason = None if bridge is None else unsuited(bridge.vae, channels)
+    bridge, latent = run.settings.bridge, run.target.model.latent_format
+    reason = None if bridge is None else unsuited(bridge.vae, channels, latent.latent_dimensions)
     if reason is not None and run.settings.schedule.via_pixels:
         raise ScheduleError(reason)
     return bridge is not None

@@ -72,11 +72,14 @@ def _heed_interrupts() -> None:
     throw_exception_if_processing_interrupted()
 
 
-def unsuited(vae: Any, wanted: int) -> str | None:
-    """Why a VAE cannot be that of a model whose pictures have `wanted` latent channels; None where it may."""
-    found = getattr(vae, "latent_channels", None)
-    if found is not None and found != wanted:
-        return f"the VAE has {found} latent channels and the model {wanted}: connect the model's own VAE"
+def unsuited(vae: Any, channels: int, dimensions: int) -> str | None:
+    """Why a VAE cannot be that of a model with so many latent channels and dimensions (2 for pictures, 3 for
+    video); None where it may, or does not say."""
+    asked = (("latent_channels", "channels", channels), ("latent_dim", "dimensions", dimensions))
+    for attribute, name, wanted in asked:
+        found = getattr(vae, attribute, None)
+        if found is not None and found != wanted:
+            return f"the VAE has {found} latent {name} and the model {wanted}: connect the model's own VAE"
     return None
 
 

@@ -1,6 +1,9 @@
 """Drafts of videos through the host's own VAEs: causal packing in time both ways, odd packings in space."""
 
+import comfy.model_management
 import comfy.samplers
+import comfy.sd
+import comfy.utils
 import pytest
 import test_all_models
 import tiny
@@ -168,3 +171,29 @@ def test_pictures_of_a_video_vae_stay_pictures():
     qwen = tiny.build("qwen_image", size=(8, 12), batch=2)
     out = run(VAES["wan"].build(), qwen)
     assert out.shape == qwen.latent["samples"].shape and torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("name, batch", [("flux", 1), ("flux", 2), ("wan", 1), ("qwen_image", 1)])
+def test_a_vae_of_another_kind_is_refused_before_loading(name, batch, monkeypatch):
+    from fresco_pack.fresco_core import ScheduleError
+    from fresco_pack.fresco_core.demo.weights import FOLDER, VAE
+
+    found, wanted = (3, 2) if name == "flux" else (2, 3)
+    vae = VAES["wan"].build()
+    if found == 2:
+        vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(str(FOLDER / VAE)))
+    model, loaded = tiny.build(name, size=(16, 16), batch=batch), []
+    monkeypatch.setattr(comfy.model_management, "load_models_gpu", lambda *a, **k: loaded.append(a))
+    with pytest.raises(ScheduleError, match=f"the VAE has {found} latent dimensions and the model {wanted}"):
+        run(vae, model)
+    assert not loaded
+
+
+@pytest.mark.parametrize("name", ["wan", "qwen_image", "hunyuan_video"])
+def test_small_video_vaes_suit_models_of_video_latents(name):
+    from comfy.taesd.taehv import TAEHV
+    from fresco_pack.nodes.host.vae import unsuited
+
+    model = tiny.build(name, size=(8, 12)).model.latent_format
+    vae = comfy.sd.VAE(sd=TAEHV(latent_channels=16).state_dict())
+    assert unsuited(vae, model.latent_channels, model.latent_dimensions) is None
