@@ -25,6 +25,7 @@ from ..families.family import MAP, MASKED, REFERENCE
 from ..host.caches import patches_with_maps
 from ..host.conds import conditions_of
 from ..host.model import derives_from
+from ..host.samplers import from_the_top
 
 CLIPS = frozenset({"WAN21", "HunyuanVideo", "LTXV"})
 """Classes of the host's models whose latent frames are a clip's, the first standing for one picture.
@@ -40,7 +41,6 @@ TIMELESS = frozenset(
     )
 )
 """Conditionings that say nothing of single frames; HunyuanVideo's guiding frame is the first."""
-NEARLY = 1e-4  # below the highest sigma, where a run still starts from all noise
 OF_SPACE = {"control": "ControlNets", "area": "areas", "gligen": "GLIGEN"}
 
 
@@ -49,7 +49,7 @@ def told_apart(halvings: int, sigma: float, sigma_max: float, latent: Tensor, ma
     frames that a look of fewer would show as one: frames that show through the noise, or are kept."""
     if not halvings or latent.ndim != 5:
         return False
-    if sigma < sigma_max * (1.0 - NEARLY) and bool(latent.any()):
+    if not from_the_top(sigma, sigma_max) and bool(latent.any()):
         return True
     if mask is None:
         return False

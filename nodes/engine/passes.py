@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from ..host.devices import settle
 from ..host.executors import with_sampler
 from ..host.model import clean_latent
+from ..host.samplers import from_the_top
 from .crossing import cross
 from .refusals import begin_plain, let_go, why_plain
 from .run import Run
@@ -133,9 +133,8 @@ def noise_beside(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, si
     at, start = run.target.parameterisation, run.grid[0]
     if at.signal(start) == 0.0 and noise.any():
         return noise
-    highest = float(run.target.sampling.sigma_max)
-    from_the_top = start > highest or math.isclose(start, highest, rel_tol=1e-5)  # as the host's samplers ask
-    x = run.target.sampling.noise_scaling(sigma, noise, latent, from_the_top)
+    at_most = from_the_top(start, float(run.target.sampling.sigma_max))
+    x = run.target.sampling.noise_scaling(sigma, noise, latent, at_most)
     return (x - at.signal(sigma) * prediction) / at.noise(sigma)
 
 

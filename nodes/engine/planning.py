@@ -10,7 +10,7 @@ from torch import Tensor
 from ...fresco_core import Plan, ScheduleError, check_finite, make_plan, plain_plan
 from ...fresco_core.look.spectrum import coarsest_level, coarsest_level_unseen, holds_noise
 from ...fresco_core.schedule.looks import MAX_LEVEL
-from ..host.samplers import least_steps, off_grid
+from ..host.samplers import from_the_top, least_steps, off_grid
 from ..host.vae import unsuited
 from .frames import told_apart
 from .run import Run
@@ -80,7 +80,7 @@ def coarsest_start(run: Run, sigma: float, noise: Tensor, latent: Tensor, mask: 
     """The coarsest level that hides nothing of the latent that a run starts from at `sigma`, where the mask
     paints. A run without noise of its own goes on from a canvas that holds it, which is a picture only where
     a soft mask keeps it in part, noise and all."""
-    if not latent.any() or sigma >= float(run.target.sampling.sigma_max):
+    if not latent.any() or from_the_top(sigma, float(run.target.sampling.sigma_max)):
         return MAX_LEVEL
     at, picture = run.target.parameterisation, run.view.unpacked(latent)
     mask = None if mask is None else run.view.unpacked(mask.to(latent.device))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,6 +103,12 @@ def _held_by(function: Any) -> dict[str, Any]:
         return dict(inspect.getclosurevars(function).nonlocals) if inspect.isfunction(function) else {}
     except ValueError:  # a variable of its that has no value yet
         return {}
+
+
+def from_the_top(sigma: float, highest: float) -> bool:
+    """Whether a run from `sigma` starts from all noise, as the host's samplers ask: schedulers miss a model's
+    highest sigma by a rounding step."""
+    return sigma > highest or math.isclose(sigma, highest, rel_tol=1e-5)
 
 
 def restart_keyframes(guider: Any) -> None:

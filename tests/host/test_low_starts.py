@@ -77,6 +77,17 @@ def test_a_picture_under_pure_noise_may_be_drafted(demo, source, apply):
     assert [e.level for e in traces[0].evaluations] == [1] * 4 + [0] * 4
 
 
+@pytest.mark.parametrize("scheduler", ["normal", "simple", "exponential", "kl_optimal", "karras"])
+def test_pure_noise_is_told_from_a_start_below_it_as_the_host_does(scheduler, apply):
+    """Schedulers compute the highest sigma each in its own way, a rounding step beside the model's."""
+    model, traces = tiny.build("sdxl", size=(32, 32)), []
+    shape = model.latent["samples"].shape
+    given = 64.0 * torch.randn(shape, generator=torch.Generator().manual_seed(0))  # no noise hides it
+    patched = apply(model.patcher, "draft 1/2 50%; refine 50%", traces=traces)
+    tiny.sample(patched, model, steps=8, scheduler=scheduler, latent=given)
+    assert [e.level for e in traces[0].evaluations] == [1] * 4 + [0] * 4
+
+
 @pytest.mark.parametrize("latent", ["flat", "empty"])
 def test_what_starts_low_is_no_draft_of_nothing_either(demo, apply, latent):
     """A flat picture has no detail to lose, but a run from it draws its own from the noise that it has."""
