@@ -63,8 +63,12 @@ def join(high: Any, low: Any, boundary: float) -> Any:
         raise ValueError(f"Fresco Experts: {reason}")
     joined = pair.bare_clone(high)
     joined.set_attachments(EXPERTS, Experts(high, low, boundary))
-    kind = comfy.patcher_extension.WrappersMP.OUTER_SAMPLE
-    joined.add_wrapper_with_key(kind, EXPERTS, outer_sample)
+    kinds = comfy.patcher_extension.WrappersMP
+    joined.add_wrapper_with_key(kinds.OUTER_SAMPLE, EXPERTS, outer_sample)
+    # in the options: a guider's second model is prepared by these alone
+    comfy.patcher_extension.add_wrapper_with_key(
+        kinds.PREPARE_SAMPLING, EXPERTS, prepare_sampling, joined.model_options, is_model_options=True
+    )
     return joined
 
 
@@ -262,3 +266,15 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     finally:
         running.close()
         guider.model_patcher, guider.model_options = joined, options
+
+
+def prepare_sampling(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    """Refuse to load the joined model for a run that `outer_sample` has not opened, where every evaluation
+    would be the high-noise network's."""
+    given = bound("model noise_shape conds model_options", args, kwargs)
+    if EXPERTS not in given["model_options"]["transformer_options"]:
+        raise ValueError(
+            "Fresco Experts: the guider has this MODEL as its second one (model_negative), of which it would "
+            "ask the high-noise network alone; connect one of the two models there, or none"
+        )
+    return executor(*args, **kwargs)

@@ -240,6 +240,43 @@ def test_any_guider(wans, pair, apply, kind, text):
     assert {which for which, _ in calls} == {0, 1}
 
 
+@pytest.fixture
+def dual():
+    """dual(patcher, negative's patcher, cfg=3.0) samples with the host's guider of two models."""
+    guider_node = getattr(custom_nodes, "DualModelGuider", None)
+    if guider_node is None:
+        pytest.skip("this host has no DualModelGuider")
+
+    def call(model, patcher, other, cfg=3.0):
+        guider = guider_node.execute(patcher, model.positive, cfg, other, model.negative).args[0]
+        latent, euler = model.latent["samples"], comfy.samplers.sampler_object("euler")
+        noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(7))
+        with torch.inference_mode():
+            return guider.sample(noise, latent, euler, sigmas_of(patcher))
+
+    return call
+
+
+@pytest.mark.parametrize("own", ["experts", "drafted", "one"])
+def test_as_a_guiders_second_model_it_is_refused_before_loading(wans, pair, apply, dual, own):
+    """The host asks that one past the run's own model, at every sigma the same network."""
+    joined = join(*pair)
+    patcher = {"experts": joined, "drafted": apply(joined, DRAFT), "one": pair[0]}[own]
+    with loads() as asked, pytest.raises(ValueError, match="Fresco Experts: .*model_negative.*one of the"):
+        dual(wans[0], patcher, join(*pair))
+    assert not asked
+    alone = dual(wans[0], patcher, join(*pair), cfg=1.0)
+    assert torch.isfinite(alone).all(), "without guidance nothing is asked of it"
+
+
+def test_one_model_beside_it_answers_at_every_sigma(wans, pair, dual):
+    with both_called(wans) as calls:
+        dual(wans[0], join(*pair), pair[1])
+    sigmas = sigmas_of(pair[0])[:-1].tolist()
+    own = [0] * switch_step(pair[0]) + [1] * (len(sigmas) - switch_step(pair[0]))
+    assert [which for which, _ in calls] == [which for expert in own for which in (expert, 1)]
+
+
 def test_a_bridge_loads_the_expert_that_is_asked_next(apply):
     """The demo model twice stands for two experts; behind the VAE only the refine pass's is loaded."""
     import comfy.sd
