@@ -58,6 +58,9 @@ def bound_to_network(joined: Any, source: Any) -> str | None:
     compiled = joined.wrappers.get("apply_model", {}).get("torch.compile")
     changed = (n for n, value in joined.object_patches.items() if source.object_patches.get(n) is not value)
     names = [n for n in changed if n.split(".")[0] == "diffusion_model"]
+    before = source.injections  # into modules, as Load LoRA (Bypass) has them
+    names += [n for n, now in joined.injections.items() if any(i not in before.get(n, ()) for i in now)]
+    names += ["load_device"] if joined.load_device != source.load_device else []
     return "torch.compile" if compiled else names[0] if names else None
 
 
@@ -73,9 +76,12 @@ def carried(joined: Any, source: Any, other: Any) -> Any:
     for place in ("object_patches", "weight_wrapper_patches"):
         before, now, into = (getattr(patcher, place) for patcher in (source, joined, clone))
         into.update({name: value for name, value in now.items() if value is not before.get(name)})
-    for place in ("injections", "additional_models"):  # whose lists every clone copies
-        before, now, into = (getattr(patcher, place) for patcher in (source, joined, clone))
-        into.update({name: value for name, value in now.items() if name not in before and name != "multigpu"})
+    dtypes = [patcher.object_patches.get("manual_cast_dtype") for patcher in (source, joined)]
+    if dtypes[0] is not dtypes[1]:  # a dtype to compute in, which the host's node sets with a flag
+        clone.force_cast_weights = joined.force_cast_weights
+    before, now = source.additional_models, joined.additional_models  # whose lists every clone copies
+    more = {name: value for name, value in now.items() if name not in before and name != "multigpu"}
+    clone.additional_models.update(more)
     for kind, functions in joined.callbacks.items():
         of_source = source.callbacks.get(kind, {})
         more = {k: [f for f in found if f not in of_source.get(k, ())] for k, found in functions.items()}

@@ -75,6 +75,18 @@ def options_wrapped(patcher, by):
     return patcher
 
 
+def injected(patcher, key):
+    """As Load LoRA (Bypass): functions that were made for the network of this patcher."""
+    injection = comfy.patcher_extension.PatcherInjection(lambda patcher: None, lambda patcher: None)
+    patcher = patcher.clone()
+    patcher.set_injections(key, [*patcher.injections.get(key, ()), injection])
+    return patcher
+
+
+def computed_in(patcher, dtype):
+    return sampling_nodes.ModelComputeDtype().patch(patcher, dtype)[0]
+
+
 PATCHES = [lora, guidance_scaled, call_scaled, wrapped, options_wrapped]
 
 
@@ -94,6 +106,20 @@ def test_a_patch_behind_acts_in_both(wans, pair, patch):
     own = [patch(p, by) for p, by in zip(pair, (0.8, 1.1))]
     expected = two_samplers([patch(p, 0.9) for p in own], wans)
     assert torch.equal(handed_over(patch(join(*own), 0.9), pair, wans), expected), "behind what each has"
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_compute_dtype_is_boths(wans, pair, behind):
+    expected = two_samplers([computed_in(p, "bf16") for p in pair], wans)
+    joined = join(*pair) if behind else join(*(computed_in(p, "bf16") for p in pair))
+    found = handed_over(computed_in(joined, "bf16") if behind else joined, pair, wans)
+    assert torch.equal(found, expected) and not torch.equal(found, two_samplers(pair, wans))
+
+
+def test_a_compute_dtype_in_front_is_its_own_models(wans, pair):
+    own = [computed_in(pair[0], "bf16"), pair[1]]
+    expected = two_samplers([lora(p, 0.9) for p in own], wans)
+    assert torch.equal(handed_over(lora(join(*own), 0.9), pair, wans), expected)
 
 
 def test_a_shift_behind_is_boths_and_the_samplers(wans):
@@ -343,9 +369,20 @@ def test_what_belongs_to_one_network_is_refused_behind(wans, pair):
     compiled = joined.clone()
     kind = comfy.patcher_extension.WrappersMP.APPLY_MODEL
     compiled.add_wrapper_with_key(kind, "torch.compile", lambda executor, *args, **kw: executor(*args, **kw))
-    for patcher, word in ((replaced, "blocks.0.forward"), (compiled, "torch.compile")):
+    hooked = [injected(patcher, "forward of high") for patcher in (joined, pair[0])]
+    more = injected(join(hooked[1], pair[1]), "forward of high")
+    elsewhere = joined.clone()
+    elsewhere.load_device = torch.device("meta")
+    for patcher, word in (
+        (replaced, "blocks.0.forward"),
+        (compiled, "torch.compile"),
+        (hooked[0], "forward of high"),
+        (more, "forward of high"),
+        (elsewhere, "load_device"),
+    ):
         with pytest.raises(ValueError, match=f"{word}.*in front of Fresco Experts"):
             run(patcher, wans[0])
+    assert torch.equal(run(join(hooked[1], pair[1]), wans[0]), run(joined, wans[0])), "in front it may be"
     own = pair[0].clone()
     own.add_object_patch("diffusion_model.blocks.0.forward", block.forward)
     assert torch.equal(run(join(own, pair[1]), wans[0]), run(joined, wans[0])), "in front it may be"
