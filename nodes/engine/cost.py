@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,30 +17,10 @@ from ..host.model import bare_canvas
 from ..host.vae import flops
 from .guides import HEARD, PACKED, SEEN, keyframes_in
 from .look import CanvasView
+from .spending import Spent
 from .streams import Streams
 
 TEXTS = ("c_crossattn", "txt_byt5")  # a prompt's tokens, and those of the words that HunyuanVideo 1.5 writes
-
-
-class Spending:
-    """FLOPs of the calls of one evaluation; from any thread, as the host calls each of several GPUs from one
-    of its own."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._flops, self._full = 0, 0
-
-    def add(self, flops: int, full_flops: int) -> None:
-        """Count a call, and what it would have cost at full resolution."""
-        with self._lock:
-            self._flops, self._full = self._flops + flops, self._full + full_flops
-
-    def take(self) -> tuple[int, int]:
-        """Both sums, which begin anew."""
-        with self._lock:
-            spent = self._flops, self._full
-            self._flops, self._full = 0, 0
-        return spent
 
 
 def as_run(architecture: Architecture, conds: dict[str, list[dict]], streams: Streams) -> Architecture:
@@ -75,16 +54,17 @@ def sound_tokens(architecture: Architecture, streams: Streams, given: Sequence[T
 
 def call_flops(
     view: CanvasView, streams: Streams, images: list[Tensor], text: Tensor | None, conds: dict[str, Any]
-) -> tuple[int, int]:
-    """FLOPs of a call of the network at the view's look, and of the same call at full resolution; 0 where not
-    known.
+) -> Spent:
+    """What a call of the network costs at the view's look, and at full resolution.
 
     `streams` are what the call holds, and `images` the canvas (or an area or window of it) and pictures of
     reference, all at full size.
     """
     architecture, look = view.target.architecture, view.look
+    values = sum(image.numel() for image in images)
+    held = values, 0 if conds.get("control") is None else values
     if architecture is None:
-        return 0, 0
+        return Spent(0, 0, *held)
     canvases = [bare_canvas(view.target.model, tuple(image.shape)) for image in images]
     glyphs, vision = (conds.get(name) for name in ("txt_byt5", "clip_fea"))
     length = sum(part.shape[1] for part in (text, glyphs) if part is not None)
@@ -102,7 +82,7 @@ def call_flops(
         now += sum(c.tokens(look.level) for c in canvases[1:])
     sound = sound_tokens(architecture, streams, packed.get(HEARD, ()))
     rest = batch, length, seen, sound
-    return architecture.step_flops(now, *rest), architecture.step_flops(full, *rest)
+    return Spent(architecture.step_flops(now, *rest), architecture.step_flops(full, *rest), *held)
 
 
 def bridge_flops(plan: Plan, vae: Any) -> int | None:

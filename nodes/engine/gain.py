@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from statistics import median_low
 
 from ...fresco_core import Evaluation
 from ...fresco_core.schedule.looks import FEWER_FRAMES, level_name
 from .recording import RunTrace
+from .spending import Spent
 
 FULL = (0, False, 0)
 EQUAL = 0.05  # a gain or loss within which two times are called the same
+GAP, BESIDE = 0.25, 3  # between two kinds of evaluations, and how many of each tell them from noise
 
 
 @dataclass(frozen=True)
 class Gain:
-    """seconds: of the run, `bridge` of them over pixels. full_step: of one full evaluation. plain: what the
-    run's evaluations would have taken in full. warm_up: what its first took longer than others of its kind,
-    counted in both. measured: full evaluations that this is read from. steps: of the run."""
+    """seconds: of the run, `bridge` of them over pixels. full_step: of one full evaluation, the cheapest;
+    full_most: of the dearest. plain: what the run's evaluations would have taken in full. warm_up: what its
+    first took longer than others of its kind, counted in both. measured: full evaluations that this is read
+    from. steps: of the run."""
 
     seconds: float
     plain: float
     full_step: float
+    full_most: float
     warm_up: float
     bridge: float
     measured: int
@@ -40,7 +46,7 @@ class Gain:
 
 def gain_of(trace: RunTrace) -> Gain | None:
     """The gain of a finished run that took coarse looks; None where there was none, no full step to measure,
-    or steps that the model did not make.
+    full steps that are no measure of the others, or steps that the model did not make.
 
     A full evaluation takes the (lower) middle of those that the run made, without its very first, in which a
     device warms up. All else, the sampler's own work and previews, is counted in both; bridges and whatever
@@ -49,15 +55,64 @@ def gain_of(trace: RunTrace) -> Gain | None:
     kinds = [_kind(e) for e in trace.evaluations]
     if not trace.seconds or len(trace.spans) != len(kinds) or all(kind == FULL for kind in kinds):
         return None
-    full = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == FULL]
-    if not full or trace.plan is None or _answered_elsewhere(trace):
+    if trace.plan is None or _answered_elsewhere(trace):
+        return None
+    full = _full_ones(trace)
+    found = [in_full(spent, full) for spent in _spent(trace)]
+    steps = [seconds for seconds in found if seconds is not None]
+    if len(steps) < len(found):
         return None
     warm_up = warm_up_of(trace)
     bridge = sum(trace.crossings.values())
     rest = max(trace.seconds - sum(trace.spans) - bridge, 0.0)
-    step = median_low(full)
-    plain = step * len(kinds) + warm_up + rest
-    return Gain(trace.seconds, plain, step, warm_up, bridge, len(full), trace.plan.steps)
+    plain = sum(steps) + warm_up + rest
+    ends = min(steps), max(steps)
+    return Gain(trace.seconds, plain, *ends, warm_up, bridge, len(full), trace.plan.steps)
+
+
+def in_full(asked: Spent, full: Sequence[tuple[Spent, float]]) -> float | None:
+    """Seconds of an evaluation at full resolution, by `full` ones and the seconds of each; None where they do
+    not tell.
+
+    By those that cost as much; where those are one or none, by the seconds that others take for their work.
+    What ControlNets take is not known, so that others have the same share of them.
+    """
+    own = [seconds for spent, seconds in full if _cost(spent) == _cost(asked)]
+    others = [(spent.work, seconds) for spent, seconds in full if spent.share == asked.share]
+    if len(own) > 1 or len(own) == len(others):
+        return median_low(own) if own and not parted(own) else None
+    rates = [seconds / work for work, seconds in others if work]
+    return median_low(rates) * asked.work if rates and not parted(rates) else None
+
+
+def parted(seconds: Sequence[float]) -> bool:
+    """Whether times of evaluations that should take the same, in the run's order, are of two kinds: alike in
+    each, far from the other's, and the one kind in a single part of the run. Noise is scattered."""
+    s = sorted(seconds)
+    for count in range(BESIDE, len(s) - BESIDE + 1):
+        low, high = s[:count], s[count:]
+        alike = all(side[-1] <= (1.0 + GAP) * side[0] for side in (low, high))
+        if alike and high[0] > (1.0 + GAP) * low[-1]:
+            dear = [one >= high[0] for one in seconds]
+            return sum(a != b for a, b in pairwise(dear)) <= 2
+    return False
+
+
+def _full_ones(trace: RunTrace) -> list[tuple[Spent, float]]:
+    """What the run's full evaluations but its very first have cost, and the seconds of each."""
+    kinds = [_kind(e) for e in trace.evaluations]
+    measured = list(zip(_spent(trace), trace.spans, kinds))[1:]
+    return [(spent, seconds) for spent, seconds, kind in measured if kind == FULL]
+
+
+def _spent(trace: RunTrace) -> list[Spent]:
+    """What each evaluation has cost, the same for all where that was not counted."""
+    return [spent or Spent(0, 0) for _, spent in zip_longest(trace.evaluations, trace.spent)]
+
+
+def _cost(spent: Spent) -> tuple[int, int]:
+    """What a full evaluation's seconds depend on."""
+    return spent.work, spent.controlled
 
 
 def _answered_elsewhere(trace: RunTrace) -> int:
@@ -72,7 +127,7 @@ def _kind(evaluation: Evaluation) -> tuple[float, bool, int]:
 
 def warm_up_of(trace: RunTrace) -> float:
     """Seconds that a run's first evaluation took longer than others of its kind; 0 where there is none."""
-    kinds = [_kind(e) for e in trace.evaluations]
+    kinds = [(_kind(e), _cost(spent)) for e, spent in zip(trace.evaluations, _spent(trace))]
     alike = [s for s, kind in list(zip(trace.spans, kinds))[1:] if kind == kinds[0]]
     return max(trace.spans[0] - median_low(alike), 0.0) if alike else 0.0
 
@@ -91,6 +146,8 @@ def result_in_words(trace: RunTrace, baseline_steps: int = 0) -> str:
     gain = gain_of(trace)
     if elsewhere := _answered_elsewhere(trace):
         return f"{took}; {elsewhere} of them were answered by another node"
+    if gain is None and _full_ones(trace):
+        return f"{took}; its full steps are no measure of its coarse ones"
     if gain is None:
         return f"{took}; no full step was taken to compare with"
     words = f"{took}: {compared(gain.ratio)} {gain.steps} full steps would have been"
@@ -108,7 +165,8 @@ def basis_in_words(gain: Gain) -> str:
     """What a gain is read from."""
     measured = "measured once in this run" if gain.measured == 1 else "measured in this run"
     words = f"{gain.steps} full steps: {seconds_in_words(gain.plain)}; one evaluation in full took "
-    words += f"{seconds_in_words(gain.full_step)}, {measured}"
+    least, most = seconds_in_words(gain.full_step), seconds_in_words(gain.full_most)
+    words += f"{least}, {measured}" if least == most else f"{least} to {most}, {measured}"
     if gain.bridge:
         words += f"; {seconds_in_words(gain.bridge)} of the run were spent over pixels"
     if gain.warm_up > EQUAL * gain.seconds:

@@ -13,6 +13,7 @@ import torch
 from ...fresco_core import Trace
 from ..host.clock import Clock
 from .signature import made
+from .spending import Spent
 
 MOST_RUNS = 8  # of a model that many samplers or queued prompts use
 
@@ -23,8 +24,8 @@ class RunTrace(Trace):
 
     seconds: of all sampling, with bridges, without loading the model; 0 before its end. spans: seconds of
     each evaluation. steps: the sampler's own step of each evaluation, from 0 on over all passes; empty where
-    it told none. words: the plan as it was told. notes: what the user is told beside it. answered:
-    evaluations that a step cache has answered for.
+    it told none. words: the plan as it was told. notes: what the user is told beside it. spent: what
+    each evaluation has cost, None for one that a step cache has answered for.
     """
 
     clock: Clock = field(default_factory=lambda: Clock(torch.device("cpu")))
@@ -32,11 +33,16 @@ class RunTrace(Trace):
     spans: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     words: str = ""
-    answered: int = 0
+    spent: list[Spent | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _marks: list[tuple[Any, Any]] = field(default_factory=list)
     _whole: tuple[Any, Any] | None = None
     _told: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> int:
+        """How many evaluations a step cache has answered for."""
+        return self.spent.count(None)
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
@@ -68,9 +74,8 @@ class RunTrace(Trace):
 
     def begin_anew(self) -> None:
         """Forget all evaluations, but not the time that they took."""
-        for kept in (self.evaluations, self.crossings, self._marks, self._told):
+        for kept in (self.evaluations, self.crossings, self.spent, self._marks, self._told):
             kept.clear()
-        self.answered = 0
 
     def finish(self) -> RunTrace:
         """As the method's, and read the marks."""

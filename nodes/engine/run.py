@@ -19,13 +19,14 @@ from ..host.conds import conditions_of, declared_maps, given_once
 from ..host.samplers import off_grid, restart_keyframes
 from ..host.windows import kept_frames, not_along_frames, windows_of
 from . import frames
-from .cost import Spending, as_run, describe_plan, references_of
+from .cost import as_run, describe_plan, references_of
 from .guides import guide_frames
 from .kept_pixels import unkeepable
 from .look import CanvasView
 from .network_inputs import Given
 from .obstacles import unmergeable, unmixable
 from .recording import RunTrace
+from .spending import Spending
 from .streams import bound_together, words_of
 from .target import Target
 from .thin_guides import thin_guides
@@ -234,10 +235,10 @@ class Run:
         assert self.course is not None
         self.view.prediction = prediction
         convergence = self.course.observe(self.view.streams.first(prediction))
-        spent, full = self.spending.take()
-        self.trace.answered += answered
-        spent = 0 if answered else spent
-        self.trace.add(self.course.pass_index, sigma, self.view.look, convergence, spent, full)
+        spent = self.spending.take()
+        self.trace.spent.append(None if answered else spent)
+        flops = 0 if answered else spent.flops
+        self.trace.add(self.course.pass_index, sigma, self.view.look, convergence, flops, spent.full_flops)
 
     def close(self) -> None:
         """End of the run, on every way out."""

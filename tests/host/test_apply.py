@@ -47,15 +47,16 @@ class Device:
     """A clock that only the model moves on: by the latent pixels that it sees, and by its warm-up once."""
 
     def __init__(self, warm_up=0.0):
-        self.now, self.calls, self.warm_up = 0.0, 0, warm_up
+        self.now, self.calls, self.warm_up, self.rows = 0.0, 0, warm_up, []
 
     def __call__(self):
         return self.now
 
     def meter(self, patcher):
         def timed(executor, x, *args, **kwargs):
-            self.now += x.shape[-1] * x.shape[-2] * SECOND + (0.0 if self.calls else self.warm_up)
+            self.now += len(x) * x.shape[-1] * x.shape[-2] * SECOND + (0.0 if self.calls else self.warm_up)
             self.calls += 1
+            self.rows.append(len(x))
             return executor(x, *args, **kwargs)
 
         patcher = patcher.clone()
@@ -164,6 +165,52 @@ def test_the_gain_is_what_a_plain_run_takes_over_what_the_run_takes(flux, device
     ratio = gain.plain / device.now
     assert told[-1].startswith(f"{device.now:.1f} s for 10 steps: {ratio:.1f}x faster than 10 full steps")
     assert ("warming up is counted in both" in told[-1]) == (warm_up > 0)
+
+
+def of_two(model, start, end):
+    """A prompt of two, the second in a part of the run alone."""
+    tokens, given = tiny.conditioning(model, seed=2)[0]
+    return [*model.positive, [tokens, given | {"start_percent": start, "end_percent": end}]]
+
+
+@pytest.mark.parametrize("start,end", [(0.0, 0.06), (0.0, 0.3), (0.3, 1.0), (0.1, 0.6)])
+@pytest.mark.parametrize("family", ["flux", "sd15"])
+def test_steps_are_worth_what_each_asks_the_model_for(family, start, end, device, told):
+    """Of SD 1.5 no FLOPs are known."""
+    from fresco_pack.nodes.engine.gain import gain_of
+
+    model = tiny.build(family, size=(32, 32))
+    patched, runs = applied(SimpleNamespace(patcher=device.meter(model.patcher)))
+    gain = gain_of(runs.of(tiny.sample(patched, model, steps=12, positive=of_two(model, start, end))))
+    assert set(device.rows) == {1, 2}
+    assert gain.plain == pytest.approx(sum(device.rows) * 32 * 32 * SECOND)
+    both = (gain.full_step, gain.full_most) == (1.0, 2.0)
+    assert both and "one evaluation in full took 1 s to 2 s, measured in this run" in told[-1]
+
+
+@pytest.mark.parametrize("end,known", [(0.02, False), (0.35, True), (0.7, True)])
+def test_what_controlnets_take_is_measured_or_no_gain_is_told(end, known, flux, device, told):
+    """One that is in no full step has not been measured in full."""
+    import tiny_control
+    from fresco_pack.nodes.engine.gain import gain_of, summary
+
+    control, asked = tiny_control.flux_controlnet(), []
+
+    def takes(*_):
+        device.now += 0.5
+        asked.append(len(device.rows))
+
+    control.control_model.register_forward_pre_hook(takes)
+    positive = tiny_control.with_control(flux.positive, control, tiny_control.hint_image((32, 32)), end=end)
+    patched, runs = applied(SimpleNamespace(patcher=device.meter(flux.patcher)))
+    run = runs.of(tiny.sample(patched, flux, steps=12, positive=positive))
+    assert 0 < len(asked) < 12 and (max(asked) >= 6) == known
+    gain = gain_of(run)
+    if known:
+        assert gain.plain == pytest.approx(12 + 0.5 * len(asked))
+    else:
+        assert gain is None and "faster" not in summary(run)
+        assert told[-1].split("\n")[0].endswith("; its full steps are no measure of its coarse ones")
 
 
 def test_before_the_run_one_sentence_after_it_the_result_and_why_it_ran_plain(flux, told):
@@ -277,7 +324,7 @@ def finished(kinds, spans, steps):
 
     evaluations = [Evaluation(0, 0.5, level, 1, None, halvings=halvings) for level, halvings in kinds]
     plan = SimpleNamespace(steps=steps, plain=False, reason="", schedule="s")
-    told = {"crossings": {}, "plan": plan, "notes": [], "answered": 0}
+    told = {"crossings": {}, "plan": plan, "notes": [], "answered": 0, "spent": []}
     return SimpleNamespace(evaluations=evaluations, spans=spans, seconds=sum(spans), **told)
 
 
@@ -291,6 +338,26 @@ def test_steps_of_fewer_frames_are_no_full_ones():
     assert summary(run)["evaluations"] == {"half frames 1/2": 2, "half frames full": 2, "full": 3}
     short = finished([(0, 1)] * 4 + [(0, 0)] * 4, [0.3] * 4 + [0.7] * 4, 8)
     assert "1.4x faster" in result_in_words(short)
+
+
+@pytest.mark.parametrize(
+    "full,known",
+    [
+        ([0.7, 0.72, 0.69, 1.1, 1.05, 1.12], False),
+        ([0.7, 1.1, 1.05, 1.12, 0.72, 0.69], False),
+        ([0.7, 1.1, 1.05, 0.72, 0.69, 1.12, 0.7], True),
+        ([0.7, 0.72, 0.69, 1.1, 2.1, 3.0], True),
+        ([0.7, 0.72, 0.69, 0.7, 1.1, 2.0], True),
+        ([0.7, 0.75, 0.8, 0.9, 1.0, 1.1], True),
+        ([0.7, 0.7, 1.1, 1.1], True),
+    ],
+)
+def test_full_steps_of_two_kinds_are_no_measure(full, known):
+    """Whatever made them so; a few slow ones, or slow ones here and there, are noise."""
+    from fresco_pack.nodes.engine.gain import gain_of
+
+    run = finished([(1, 0)] * 4 + [(0, 0)] * len(full), [0.2] * 4 + full, 4 + len(full))
+    assert (gain_of(run) is not None) == known
 
 
 def test_where_another_node_answered_steps_there_is_no_gain_to_tell():
