@@ -14,6 +14,13 @@ PROMPT = "prompt"  # of a record: the id of the prompt that it is of, as files b
 MOST_RUNS = 4  # of one node in one prompt
 
 
+def running_prompt() -> str | None:
+    """The id of the prompt that the host runs; None where there is none, as in scripts."""
+    from comfy_execution.progress import get_progress_state
+
+    return get_progress_state().prompt_id or None
+
+
 def note_run(node: str | None, fields: dict[str, Any]) -> None:
     """Add what a run did to the running prompt, at the node that asked for it; nothing where there is none,
     as in scripts."""

@@ -11,6 +11,7 @@ from ..engine.run import Run
 from ..families import adapter_of
 from ..host import versions
 from .plan_preview import known_setting
+from .told_runs import ToldRuns
 
 EVENT = "fresco_known"
 
@@ -18,7 +19,14 @@ EVENT = "fresco_known"
 def told_on(node: type[io.ComfyNode]) -> dict[str, Any]:
     """What `apply_fresco` takes to tell of its runs on a node: their words, and their setting."""
     id = versions.id_of(node)
-    return {"tell": lambda words: versions.show_text(node, words), "node": id, "seen": telling(id)}
+    words, setting = ToldRuns(lambda text: versions.show_text(node, text)), telling(id)
+
+    def seen(run: Run) -> None:
+        words.begin(run)
+        if setting is not None:
+            setting(run)
+
+    return {"tell": words, "node": id, "seen": seen}
 
 
 def telling(node: str | None) -> Callable[[Run], None] | None:
