@@ -118,8 +118,10 @@ class FrescoCompare(io.ComfyNode):
         error = colour((a - b).abs().mean(dim=-1) / brightest, PALETTE)
         difference = with_legends(error.split(1), words, ticks, PALETTE)
         lines = words if len(words) == 1 else [f"pair {i}: {w}" for i, w in enumerate(words)]
-        took = seconds_of(trace_a, latent_a, image_a), seconds_of(trace_b, latent_b, image_b)
-        text = "\n".join([*timed((name_a, name_b), took), *lines])
+        timings = seconds_of(trace_a, latent_a, image_a), seconds_of(trace_b, latent_b, image_b)
+        took = timings[0][0], timings[1][0]
+        unsure = [f"{name}: {why}" for name, (_, why) in zip((name_a, name_b), timings) if why]
+        text = "\n".join([*timed((name_a, name_b), took), *unsure, *lines])
         compared = ((image_a, latent_a), (image_b, latent_b))
         text += beside_sound(*(latent for image, latent in compared if image is None))
         versions.show_text(cls, text)
@@ -144,15 +146,17 @@ class FrescoCompare(io.ComfyNode):
         )
 
 
-def seconds_of(trace: Trace | Recordings | None, latent: dict | None, image: Tensor | None) -> float | None:
-    """Seconds of sampling in a trace, without what its first step took to warm up; None where it is not
-    known."""
+def seconds_of(
+    trace: Trace | Recordings | None, latent: dict | None, image: Tensor | None
+) -> tuple[float | None, str | None]:
+    """Seconds of sampling in a trace, without what its first step took to warm up, None where they are not
+    known; and what to say where the trace may be of another run."""
     if trace is None:
-        return None
-    found, _ = resolved(trace, latent, image)
+        return None, None
+    found, unsure = resolved(trace, latent, image)
     if not isinstance(found, RunTrace) or not found.seconds:
-        return None
-    return round(found.seconds - warm_up_of(found), 3)
+        return None, None
+    return round(found.seconds - warm_up_of(found), 3), unsure
 
 
 def timed(names: tuple[str, str], took: tuple[float | None, float | None]) -> list[str]:

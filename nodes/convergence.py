@@ -128,8 +128,8 @@ class FrescoConvergence(io.ComfyNode):
         legend: bool = True,
         gallery: bool = False,
     ) -> io.NodeOutput:
-        trace, early = resolved(trace, samples, image)
-        told = (early or valueless(trace), beyond(trace, step), foreign(trace, samples))
+        trace, unsure = resolved(trace, samples, image)
+        told = (unsure, valueless(trace), beyond(trace, step), foreign(trace, samples))
         notes = [words for words in told if words]
         strip, valued = frames == STRIP, valued_steps(trace)
         chosen = chosen_steps(steps, valued, step_count(trace)) if valued else []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...fresco_core import Trace
 from ..host.clock import Clock
@@ -107,5 +108,21 @@ class Recordings:
         for trace in reversed(self._runs):
             if samples is not None and made(trace, samples):
                 return trace
-        ended = (trace for trace in reversed(self._runs) if trace.result is not None or not trace.evaluations)
-        return next(ended, None)
+        return next(self._ended(), None)
+
+    def of_picture(self, image: Tensor) -> RunTrace | None:
+        """The last run that came to its end of whose latents, decoded, an IMAGE has the size and number; None
+        where it is none's."""
+        return next((trace for trace in self._ended() if fits(trace, image)), None)
+
+    def _ended(self) -> Iterator[RunTrace]:
+        return (trace for trace in reversed(self._runs) if trace.result is not None or not trace.evaluations)
+
+
+def fits(trace: RunTrace, image: Tensor) -> bool:
+    """Whether an IMAGE (B, H, W, C) is as large as what a run has sampled, and as many; of video (B * T, H,
+    W, C) with any number of frames each."""
+    canvas, count = trace.canvas, len(image)
+    size = canvas.height * trace.scale, canvas.width * trace.scale
+    whole = count % trace.batch == 0 if canvas.frames > 1 and trace.batch else count == trace.batch
+    return tuple(image.shape[1:3]) == size and whole

@@ -245,8 +245,11 @@ def test_the_trace_is_read_behind_any_sampler_by_its_latent(flux, sampler):
         assert "full steps would have been" in output.ui["summary"][0]
     rows = output.ui["evaluations"][0]
     assert rows[-1]["step"] == 6 and rows[0]["step"] == 1
-    of_image = FrescoConvergence.execute(runs, image=torch.rand(1, 64, 64, 3))
+    of_image = FrescoConvergence.execute(runs, image=torch.rand(1, 256, 256, 3))
     assert "note" not in of_image.ui, "the last run, where only a picture is connected"
+    resized = FrescoConvergence.execute(runs, image=torch.rand(1, 64, 64, 3))
+    assert resized.ui["note"][0].startswith("no recorded run fits the picture, 1 of 64x64: the last is taken")
+    assert resized.ui["summary"] == of_image.ui["summary"]
     alone = FrescoConvergence.execute(runs)
     assert "connect its latent to samples" in alone.ui["note"][0]
     half = FrescoConvergence.execute(runs, samples={"samples": latents[0].half()}, legend=False)
@@ -255,6 +258,47 @@ def test_the_trace_is_read_behind_any_sampler_by_its_latent(flux, sampler):
     assert "another run" in other.ui["note"][0]
     unused = FrescoConvergence.execute(applied(flux)[1], samples={"samples": latents[0]})
     assert "no run of this model has been recorded" in unused.ui["note"][0]
+
+
+def test_of_several_samplers_the_run_is_meant_whose_size_the_picture_has(flux):
+    from fresco_pack.nodes.compare import FrescoCompare
+    from fresco_pack.nodes.convergence import FrescoConvergence
+
+    patched, runs = applied(flux)
+    tiny.sample(patched, flux, steps=7)
+    base = runs.of(None)
+    pair = tiny.build("flux", size=(32, 32), batch=2)
+    tiny.sample(patched, pair, steps=5)
+    latent = torch.randn(1, 16, 48, 48)
+    tiny.sample(patched, tiny.build("flux", size=(48, 48)), steps=6, denoise=0.5, latent=latent)
+
+    def evaluations(count, side):
+        output = FrescoConvergence.execute(runs, image=torch.rand(count, side, side, 3), legend=False)
+        return len(output.ui["evaluations"][0]), "note" in output.ui
+
+    assert evaluations(1, 256) == (7, False) and evaluations(2, 256) == (5, False)
+    assert evaluations(1, 384) == (6, False) and evaluations(3, 256) == (6, True)
+    base.seconds, runs.of(None).seconds = 100.0, 200.0
+
+    def report(side):
+        picture = torch.rand(1, side, side, 3)
+        return FrescoCompare.execute(image_a=picture, image_b=picture, trace_b=runs).args[4].split("\n")
+
+    assert report(256)[0].startswith("Fresco 100 s of sampling") and len(report(256)) == 2
+    assert report(384)[0].startswith("Fresco 200 s of sampling") and len(report(384)) == 2
+    first, note, _ = report(128)
+    assert first.startswith("Fresco 200 s")
+    assert note.startswith("Fresco: no recorded run fits the picture, 1 of 128x128")
+
+
+def test_the_frames_of_a_video_are_those_of_its_run():
+    from fresco_pack.fresco_core import Canvas
+    from fresco_pack.nodes.engine.recording import RunTrace, fits
+
+    run = RunTrace(2, Canvas(8, 12, 5), 2)
+    assert fits(run, torch.zeros(34, 64, 96, 3)) and not fits(run, torch.zeros(33, 64, 96, 3))
+    assert not fits(run, torch.zeros(34, 96, 64, 3))
+    assert not fits(RunTrace(0, Canvas(1, 1, 2), 0), torch.zeros(1, 8, 8, 3)), "of no run"
 
 
 def test_steps_are_the_samplers_own(flux):

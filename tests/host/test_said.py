@@ -94,7 +94,7 @@ def test_what_convergence_and_compare_say(told):
 
     model = tiny.build("flux", size=(32, 32))
     latent, trace = ksampled(model, steps=FEW, schedule="1/2 50%, full")
-    _, runs = FrescoApply.execute(model.patcher).args
+    patched, runs = FrescoApply.execute(model.patcher).args
     other = {"samples": torch.zeros(2, 16, 8, 8)}
     given = (
         (trace, {"samples": other, "step": 99, "image": torch.zeros(3, 64, 64, 3)}),
@@ -107,8 +107,10 @@ def test_what_convergence_and_compare_say(told):
     for which, inputs in given:
         told += FrescoConvergence.execute(which, **inputs).ui.get("note", ())
     assert len(told) > 8
+    tiny.sample(patched, model, steps=FEW)
+    told += FrescoConvergence.execute(runs, image=torch.rand(1, 64, 64, 3)).ui["note"]
     picture = torch.rand(2, 48, 64, 3)
-    for a, b in ((None, None), (trace, None), (trace, trace)):
+    for a, b in ((None, None), (trace, None), (trace, trace), (runs, trace)):
         for pictures in (picture, picture[:1]):
             FrescoCompare.execute(image_a=pictures, image_b=pictures / 2, trace_a=a, trace_b=b)
     whole(told)
