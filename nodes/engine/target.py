@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...fresco_core import Parameterisation
+from ...fresco_core import Canvas, Parameterisation
 from ...fresco_core.cost import Architecture
-from ..families import architecture_of, own_clock_of
+from ..families import architecture_of, own_clock_of, pixels_of
 from ..host.model import NOT_SPATIAL, parameterisation_of, sampling_of
 from ..host.samplers import (
     RUN_PLAIN,
@@ -17,6 +17,7 @@ from ..host.samplers import (
     guidance_by_step,
     of_the_usual_kind,
 )
+from .recording import RunTrace
 from .streams import inseparable
 
 
@@ -60,9 +61,8 @@ def unsupported(
         return f"the sampler {functions_of(sampler)[0]} {course}"
     if sampler is not None and not of_the_usual_kind(sampler):
         return f"the sampler {type(sampler).__name__} keeps a state of its own kind"
-    model, latent = patcher.model, patcher.model.latent_format
-    dimensions = getattr(latent, "latent_dimensions", 2)
-    if len(shape) not in (4, 5) or dimensions < 2 or type(latent).__name__ in NOT_SPATIAL:
+    model = patcher.model
+    if not of_pictures(model, shape):
         return f"the latent {tuple(shape)} of {type(model).__name__} is neither pictures nor video"
     sampling = sampling_of(patcher)
     if parameterisation_of(sampling) is None:
@@ -75,3 +75,20 @@ def unsupported(
         name = type(network).__name__
         return f"{name} takes no clock of its own for each of the streams in its one latent yet"
     return inseparable(sampling, parameterisation_of(sampling))
+
+
+def of_pictures(model: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a model's latents of `shape` are pictures or video."""
+    latent = model.latent_format
+    dimensions = getattr(latent, "latent_dimensions", 2)
+    return len(shape) in (4, 5) and dimensions > 1 and type(latent).__name__ not in NOT_SPATIAL
+
+
+def left_alone(model: Any, shape: tuple[int, ...], reason: str) -> RunTrace:
+    """The trace of a run over latents of `shape` that is the host's own because of `reason`: nothing but
+    that."""
+    notes = [f"ran plain, and nothing was recorded: {reason}"]
+    if not of_pictures(model, shape):
+        return RunTrace(0, Canvas(1, 1), 0, notes=notes)
+    canvas = Canvas(shape[-2], shape[-1], shape[2] if len(shape) == 5 else 1)
+    return RunTrace(shape[0], canvas, 0, scale=pixels_of(model), notes=notes)

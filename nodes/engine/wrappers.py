@@ -55,7 +55,7 @@ from .streams import (
     told_kept,
     with_level_clock,
 )
-from .target import Target, unsupported
+from .target import Target, left_alone, unsupported
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
         if settings.tell is not None:
             settings.tell(f"runs plain: {reason}")
         if settings.traces is not None:
-            settings.traces.append(RunTrace(0, Canvas(1, 1), 0))
+            settings.traces.append(left_alone(patcher.model, shape, reason))
         return executor(*args, **kwargs)
     run = open_run(settings, patcher, noise, given.get("seed"), streams)
     latent = given["latent_image"]

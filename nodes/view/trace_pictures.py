@@ -38,7 +38,7 @@ def picture_scale(trace: Trace) -> int:
 def heatmaps(trace: Trace, steps: Sequence[int], palette: str, strip: bool) -> list[Tensor]:
     """A heatmap (B, H, W, 3) for each step, counted from 1; one black one where the run has no value."""
     if not steps:
-        return [blank(trace)]
+        return [blank(trace).repeat(1, 1, frames_shown(trace, strip), 1)]
     scale = picture_scale(trace)
     return [heatmap(evaluation_of(trace, step), trace, scale, palette, strip) for step in steps]
 

@@ -279,6 +279,54 @@ def test_a_run_without_values_gives_black_pictures_and_a_note(steps, denoise, sa
     assert len(output.ui["evaluations"][0]) == len(trace.evaluations)
 
 
+@pytest.mark.parametrize("schedule", ["draft 1/2 50%; refine 50%", "off"])
+@pytest.mark.parametrize("frames", ["mean", "strip"])
+@pytest.mark.parametrize("family", ["flux", "wan"])
+def test_a_run_that_fresco_leaves_alone_says_why_there_is_nothing(family, frames, schedule):
+    model = tiny.build(family, size=(18, 24), **({"frames": 3} if family == "wan" else {}))
+    latent, trace = ksampled(model, steps=4, sampler_name="dpm_adaptive", schedule=schedule)
+    count = 9 if family == "wan" else 1
+    output = shown(trace, samples=latent, image=torch.full((count, 144, 192, 3), 0.5), frames=frames)
+    assert output.ui["note"] == (
+        "ran plain, and nothing was recorded: the sampler dpm_adaptive takes as many steps as it "
+        "wants, and more with coarse ones among them",
+    )
+    heatmaps, found, overlays, _ = output.args
+    assert float(heatmaps.max()) == float(found.max()) == BLACK
+    torch.testing.assert_close(overlays, torch.full_like(overlays, 0.5))
+    assert overlays.shape == heatmaps.shape
+
+
+def test_of_a_model_with_a_drafted_run_the_one_left_alone_is_meant_by_its_picture():
+    from fresco_pack.nodes.apply import FrescoApply
+
+    model = tiny.build("flux", size=(32, 32))
+    patched, runs = FrescoApply.execute(model.patcher, schedule="draft 1/2 50%; refine 50%").args
+    tiny.sample(patched, model, steps=4)
+    assert "note" not in shown(runs, image=torch.rand(1, 256, 256, 3)).ui
+    tiny.sample(patched, model, steps=4, sampler="dpm_adaptive")
+    output = shown(runs, image=torch.rand(1, 256, 256, 3))
+    assert output.ui["note"][0].startswith("ran plain, and nothing was recorded: the sampler")
+
+
+def test_a_strip_of_a_video_of_one_step_has_its_pictures():
+    picture = torch.full((9, 36, 50, 3), 0.5)
+    output = shown(video_trace(3, 18, 25, evaluations=1), image=picture, frames="strip")
+    assert "one step was sampled" in output.ui["note"][0]
+    torch.testing.assert_close(output.args[2], torch.full_like(output.args[2], 0.5))
+
+
+def test_a_latent_that_is_no_picture_has_a_trace_that_says_so():
+    from types import SimpleNamespace
+
+    from fresco_pack.nodes.engine.target import left_alone
+    from fresco_pack.nodes.view.read_trace import valueless
+
+    model = SimpleNamespace(latent_format=SimpleNamespace(latent_dimensions=1))
+    trace = left_alone(model, (1, 64, 2048), "why")
+    assert trace.batch == 0 and valueless(trace) == "ran plain, and nothing was recorded: why"
+
+
 def test_a_trace_of_another_run_is_said_and_its_latent_not_decoded():
     class Vae:
         def decode(self, latent):

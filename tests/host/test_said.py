@@ -103,6 +103,7 @@ def test_what_convergence_and_compare_say(told):
         (runs, {"samples": latent}),
         (ksampled(model, steps=1)[1], {}),
         (ksampled(model, steps=FEW, denoise=0.0)[1], {}),
+        (ksampled(model, steps=FEW, sampler_name="dpm_adaptive")[1], {}),
     )
     for which, inputs in given:
         told += FrescoConvergence.execute(which, **inputs).ui.get("note", ())
