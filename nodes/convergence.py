@@ -17,7 +17,7 @@ from .host import versions
 from .host.core_nodes import decoded
 from .inputs import CATEGORY, FrescoTraceType
 from .server.run_file import as_text, save_pictures, save_run
-from .view.chosen_steps import chosen_steps, ranges
+from .view.chosen_steps import ranges
 from .view.legend import with_legends
 from .view.read_trace import beyond, resolved, summary_of, valueless
 from .view.readout import maps, rows, some_rows
@@ -27,6 +27,7 @@ from .view.trace_pictures import (
     REFINED,
     blank_size,
     caption,
+    drawn_steps,
     foreign,
     heatmaps,
     mask_of,
@@ -36,7 +37,6 @@ from .view.trace_pictures import (
     unfit,
     value_ticks,
 )
-from .view.trace_steps import step_count, valued_steps
 
 MEAN, STRIP = "mean", "strip"
 
@@ -129,10 +129,10 @@ class FrescoConvergence(io.ComfyNode):
         gallery: bool = False,
     ) -> io.NodeOutput:
         trace, unsure = resolved(trace, samples, image)
-        told = (unsure, valueless(trace), beyond(trace, step), foreign(trace, samples))
+        strip = frames == STRIP
+        chosen, fewer = drawn_steps(steps, trace, strip)
+        told = (unsure, valueless(trace), beyond(trace, step), foreign(trace, samples), fewer)
         notes = [words for words in told if words]
-        strip, valued = frames == STRIP, valued_steps(trace)
-        chosen = chosen_steps(steps, valued, step_count(trace)) if valued else []
         heats = heatmaps(trace, chosen, palette, strip)
         captions = [caption(trace, i) for i in chosen]
 

@@ -16,7 +16,7 @@ def ranges(text: str) -> int | list[Range]:
     -1 is the last step, and 0 is taken for the first. Raises ValueError that names what is wrong.
     """
     words = text.strip().lower()
-    if words in ("", ALL):
+    if names_none(text):
         return 1
     every = re.fullmatch(r"every\s+(\d{1,6})", words)
     if every and int(every[1]) > 0:
@@ -34,6 +34,11 @@ def ranges(text: str) -> int | list[Range]:
     if any(last < first for first, last in found if first >= 0):
         raise ValueError(f"steps {words[:80]!r} counts downwards; write ranges upwards, such as '2-5'")
     return found
+
+
+def names_none(text: str) -> bool:
+    """Whether a line leaves the steps open: 'all', or nothing."""
+    return text.strip().lower() in ("", ALL)
 
 
 def chosen_steps(text: str, valued: Sequence[int], count: int) -> list[int]:

@@ -21,11 +21,12 @@ from ...fresco_core.view.heatmap import (
     refined_mask,
 )
 from ..engine.signature import made
-from .chosen_steps import with_value, within
+from .chosen_steps import chosen_steps, names_none, with_value, within
 from .legend import with_legends
 from .trace_steps import evaluation_of, step_count, valued_steps
 
 LONGEST_SIDE = 512
+MOST_PIXELS = 1 << 24  # of the heatmaps of 'all' steps together
 SMALLEST_SIDE = 64  # of the picture that stands for an empty trace
 CONVERGED, REFINED, CHANGE = "converged below tau", "refined at the step", "change at the step"
 
@@ -33,6 +34,22 @@ CONVERGED, REFINED, CHANGE = "converged below tau", "refined at the step", "chan
 def picture_scale(trace: Trace) -> int:
     """Heatmap pixels per latent pixel: the picture's own size, 512 pixels at the most."""
     return max(1, min(trace.scale, LONGEST_SIDE // max(trace.canvas.height, trace.canvas.width)))
+
+
+def drawn_steps(text: str, trace: Trace, strip: bool) -> tuple[list[int], str | None]:
+    """The steps that a line asks for; where 'all' of them have more than MOST_PIXELS, some evenly with both
+    ends, and what to say of that. Raises ValueError like `ranges`."""
+    valued = valued_steps(trace)
+    chosen = chosen_steps(text, valued, step_count(trace)) if valued else []
+    height, width = blank_size(trace, picture_scale(trace))
+    of_a_step = max(trace.batch, 1) * frames_shown(trace, strip) * height * width
+    most = max(MOST_PIXELS // of_a_step, 2)
+    if len(chosen) <= most or not names_none(text):
+        return chosen, None
+    return [chosen[i] for i in evenly(len(chosen), most)], (
+        f"{most} of {len(chosen)} steps are drawn, as all would take much memory; 'every 1' in steps draws "
+        "each of them"
+    )
 
 
 def heatmaps(trace: Trace, steps: Sequence[int], palette: str, strip: bool) -> list[Tensor]:

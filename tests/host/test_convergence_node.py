@@ -192,6 +192,38 @@ def test_steps_are_chosen_in_words(text, steps):
     assert chosen_steps(text, [2, 3, 5, 6], 6) == steps
 
 
+@pytest.mark.parametrize("frames", ["mean", "strip"])
+def test_all_steps_of_a_large_batch_are_some_evenly_with_both_ends(frames, monkeypatch):
+    from fresco_pack.nodes.view import trace_pictures
+
+    trace, image = video_trace(9, 12, 12, evaluations=20, batch=2), torch.rand(18, 96, 96, 3)
+    of_a_step = 2 * (8 if frames == "strip" else 1) * 96 * 96
+    monkeypatch.setattr(trace_pictures, "MOST_PIXELS", 7 * of_a_step)
+    inputs = {"image": image, "frames": frames}
+    some, every = shown(trace, **inputs), shown(trace, steps="every 1", **inputs)
+    heats, overlays = every.args[0].unflatten(0, (19, 2)), every.args[2].unflatten(0, (19, 2))
+    drawn = [0, 3, 6, 9, 12, 15, 18]
+    assert torch.equal(some.args[0], heats[drawn].flatten(0, 1))
+    assert torch.equal(some.args[2], overlays[drawn].flatten(0, 1)) and "note" not in every.ui
+    assert some.ui["note"] == (
+        "7 of 19 steps are drawn, as all would take much memory; 'every 1' in steps draws each of them",
+    )
+    assert shown(trace, steps="2-20", **inputs).args[0].shape[0] == 38, "the user's choice stays"
+    monkeypatch.setattr(trace_pictures, "MOST_PIXELS", 1)
+    assert torch.equal(shown(trace, **inputs).args[0], heats[[0, 18]].flatten(0, 1))
+    monkeypatch.setattr(trace_pictures, "MOST_PIXELS", 19 * of_a_step)
+    assert "note" not in shown(trace, **inputs).ui
+
+
+def test_all_steps_of_a_picture_are_drawn_and_those_of_a_batch_take_bounded_memory():
+    from fresco_pack.nodes.view.trace_pictures import MOST_PIXELS, drawn_steps
+
+    assert drawn_steps("all", video_trace(1, 128, 128, 51), False) == ([*range(2, 52)], None)
+    steps, note = drawn_steps("", video_trace(1, 128, 128, 21, batch=8), False)
+    assert len(steps) * 8 * 512 * 512 <= MOST_PIXELS and (steps[0], steps[-1]) == (2, 21)
+    assert note.startswith(f"{len(steps)} of 20 steps")
+
+
 @pytest.mark.parametrize(
     "text,message",
     [
