@@ -33,6 +33,7 @@ from .request_fields import RequestError, choice, number, numbers, text
 
 MOST_STEPS = 10000
 HIGHEST_SIGMA, LOWEST_MAXIMUM = 1e12, 1e-6
+HIGHEST_FLOW = 1.0 + 1e-6  # pure noise, and what rounding adds to it
 ASSUMED_MODEL = "flux.1-dev"
 KINDS: dict[str, Parameterisation] = {"flow": FLOW, "exploding": VE}
 
@@ -224,7 +225,7 @@ def _setting(request: dict, steps: int) -> Setting:
         unknown=known.get("unknown") is True,
     )
     kind = choice(known, "kind", tuple(KINDS))
-    grid = numbers(known, "sigmas", None, 0.0, HIGHEST_SIGMA)
+    grid = numbers(known, "sigmas", None, 0.0, HIGHEST_FLOW if kind == "flow" else HIGHEST_SIGMA)
     sigma_max = float(number(known, "sigma_max", LOWEST_MAXIMUM, HIGHEST_SIGMA))
     flops: tuple[tuple[int, int], ...] | None = None
     if known.get("flops") is not None:

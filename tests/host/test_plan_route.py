@@ -153,15 +153,32 @@ def test_bytes_that_are_no_text_are_refused():
         assert status == 400 and "no JSON" in strict(text)["error"]
 
 
+ROUNDED = 1.0000001192092896  # the highest sigma of the host's flow models at a shift of 2.7727
+
+
 @pytest.mark.parametrize(
-    "sigmas", [[0.0] * 21, [1.0] * 21, [1e12] * 20 + [0.0], [1e-300] * 20 + [0.0], [1.0, 0.0]]
+    "sigmas",
+    [
+        [0.0] * 21,
+        [1.0] * 21,
+        [ROUNDED] * 20 + [0.0],
+        [1e12] * 20 + [0.0],
+        [1e-300] * 20 + [0.0],
+        [1.0, 0.0],
+        *([2.0**n / (2.0**n - 1.0)] * 20 + [0.0] for n in (0.5, 1, 1.5, 2, 2.5, 3, 3.5)),
+    ],
 )
 @pytest.mark.parametrize("kind", ["flow", "exploding"])
 def test_odd_sigmas_are_answered(sigmas, kind):
     fields = json.loads(known(sigmas=sigmas, kind=kind))
-    for text in (fields["text"], "draft 1/2 to 0.2; refine 1", "1/2 until 0.5, full", "spectral, full"):
+    lines = ("draft 1/2 to 0.2; refine 1", "1/2 until 0.5, full", "spectral, full", "1/4 x3, 1/2 x3, full")
+    for text in (fields["text"], *lines, "1/8 x3, full"):
         status, body = reply(json.dumps({**fields, "text": text}).encode())
-        assert status == 200 and strict(body)
+        found = strict(body)
+        if kind == "flow" and sigmas[0] > ROUNDED:
+            assert status == 400 and "expected a number from 0 to 1" in found["error"]
+        else:
+            assert status == 200 and found
 
 
 ODD = [
