@@ -202,7 +202,8 @@ def describe(
 def setting_of(
     sigmas: list[float], model: Any, shape: tuple[int, ...], *others: tuple[int, ...]
 ) -> dict | None:
-    """What the schedule editor needs to know of the model and latent; None where they run plain anyway.
+    """What the schedule editor needs to know of the model and latent; None where they run plain anyway, and
+    where it cannot be told.
 
     shape, others: of the video and of what one latent holds beside it.
     """

@@ -36,14 +36,17 @@ def telling(node: str | None) -> Callable[[Run], None] | None:
 
     def tell(run: Run) -> None:
         server = versions.page_server()
-        if server is not None and server.client_id is not None:  # else all open pages would hear it
-            server.send_sync(EVENT, {"node": node, "known": known(run)}, server.client_id)
+        if server is None or server.client_id is None:  # all open pages would hear it
+            return
+        found = known(run)
+        if found is not None:
+            server.send_sync(EVENT, {"node": node, "known": found}, server.client_id)
 
     return tell
 
 
-def known(run: Run) -> dict[str, Any]:
-    """As the schedule editor's route takes it."""
+def known(run: Run) -> dict[str, Any] | None:
+    """As the schedule editor's route takes it; None where that cannot be told."""
     target = run.target
     return known_setting(
         run.trace.canvas,

@@ -64,8 +64,11 @@ def known_setting(
     sigma_max: float,
     architecture: Architecture | None,
     mixed: bool = True,
-) -> dict:
-    """What a run of the node knows, for its ui output: the browser sends it back with every request."""
+) -> dict | None:
+    """What a run of the node knows, for its ui output: the browser sends it back with every request. None for
+    sigmas that are not finite, which JSON cannot say."""
+    if not all(map(math.isfinite, sigmas)):
+        return None
     return {
         "canvas": [canvas.height, canvas.width, canvas.frames, canvas.patch, canvas.frame_patch],
         "trained": [canvas.trained[0], canvas.trained[1] or 0],

@@ -187,6 +187,28 @@ def test_a_run_tells_its_setting_to_the_page_that_asked_for_it_and_to_no_other(a
     )
 
 
+def test_sigmas_that_are_no_numbers_are_told_to_no_page(apply, monkeypatch):
+    """kl_optimal divides by zero where it has one step, and browsers read no NaN."""
+    import json
+    from types import SimpleNamespace
+
+    from fresco_pack.nodes.host import versions
+    from fresco_pack.nodes.schedule import FrescoSchedule
+    from fresco_pack.nodes.server.known_setting import telling
+
+    sent, model = [], tiny.build("flux", size=(16, 16))
+    inputs = ("balanced", "", "1/2", 0.6, 0.75, 1, "kl_optimal")
+    output = FrescoSchedule.execute(*inputs, model=model.patcher, latent=model.latent)
+    assert json.dumps(output.ui, allow_nan=False) and not output.ui["fresco_known"]
+    assert "are not all finite" in output.args[2]
+    server = SimpleNamespace(client_id="a page", send_sync=lambda *given: sent.append(given))
+    monkeypatch.setattr(versions, "page_server", lambda: server)
+    for scheduler, count in (("kl_optimal", 0), ("simple", 1)):
+        run = apply(model.patcher, "off", [], seen=telling("12:3"))
+        tiny.sample(run, model, steps=1, scheduler=scheduler)
+        assert len(sent) == count
+
+
 @pytest.mark.parametrize("family", ["flux", "sdxl"])
 def test_after_a_run_the_drawing_is_of_the_model_itself(ask, family):
     from fresco_pack.nodes.schedule import FrescoSchedule
