@@ -125,7 +125,7 @@ class FrescoCompare(io.ComfyNode):
         compared = ((image_a, latent_a), (image_b, latent_b))
         text += beside_sound(*(latent for image, latent in compared if image is None))
         versions.show_text(cls, text)
-        numbers = [{"psnr": finite(p), "ssim": s} for p, s in zip(psnr.tolist(), ssim.tolist())]
+        numbers = [{"psnr": finite(p), "ssim": finite(s)} for p, s in zip(psnr.tolist(), ssim.tolist())]
         return io.NodeOutput(
             row,
             difference,
@@ -174,14 +174,19 @@ def timed(names: tuple[str, str], took: tuple[float | None, float | None]) -> li
 def pictures(side: str, image: Tensor | None, latent: dict | None, vae: Any) -> Tensor:
     """The pictures (B, H, W, 3) of one side: as they are connected, or decoded."""
     if image is not None:
-        return in_colour(image).float().nan_to_num(0.0)  # lost numbers are black
+        return as_seen(image)
     if latent is None:
         raise ValueError(f"nothing is connected for {side}: connect image_{side}, or latent_{side} and vae")
     if vae is None:
         raise ValueError(
             f"latent_{side} is connected without a vae to decode it: connect vae, or image_{side}"
         )
-    return in_colour(decoded(vae, latent)).float().nan_to_num(0.0)
+    return as_seen(decoded(vae, latent))
+
+
+def as_seen(found: Tensor) -> Tensor:
+    """Pictures (B, H, W, 3) whose lost numbers are black, and infinite ones white or black."""
+    return in_colour(found).float().nan_to_num(0.0, posinf=1.0, neginf=0.0)
 
 
 def beside_sound(*latents: dict | None) -> str:
@@ -233,7 +238,11 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
 
 def report(psnr: float, ssim: float) -> str:
     """The numbers of one pair."""
-    return "equal" if math.isinf(psnr) else f"PSNR {psnr:.2f} dB   SSIM {ssim:.4f}"
+    if psnr == math.inf:
+        return "equal"
+    if not math.isfinite(psnr + ssim):
+        return "no figures, as values are far from 0 to 1"
+    return f"PSNR {psnr:.2f} dB   SSIM {ssim:.4f}"
 
 
 def finite(value: float) -> float | None:

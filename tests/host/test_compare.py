@@ -1,5 +1,6 @@
 """FrescoCompare called directly."""
 
+import json
 import sys
 
 import pytest
@@ -101,6 +102,26 @@ def test_pictures_that_lost_their_numbers_are_black(monkeypatch):
     wanted = -10 * torch.tensor(0.25 / 2).log10()
     assert output.args[2] == pytest.approx(float(wanted), abs=1e-3) and 0.0 < output.args[3] < 1.0
     assert all(torch.isfinite(picture).all() for picture in output.args[:2])
+
+
+@pytest.mark.parametrize("value,seen", [(float("inf"), 1.0), (float("-inf"), 0.0)])
+def test_infinite_pixels_are_white_or_black(value, seen):
+    picture, there = torch.full((1, 32, 32, 3), 0.5), torch.full((1, 32, 32, 3), 0.5)
+    picture[:, :16], there[:, :16] = value, seen
+    output = compare(image_a=there, image_b=picture)
+    assert output.args[4] == "equal" and torch.equal(output.args[0][:, :32, -32:], there)
+    assert json.dumps(output.ui, allow_nan=False)
+
+
+@pytest.mark.parametrize("value", [1e25, 3e38])
+def test_figures_that_are_no_numbers_are_not_told(value):
+    picture = torch.rand(2, 32, 32, 3)
+    picture[1] *= value
+    output = compare(image_a=torch.rand(1, 32, 32, 3), image_b=picture)
+    first, second = output.ui["comparison"][0]
+    assert json.dumps(output.ui, allow_nan=False) and first["psnr"] > 0 and first["ssim"] < 1
+    assert second == {"psnr": None, "ssim": None}
+    assert output.args[4].split("\n")[1] == "pair 1: no figures, as values are far from 0 to 1"
 
 
 def test_grey_pictures_are_compared_as_they_look():
