@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -39,6 +40,7 @@ from .inputs import (
 from .trials.pictures import bench_of, compared, pictures_of
 from .trials.progress import Progress
 from .trials.runs import OFF, Runs, Sampling
+from .view.font import font_for
 
 MOST_SEEDS, MOST_PRESETS = 64, 16
 GUESS = 3.0  # runs of a preset and of the plain ones beside it, in its steps
@@ -157,7 +159,8 @@ class FrescoBench(io.ComfyNode):
     @classmethod
     def told(cls, bench: Bench, found: Recommendation, shown: dict[str, list[Image.Image]]) -> io.NodeOutput:
         """The outputs, and what the node shows."""
-        pictures, drawing = as_tensor(grid(bench, found, shown)), as_tensor(plot(bench, found))
+        fonts = functools.partial(font_for, "".join(f"{t.setting.label}{t.note}" for t in bench.trials))
+        pictures, drawing = as_tensor(grid(bench, found, shown, fonts)), as_tensor(plot(bench, found, fonts))
         table, fields = as_text(bench, found), as_fields(bench, found)
         versions.show_text(cls, found.words)
         images = [ui.PreviewImage(image, cls=cls).as_dict()["images"][0] for image in (drawing, pictures)]

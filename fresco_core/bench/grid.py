@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,9 +15,14 @@ GAP, MARGIN = 8, 14
 LABELS = 250  # pixels of the column of words
 WIDEST = 2400  # of the whole
 SMALLEST, LARGEST = 160, 384  # the longer side of a picture
+Fonts = Callable[[int], ImageFont.FreeTypeFont | ImageFont.ImageFont]
+"""By their size in pixels; with the letters of all that is drawn."""
 
 
-def grid(bench: Bench, found: Recommendation, pictures: Mapping[str, Sequence[Image.Image]]) -> Image.Image:
+def grid(
+    bench: Bench, found: Recommendation, pictures: Mapping[str, Sequence[Image.Image]],
+    fonts: Fonts = ImageFont.load_default,
+) -> Image.Image:
     """Pictures by the labels of their settings, one a seed, with seconds, gain and distance beside each row
     and the distance below each picture. Settings without pictures are left out."""
     trials = [t for t in worth_seeing(bench, found) if pictures.get(t.setting.label)]
@@ -25,7 +30,7 @@ def grid(bench: Bench, found: Recommendation, pictures: Mapping[str, Sequence[Im
     side = min(LARGEST, max(SMALLEST, (WIDEST - LABELS) // len(bench.seeds) - GAP))
     times = min(side / max(first.size), 2.0)
     width, height = (max(round(n * times), 1) for n in first.size)
-    font, small, bold = (ImageFont.load_default(n) for n in (18, 15, 22))
+    font, small, bold = (fonts(n) for n in (18, 15, 22))
     line = 26
     row = max(height + line, MARGIN * 2 + 5 * line) + GAP
     total = (LABELS + (width + GAP) * len(bench.seeds), line + 2 * MARGIN + row * len(trials))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from .figures import Bench, Trial
+from .grid import Fonts
 from .interval import interval
 from .verdict import Recommendation, seconds
 
@@ -36,15 +36,16 @@ class Scale:
         return LEFT + x * width, TOP + (1.0 - min(max(y, 0.0), 1.0)) * height
 
 
-def plot(bench: Bench, found: Recommendation) -> Image.Image:
+def plot(bench: Bench, found: Recommendation, fonts: Fonts = ImageFont.load_default) -> Image.Image:
     """PSNR over seconds: grey the plain sampler with its numbers of steps and a line by what a step takes on
     the whole, in colour each preset with the 95 % interval of its seeds, ringed what is recommended; dashed
     the seconds of the reference."""
     image = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(image)
+    draw.font = fonts(WORDS)
     shown = [t for t in (*bench.fewer, *bench.presets) if t.complete]
     scale = _scale(bench, shown)
-    _axes(draw, scale, bench)
+    _axes(draw, scale, bench, fonts)
     _reference(draw, scale, bench)
     taken: list[tuple[float, float, float, float]] = []
     line = sorted((t for t in bench.fewer if t.complete), key=lambda t: t.setting.steps)
@@ -92,25 +93,24 @@ def _scale(bench: Bench, shown: list[Trial]) -> Scale:
     )
 
 
-def _axes(draw: ImageDraw.ImageDraw, scale: Scale, bench: Bench) -> None:
-    title, font = ImageFont.load_default(TITLE), ImageFont.load_default(WORDS)
+def _axes(draw: ImageDraw.ImageDraw, scale: Scale, bench: Bench, fonts: Fonts) -> None:
     steps = bench.reference.setting.steps
-    draw.text((LEFT, 18), f"How near to plain with {steps} steps, in how many seconds", INK, title)
+    draw.text((LEFT, 18), f"How near to plain with {steps} steps, in how many seconds", INK, fonts(TITLE))
     about = ", ".join(filter(None, (bench.model, bench.size, bench.device)))
     seeds = f"{len(bench.seeds)} seed{'s' * (len(bench.seeds) != 1)}"
-    draw.text((LEFT, 50), f"{about}; {seeds}" if about else seeds, PLAIN, font)
+    draw.text((LEFT, 50), f"{about}; {seeds}" if about else seeds, PLAIN)
     bottom = SIZE[1] - BOTTOM
     for value in ticks(scale.low[1], scale.high[1]):
         y = scale.place((scale.low[0], value))[1]
         draw.line((LEFT, y, SIZE[0] - RIGHT, y), FAINT)
-        draw.text((LEFT - 10, y), f"{value:g}", INK, font, anchor="rm")
+        draw.text((LEFT - 10, y), f"{value:g}", INK, anchor="rm")
     for value in ticks(scale.low[0], scale.high[0]):
         x = scale.place((value, scale.low[1]))[0]
         draw.line((x, bottom, x, bottom + 6), INK)
-        draw.text((x, bottom + 10), f"{value:g}", INK, font, anchor="ma")
+        draw.text((x, bottom + 10), f"{value:g}", INK, anchor="ma")
     draw.line((LEFT, bottom, SIZE[0] - RIGHT, bottom), INK)
-    draw.text((SIZE[0] - RIGHT, SIZE[1] - 28), "seconds of sampling", INK, font, anchor="ra")
-    draw.text((LEFT, SIZE[1] - 28), "PSNR in dB, higher is nearer; grey: plain with fewer steps", INK, font)
+    draw.text((SIZE[0] - RIGHT, SIZE[1] - 28), "seconds of sampling", INK, anchor="ra")
+    draw.text((LEFT, SIZE[1] - 28), "PSNR in dB, higher is nearer; grey: plain with fewer steps", INK)
 
 
 def _reference(draw: ImageDraw.ImageDraw, scale: Scale, bench: Bench) -> None:
@@ -119,29 +119,23 @@ def _reference(draw: ImageDraw.ImageDraw, scale: Scale, bench: Bench) -> None:
     x = scale.place((bench.reference.mean_seconds, scale.low[1]))[0]
     for y in range(TOP, SIZE[1] - BOTTOM, 14):
         draw.line((x, y, x, y + 7), PLAIN, 2)
-    font = ImageFont.load_default(WORDS)
     words = f"{bench.reference.setting.label}: {seconds(bench.reference.mean_seconds)}"
-    draw.text((x - 8, TOP + 4), words, PLAIN, font, anchor="ra")
+    draw.text((x - 8, TOP + 4), words, PLAIN, anchor="ra")
 
 
 def _label(
-    draw: ImageDraw.ImageDraw,
-    taken: list[tuple[float, float, float, float]],
-    at: Point,
-    words: str,
-    colour: tuple[int, int, int],
-    above: bool,
+    draw: ImageDraw.ImageDraw, taken: list[tuple[float, float, float, float]], at: Point, words: str,
+    colour: tuple[int, int, int], above: bool,
 ) -> None:
     """Words beside a point, moved until they cover no others."""
-    font = ImageFont.load_default(WORDS)
-    wide = draw.textlength(words, font)
+    wide = draw.textlength(words)
     left = at[0] + 17 if at[0] + 17 + wide < SIZE[0] - 8 else at[0] - 17 - wide
     step = -WORDS - 3 if above else WORDS + 3
     y = at[1] - WORDS - 6 if above else at[1] + 4
     while any(left < r and left + wide > a and y < b and y + WORDS > t for a, t, r, b in taken):
         y += step
     taken.append((left, y, left + wide, y + WORDS))
-    draw.text((left, y), words, colour, font)
+    draw.text((left, y), words, colour)
 
 
 def _cycled(count: int) -> list[tuple[int, int, int]]:
@@ -153,5 +147,4 @@ def ticks(low: float, high: float, most: int = 8) -> list[float]:
     raw = (high - low) / most
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * n for n in (1, 2, 5, 10) if power * n >= raw)
-    digits: Callable[[float], float] = lambda value: round(value, 10)  # noqa: E731
-    return [digits(n * step) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return [round(n * step, 10) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]

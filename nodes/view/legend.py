@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ...fresco_core.view.colours import DEFAULT_PALETTE, colour
+from .font import font_for
 
 GROUND, TEXT = (24, 24, 24), (235, 235, 235)
 SMALLEST, LARGEST = 10, 18  # font sizes in pixels
@@ -39,24 +40,25 @@ def with_legends(
 def _font_size(width: int, lines: list[str]) -> int:
     """The font size that suits a width in pixels and fits the longest line, as far as that can be read."""
     size = max(SMALLEST, min(LARGEST, width // 16))
-    while size > SMALLEST and max(map(ImageFont.load_default(size).getlength, lines)) > width - size:
+    while size > SMALLEST and max(font_for(words, size).getlength(words) for words in lines) > width - size:
         size -= 1
     return size
 
 
 def _strip(width: int, size: int, caption: str, ticks: list[tuple[float, str]], palette: str) -> Tensor:
     """(H, width, 3): the caption, the bar, the words of the ticks."""
-    font, margin = ImageFont.load_default(size), size // 2
+    margin = size // 2
     top = margin + size + margin
     words_at = top + size // 2 + margin // 2
     image = Image.new("RGB", (width, words_at + size + margin if ticks else top), GROUND)
     draw = ImageDraw.Draw(image)
-    draw.text((margin, margin), caption, TEXT, font, anchor="la")
+    draw.text((margin, margin), caption, TEXT, font_for(caption, size), anchor="la")
     length = max(width - 2 * margin, 2)
     if ticks:
         bar = (colour(torch.linspace(0, 1, length), palette) * 255).to(torch.uint8)
         image.paste(Image.fromarray(bar.expand(size // 2, -1, -1).contiguous().numpy()), (margin, top))
     for position, words in ticks:
+        font = font_for(words, size)
         long = font.getlength(words)
         left = margin + position * (length - 1) - long / 2
         left = min(max(left, margin), width - margin - long)

@@ -27,6 +27,7 @@ NOT_SAID_IN = {
     "nodes/engine/experts.py": "errors that end the run in the host's dialog",
     "nodes/families/family.py": "how conditionings are taken along",
     "nodes/inputs.py": "tooltips and search words",
+    "nodes/view/font.py": "files of fonts",
 }
 NOT_SAID = {
     "against plain at the same seconds": "a column of the table as text",
