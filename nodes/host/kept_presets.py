@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import threading
+import unicodedata
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ MOST_PRESETS = 100
 LARGEST_FILE = 1 << 19  # bytes
 LONGEST_NAME, LONGEST_NOTE = 40, 400  # characters
 TAKEN = ("from text", "from numbers", "auto", "distilled", "turbo")  # choices beside presets, former names
+MARKS = ("Mn", "Mc")  # Unicode's categories of what is set on the letter before it
 _NAME = re.compile(r"\w(?:[\w .+()-]*[\w.+)])?")
 
 _lock = threading.Lock()
@@ -55,7 +57,7 @@ def preset_names() -> list[str]:
 
 def named_schedule(name: str) -> Schedule:
     """The schedule of a preset, the pack's or the user's. Raises ScheduleError naming them all."""
-    kept = kept_presets()
+    kept, name = kept_presets(), composed(str(name))
     if name in PRESETS or name not in kept:
         if name not in PRESETS and kept:
             names = ", ".join(preset_names())
@@ -66,7 +68,7 @@ def named_schedule(name: str) -> Schedule:
 
 def schedule_in(text: str) -> Schedule:
     """What a line of text means: the preset of that name, else a schedule. Raises ScheduleError."""
-    kept = kept_presets().get(text.strip()) if isinstance(text, str) else None
+    kept = kept_presets().get(composed(text.strip())) if isinstance(text, str) else None
     return presets.schedule_in(text) if kept is None else parse(kept.schedule)
 
 
@@ -74,7 +76,7 @@ def meanings(*lines: Any) -> str:
     """What the user's presets among some lines mean: part of a node's fingerprint, as a preset may be changed
     under its name."""
     kept = kept_presets()
-    named = (line.strip() for line in lines if isinstance(line, str))
+    named = (composed(line.strip()) for line in lines if isinstance(line, str))
     return "; ".join(f"{name}: {kept[name].schedule}" for name in named if name in kept)
 
 
@@ -102,7 +104,8 @@ def kept_presets() -> dict[str, KeptPreset]:
 def keep_preset(name: str, schedule: str, model: str = "", note: str = "") -> KeptPreset:
     """Write a preset to the file, in place of one of that name. Raises ScheduleError for a name or a schedule
     that cannot be, and where the file cannot be written."""
-    name, kept = name.strip(), KeptPreset(str(parse(schedule)), model[:LONGEST_NOTE], note[:LONGEST_NOTE])
+    kept = KeptPreset(str(parse(schedule)), model[:LONGEST_NOTE], note[:LONGEST_NOTE])
+    name = composed(name.strip())
     reason = unfit_name(name)
     if reason is not None:
         raise ScheduleError(reason)
@@ -120,14 +123,19 @@ def forget_preset(name: str) -> None:
     """Take a preset out of the file. Raises ScheduleError where there is none of that name."""
     with _lock:
         entries = _entries(presets_file())
-        if entries.pop(name, None) is None:
+        if entries.pop(composed(name), None) is None:
             raise ScheduleError(f"no preset is kept as {quoted_word(name)}")
         _write(entries)
 
 
+def composed(name: str) -> str:
+    """A name as it is kept: a letter and its marks are one character where there is one (NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
 def unfit_name(name: Any) -> str | None:
     """Why something cannot be the name of a preset; None where it can."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+    if not isinstance(name, str) or not _NAME.fullmatch(_unmarked(name)) or len(name) > LONGEST_NAME:
         return (
             f"found the name {quoted_word(name)}; expected 1 to {LONGEST_NAME} letters, digits, spaces "
             "and any of . + - _ ( )"
@@ -141,8 +149,14 @@ def unfit_name(name: Any) -> str | None:
     return f"the name {quoted_word(name)} is a schedule itself: choose another"
 
 
+def _unmarked(name: str) -> str:
+    """A name without the marks on its letters, which are no part of words to `re`."""
+    return name[:1] + "".join(c for c in name[1:] if unicodedata.category(c) not in MARKS)
+
+
 def _entries(path: Path) -> dict[str, Any]:
-    """All entries of the file as they are, good or bad. Raises ScheduleError for a file that is broken."""
+    """All entries of the file, good or bad, by their composed names. Raises ScheduleError for a file that is
+    broken."""
     if not path.exists():
         return {}
     try:
@@ -156,7 +170,7 @@ def _entries(path: Path) -> dict[str, Any]:
         raise ScheduleError(
             f"kept presets cannot be read from {path}: {error}. Mend the file, or move it away"
         ) from error
-    return entries
+    return {composed(name): entry for name, entry in entries.items()}
 
 
 def _usable(path: Path) -> dict[str, KeptPreset]:

@@ -1,6 +1,7 @@
 """Presets of the user's: kept, read back by every node and by the editor's route, and never trusted."""
 
 import json
+import unicodedata
 
 import folder_paths
 import pytest
@@ -131,6 +132,9 @@ def test_the_schedule_of_the_pack_is_never_hidden(file):
         ("../../x", "expected 1 to 40 letters"),
         ("<b>", "expected 1 to 40 letters"),
         ("full", "is a schedule itself"),
+        ("\u0301a", "expected 1 to 40 letters"),
+        ("a\u200b", "expected 1 to 40 letters"),
+        ("<\u0338b>", "expected 1 to 40 letters"),
     ],
 )
 def test_names_that_cannot_be(file, name, words):
@@ -138,9 +142,24 @@ def test_names_that_cannot_be(file, name, words):
     assert status == 400 and words in answer["error"] and not file.exists()
 
 
-@pytest.mark.parametrize("name", ["my FLUX 1.1 (fast)", "人像", "ポートレート", "a"])
-def test_names_that_can_be(name):
-    assert post(name=name, schedule=LINE)[1]["names"][-1] == name
+@pytest.mark.parametrize(
+    "name",
+    ["my FLUX 1.1 (fast)", "a", "人像", "ポートレート", "Gemälde", "Chân dung", "चित्र", "สีน้ำ 2", "كتابٌ"],
+)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_that_can_be(file, name, form):
+    from fresco_pack.nodes.host.kept_presets import meanings
+    from fresco_pack.nodes.inputs import built, to_schedule
+
+    typed = unicodedata.normalize(form, name)
+    assert post(name=typed, schedule=LINE)[1]["names"][-1] == name
+    assert str(built(typed, "", "1/2", 0.5, 0.95)) == str(to_schedule("", typed)) == LINE
+    assert meanings(typed) == meanings(name) != ""
+    write(file, {"version": 1, "presets": {typed: {"schedule": LINE}}})
+    assert post(name=name, schedule="full")[1]["kept"][name]["schedule"] == "full"
+    assert list(json.loads(file.read_text("utf-8"))["presets"]) == [name]
+    write(file, {"version": 1, "presets": {typed: {"schedule": LINE}}})
+    assert post(name=typed, do="forget")[1]["kept"] == {}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ export function createBenchPanel(change, list) {
   let chosen = null
   let kept = new Set()
 
+  const given = () => name.value.trim().normalize() // as names are kept, whatever the keyboard makes of an accent
+
   const tell = (words, failed = false) => {
     status.textContent = words
     status.classList.toggle('failed', failed)
@@ -58,8 +60,8 @@ export function createBenchPanel(change, list) {
 
   function draw() {
     line.hidden = bench === null
-    keep.disabled = chosen === null || name.value.trim() === ''
-    forget.hidden = !kept.has(name.value.trim())
+    keep.disabled = chosen === null || given() === ''
+    forget.hidden = !kept.has(given())
     if (bench === null) {
       table.replaceChildren()
       return tell(say('Queue the graph: the figures of each way of sampling appear here.'))
@@ -106,15 +108,14 @@ export function createBenchPanel(change, list) {
   }
 
   keep.addEventListener('click', async () => {
-    const given = name.value.trim()
     const { schedule } = chosen
-    const request = { name: given, schedule, model: bench.model, note: `${chosen.name}: ${chosen.figures.join(' ')}`.trim() }
-    await send(request, say('Kept: {name} is a preset in every node now.', { name: given }))
+    const request = { name: given(), schedule, model: bench.model, note: `${chosen.name}: ${chosen.figures.join(' ')}`.trim() }
+    await send(request, say('Kept: {name} is a preset in every node now.', { name: request.name }))
     await renew()
   })
   forget.addEventListener('click', async () => {
-    const given = name.value.trim()
-    await send({ name: given, do: 'forget' }, say('Forgotten: {name}', { name: given }))
+    const request = { name: given(), do: 'forget' }
+    await send(request, say('Forgotten: {name}', { name: request.name }))
     await renew()
   })
   name.addEventListener('input', draw)
