@@ -24,13 +24,13 @@ loses much to the plain run, also from a flat or empty picture (test_low_starts)
 
 
 NO_LAST_STEP = 0.87
-"""Of the noise share: no run makes a picture with its last step from here, at any usual shift and from three
-steps on; the high-noise experts of Wan 2.2 end at 0.875 and 0.9."""
+"""Of the noise share: no run of four steps or more makes a picture with its last step from here, at any usual
+shift; the high-noise experts of Wan 2.2 end at 0.875 and 0.9."""
 
 
 def stage_end(sigmas: Sequence[float], parameterisation: Parameterisation) -> float:
     """The sigma at which a run ends as a stage; 0 for a run that ends clean."""
-    early = len(sigmas) > 3 and parameterisation.share(float(sigmas[-2])) >= NO_LAST_STEP
+    early = len(sigmas) > 4 and parameterisation.share(float(sigmas[-2])) >= NO_LAST_STEP
     return float(sigmas[-2] if early and sigmas[-1] == 0.0 else sigmas[-1])
 
 

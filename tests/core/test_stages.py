@@ -48,7 +48,7 @@ def test_a_stage_that_jumps_to_zero_keeps_to_its_range(name, steps, shift):
     assert plan.passes[0].sigmas == (*grid, 0.0)
 
 
-@pytest.mark.parametrize("steps,shift", [(3, 12.0), (4, 12.0), (8, 12.0), (20, 1.0)])
+@pytest.mark.parametrize("steps,shift", [(3, 16.0), (4, 16.0), (8, 16.0), (20, 1.0)])
 def test_a_whole_run_is_no_stage_however_it_is_shifted(steps, shift):
     plan = make_plan(SCHEDULES["balanced"], flow_sigmas(steps, shift), CANVAS, sigma_max=1.0)
     assert len(plan.passes) == 2

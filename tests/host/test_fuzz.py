@@ -97,7 +97,7 @@ def leave_the_stage(monkeypatch, engine):
     make_plan = engine.planning.make_plan
 
     def to_the_end(schedule, sigmas, *rest):
-        return make_plan(schedule, [*sigmas[:-1], 0.0], *rest)
+        return make_plan(schedule, [*sigmas[:-1], 0.5 * float(sigmas[-1])], *rest)
 
     monkeypatch.setattr(engine.planning, "make_plan", to_the_end)
 

@@ -109,7 +109,8 @@ def test_the_first_and_the_last_results_stay(prompt, told):
     assert told[-1] == ["run 0", *(f"run {n}" for n in range(20 - MOST_EARLIER, 20))]
 
 
-def test_without_a_prompt_every_run_stands_alone(told):
+def test_without_a_prompt_every_run_stands_alone(prompt, told):
+    prompt.prompt_id = ""
     model = tiny.build("flux", size=(32, 32))
     patched = applied(model)
     for _ in range(2):
