@@ -89,8 +89,8 @@ def check_end(schedule: Schedule) -> None:
 
 
 def _suited(asked: Schedule, steps: int, end: float, canvas: Canvas) -> tuple[Schedule, str | None]:
-    """The schedule as it suits canvas, number of steps and a stage that ends at a sigma above 0; and how it
-    keeps from `asked`."""
+    """The schedule as it suits canvas, number of steps and, where `end` is above 0, a stage that ends there;
+    and how it keeps from `asked`."""
     if not canvas.allows(1):
         raise Plain(
             f"the latent is {canvas.height}x{canvas.width}: too small for half resolution, which needs "

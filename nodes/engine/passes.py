@@ -133,8 +133,8 @@ def noise_beside(run: Run, noise: Tensor, latent: Tensor, prediction: Tensor, si
     at, start = run.target.parameterisation, run.grid[0]
     if at.signal(start) == 0.0 and noise.any():
         return noise
-    at_most = from_the_top(start, float(run.target.sampling.sigma_max))
-    x = run.target.sampling.noise_scaling(sigma, noise, latent, at_most)
+    all_noise = from_the_top(start, float(run.target.sampling.sigma_max))
+    x = run.target.sampling.noise_scaling(sigma, noise, latent, all_noise)
     return (x - at.signal(sigma) * prediction) / at.noise(sigma)
 
 

@@ -73,10 +73,10 @@ def evaluate(run: Run, executor: Any, args: tuple, kwargs: dict, sigma: Any, mod
             _refuse(run, reason)
         log.debug("the look that failed:", exc_info=failure)
         let_go(failure)
-    run.spending.take()
-    run.controls.clear()
     if anew:
         raise BeginPlain(reason)
+    run.spending.take()
+    run.controls.clear()
     run.choose_look(sigma, options)  # behind the handler, whose exception holds the call's memory
     return executor(*args, **kwargs)
 
