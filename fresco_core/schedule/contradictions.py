@@ -132,9 +132,9 @@ def _of_ends(p: Pass, index: int) -> Iterator[str]:
     start = None if p.start is FIRST_STEP else p.start
     if start is not None and not SMALLEST <= start <= 1.0:
         yield f"it starts at sigma {brief(start)}; expected between 0 and 1, from 0.000001 on"
-    falls = start is None or p.end < start
-    if not (p.end == 0.0 or SMALLEST <= p.end < 1.0) or not falls:
-        yield f"it ends at sigma {brief(p.end)}; expected from 0 up to below its start"
+    end = p.end or 0.0
+    if not (end == 0.0 or SMALLEST <= end < min(start or 1.0, 1.0)):
+        yield f"it ends at sigma {brief(end)}; expected from 0 up to below its start"
 
 
 def _of_sigmas(p: Pass) -> Iterator[str]:
@@ -159,11 +159,8 @@ def _of_all(passes: Sequence[Pass]) -> Iterator[str]:
                 f"the rewinds are {brief(a)}, then {brief(b)}; expected each below the one before it, or a "
                 "later pass would undo an earlier one"
             )
-    if passes[-1].end:
-        yield (
-            f"the last pass stops at sigma {brief(passes[-1].end)}; only passes before the last may stop "
-            "early (set the sampler's end step to keep noise)"
-        )
+    if passes[-1].end != 0.0:
+        yield "the last pass stops early; only those before it may (set the sampler's end step to keep noise)"
     looks = (phase.look for p in passes for phase in p.phases)
     orders = {look.order for look in looks if isinstance(look, Mixed) and look.order}
     if len(orders) > 1:

@@ -142,15 +142,15 @@ class Pass:
 
     phases: coarse to fine. Either all amounts are steps, or every phase but the last lasts until a noise
     share, and the last carries the amount of the pass. start: the noise share that the canvas is rewound to,
-    None for the first pass. end: the noise share at which the pass stops; a later pass refines its last
-    prediction. via_pixels: whether that crosses the bridge (bridge.py) first. halvings: in time, of the
-    frames that each of its looks has. keeps_sound: whether sound that is made with a video stays what the
-    pass before has made it.
+    None for the first pass. end: the noise share at which the pass stops, None where the next one begins; a
+    later pass refines its last prediction. via_pixels: whether that crosses the bridge (bridge.py) first.
+    halvings: in time, of the frames that each of its looks has. keeps_sound: whether sound that is made with
+    a video stays what the pass before has made it.
     """
 
     phases: tuple[Phase, ...]
     start: float | FirstStep | None = None
-    end: float = 0.0
+    end: float | None = 0.0
     via_pixels: bool = False
     halvings: int = 0
     keeps_sound: bool = False
@@ -176,7 +176,8 @@ class Pass:
         if self.start is not None and len(self.phases) == 1 and self.phases[0].look == Dense(0):
             phases = phases.removeprefix("full").strip()
         words += [phases] if phases else []
-        return " ".join(words + ([f"to {number(self.end)}"] if self.end else []))
+        ends = ["to refine"] if self.end is None else [f"to {number(self.end)}"] * (self.end > 0.0)
+        return " ".join(words + ends)
 
 
 def in_words(passes: tuple[Pass, ...]) -> str:

@@ -11,7 +11,7 @@ from .division import check_amounts, divided, phases_of_steps
 from .looks import MAX_LEVEL, Pass, Spectral, level_name
 from .plan import Plan, PlannedPass, plain_plan
 from .schedule import Schedule
-from .sigmas import Grid, Sigmas, check_sigmas, pass_grid
+from .sigmas import Grid, Sigmas, check_sigmas, pass_grid, pass_start
 from .stage import for_stage, held, stage_end, starts_low, suits_stage
 from .steps import FULL_STEP, steps_of
 from .trained_size import fitted, shortened
@@ -127,9 +127,10 @@ def _passes(
     schedule: Schedule, sigmas: Sigmas, canvas: Canvas, parameterisation: Parameterisation, pass_steps: int,
 ) -> list[PlannedPass]:
     """The passes over their own parts of the grid, with what each step sees."""
-    steps = len(sigmas) - 1
+    steps, of_passes = len(sigmas) - 1, divided(schedule, len(sigmas) - 1)
+    starts = [pass_start(p, sigmas, sum(own), parameterisation) for p, own in zip(schedule.passes, of_passes)]
     grids, phases = list[Grid](), []
-    for p, counts in zip(schedule.passes, divided(schedule, steps)):
+    for p, counts, start, then in zip(schedule.passes, of_passes, starts, [*starts[1:], 0.0]):
         grid: Grid | None = tuple(float(s) for s in sigmas)
         if len(schedule.passes) > 1:
             words, own = p.describe(alone=False), sum(counts)
@@ -137,7 +138,8 @@ def _passes(
                 raise Plain(
                     f"this sampler needs {pass_steps} steps in every pass, and '{words}' has {own} of {steps}"
                 )
-            grid = pass_grid(p, sigmas, own, parameterisation)
+            end = then if p.end is None else parameterisation.from_share(p.end)
+            grid = pass_grid(sigmas, start, end, own, parameterisation)
             if grid is None:
                 raise Plain(f"the sigmas of '{words}' would not fall in {own} steps of this run")
         assert grid is not None

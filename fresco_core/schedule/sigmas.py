@@ -29,23 +29,24 @@ def check_sigmas(sigmas: Sigmas) -> None:
         )
 
 
-def pass_grid(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> Grid | None:
-    """The sigmas of a pass of several, which has `steps` steps, in a run that ends clean; None where they
-    would not fall."""
-    start, end = float(sigmas[0]), parameterisation.from_share(p.end)
-    if p.start is FIRST_STEP:
-        start = _first_step(p, sigmas, steps, parameterisation)
-    elif p.start is not None and p.start < 1.0:  # 1 is pure noise, no sigma of a variance-exploding model
-        start = min(parameterisation.from_share(p.start), start)
-    if start <= end:
-        return None
-    grid = subgrid(sigmas, start, end, steps, parameterisation)
+def pass_grid(sigmas: Sigmas, start: float, end: float, steps: int, by: Parameterisation) -> Grid | None:
+    """The sigmas of a pass of several, in a run that ends clean; None where they would not fall."""
+    grid = subgrid(sigmas, start, end, steps, by) if start > end else (start, end)
     return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
+
+
+def pass_start(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> float:
+    """Where a pass of several begins that has `steps` steps."""
+    if p.start is FIRST_STEP:
+        return _first_step(p, sigmas, steps, parameterisation)
+    if p.start is None or p.start >= 1.0:  # 1 is pure noise, no sigma of a variance-exploding model
+        return float(sigmas[0])
+    return min(parameterisation.from_share(p.start), float(sigmas[0]))
 
 
 def _first_step(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> float:
     """Where a pass begins whose schedule does not say it."""
-    highest, end = float(sigmas[0]), parameterisation.from_share(p.end)
+    highest, end = float(sigmas[0]), parameterisation.from_share(p.end or 0.0)
     start = subgrid(sigmas, highest, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS]
     if not p.via_pixels:
         start = max(start, parameterisation.from_share(LEAST_COPIED))

@@ -7,6 +7,7 @@ A schedule is one line:
     1/2 60%, full 40%                     one pass; by percentage of the steps
     draft 1/2 x10; refine 0.95 x10         two passes; the second starts again at sigma 0.95
     draft 1/2 x10; refine x10             the second has the draft for the prediction of a first step
+    draft 1/2 x10 to refine; refine x10   the draft stops where the second begins, and is refined from there
     draft 1/4 20%, 1/2 30%; refine 0.8    a draft of two levels; the refine pass takes the steps that are left
     1/2 x6, mixed 25%..75% x8, full x6    between half and full, a growing part of the blocks is fine
     draft 1/2 70%; refine 0.6 via pixels   the draft is decoded, enlarged and encoded before it is refined
@@ -16,7 +17,7 @@ A schedule is one line:
     spectral 80%, full 20%                as coarse as the noise allows, step by step
 
     schedule = pass { ";" pass }
-    pass     = [ "draft" | refine ] [ frames ] [ phase { "," phase } ] [ "to" sigma ]
+    pass     = [ "draft" | refine ] [ frames ] [ phase { "," phase } ] [ "to" ( sigma | "refine" ) ]
     refine   = "refine" [ sigma ] [ "via pixels" ] [ "keep sound" ]
     frames   = ( "half" | "quarter" ) "frames"
     phase    = look [ "until" sigma ] [ amount ] [ "min x" count ]
@@ -116,6 +117,12 @@ def _pass(text: str, index: int) -> Pass:
             keeps_sound, given = True, given[2:]
     elif index:
         raise ScheduleError(_no_later_pass(text, given, quote))
+    end: float | None = 0.0
+    if len(given) >= 2 and given[-2] == TO:
+        if given[-1].kind != "number" and given[-1] != REFINE:
+            raise ScheduleError(f"{quote}: 'to' needs a sigma or 'refine', for example 'to 0.1'")
+        end = None if given[-1] == REFINE else float(given[-1].value)
+        given = given[:-2]
     later = next((token.value for token in given if token in (DRAFT, REFINE)), None)
     if later is not None:
         raise ScheduleError(
@@ -125,11 +132,6 @@ def _pass(text: str, index: int) -> Pass:
     halvings = 0
     if given and given[0].kind == "frames":
         halvings, given = next(n for n, word in FEWER_FRAMES.items() if word == given[0].value), given[1:]
-    end = 0.0
-    if len(given) >= 2 and given[-2] == TO:
-        if given[-1].kind != "number":
-            raise ScheduleError(f"{quote}: 'to' needs a sigma, for example 'to 0.1'")
-        end, given = float(given[-1].value), given[:-2]
     groups = _between_commas(given)
     first = groups[0][0] if groups[0] else None
     if start is not None and (first is None or first.kind in ("count", "part") or first == MIN):

@@ -122,7 +122,7 @@ def schedule(r: random.Random) -> Schedule | None:
         start = None if index == 0 else r.choice([FIRST_STEP, 1.0, number()])
         halvings = r.choice([0, 0, 0, 0, 1, 2]) if index == 0 else 0
         keeps_sound = index > 0 and r.random() < 0.2
-        end = r.choice([0.0, 0.0, 0.0, number()])
+        end = r.choice([0.0, 0.0, 0.0, None, number()])
         passes.append(Pass(phases, start, end, halvings=halvings, keeps_sound=keeps_sound))
     try:
         return Schedule(tuple(passes))

@@ -69,6 +69,30 @@ def test_steps_are_divided_to_the_last_one(text, steps):
     assert p.passes[-1].sigmas[-1] == 0.0 and used[-1] == 0
 
 
+@pytest.mark.parametrize("shift", [1.0, 3.1, 8.0, None], ids=lambda s: "exploding" if s is None else str(s))
+@pytest.mark.parametrize("steps", [3, 4, 8, 20, 50])
+def test_a_draft_to_refine_ends_where_the_next_pass_begins(shift, steps):
+    exploding = [*np.geomspace(14.6, 0.03, steps), 0.0]
+    grid, kind = (exploding, VE) if shift is None else (flow_sigmas(steps, shift=shift), FLOW)
+    for start in ("", "0.9 "):
+        whole, ended = (
+            make_plan(parse(f"draft 1/2 50%{to}; refine {start}50% min x2"), grid, CANVAS, kind)
+            for to in ("", " to refine")
+        )
+        draft, refine = ended.passes
+        assert draft.sigmas[-1] == refine.sigmas[0] and refine == whole.passes[1]
+        assert draft.looks == whole.passes[0].looks and draft.sigmas[0] == whole.passes[0].sigmas[0]
+        assert all(a > b for a, b in zip(draft.sigmas, draft.sigmas[1:]))
+    if steps > 4:
+        text = "draft 1/2 x2 to refine; refine 0.9 1/2 x2 to refine; refine 0.8"
+        three = make_plan(parse(text), grid, CANVAS, kind).passes
+        assert [p.sigmas[-1] for p in three[:2]] == [p.sigmas[0] for p in three[1:]]
+
+
+def test_a_draft_to_refine_that_would_have_no_sigma_to_fall_to_is_plain():
+    assert "would not fall in 10 steps" in plan("draft 1/2 50% to refine; refine 1 50%").reason
+
+
 def test_schedulers_that_start_a_little_lower_are_no_image_to_image():
     p = make_plan(parse("draft 1/2; refine 0.75"), [*np.geomspace(11.0, 0.03, 20), 0.0], CANVAS, VE, 14.6)
     assert p.passes[1].sigmas[0] == pytest.approx(3.0)

@@ -223,7 +223,8 @@ WRONG = (
 
 def test_what_a_bench_says_is_translated():
     r, found = Random(4), {}
-    notes = ("runs plain: nothing is coarse", "not run: 'draft': 'to' needs a sigma, for example 'to 0.1'")
+    to = "'to' needs a sigma or 'refine', for example 'to 0.1'"
+    notes = ("runs plain: nothing is coarse", f"not run: 'draft': {to}")
     for _ in range(150):
         names = r.sample(["balanced", "draft 1/2 50%; refine"], r.randint(0, 2))
         presets = [(name, r.uniform(4, 21), r.uniform(15, 45)) for name in names]

@@ -117,7 +117,7 @@ def schedules(draw):
             phases = [p if p.amount else replace(p, least=draw(st.integers(1, 5))) for p in phases]
         if start is not None and draw(st.booleans()):
             start = draw(st.sampled_from([FIRST_STEP, start]))
-        passes.append(Pass(tuple(phases), start, 0.0 if last else draw(st.sampled_from([0.0, 0.005]))))
+        passes.append(Pass(tuple(phases), start, 0.0 if last else draw(st.sampled_from([0.0, None, 0.005]))))
     return Schedule(tuple(passes))
 
 
@@ -195,7 +195,7 @@ def test_presets_are_valid_and_named():
         ("draft 1/2; draft 1/2", "only the first pass is a draft"),
         ("draft 1/2; refine 1.5", "expected between 0 and 1"),
         ("draft 1/4; refine 0.7 1/2; refine 0.8", "each below the one before"),
-        ("draft 1/2; refine 0.7 to 0.2", "stops at sigma 0.2"),
+        ("draft 1/2; refine 0.7 to 0.2", "the last pass stops early"),
         ("1/2 100%, full", "leave no step for 'full'"),
         ("draft 1/2; refine 0", "starts at sigma 0; expected between 0 and 1"),
         ("draft 1/2; refine 0.0000000001", "starts at sigma 0.0000000001; expected.*from 0.000001 on"),
@@ -217,6 +217,10 @@ def test_presets_are_valid_and_named():
         ("1/2\x00, full", "found '\N{REPLACEMENT CHARACTER}'"),
         ("1/2," * 64 + "full", "has 65 looks; expected 64 at the most"),
         ("draft 1/2 to; refine 0.7", "did not expect 'to'"),
+        ("draft 1/2 to draft; refine 0.7", "'to' needs a sigma or 'refine'"),
+        ("draft 1/2 to refine 40%", "separated by ';'"),
+        ("draft 1/2; refine 40% to refine", "the last pass stops early"),
+        ("1/2 x4, full x4 to refine", "the last pass stops early"),
         ("draft 1/2 to 0.8; refine 0.9 1/2 to 0.95; refine 0.5", "expected from 0 up to below its start"),
     ],
 )
