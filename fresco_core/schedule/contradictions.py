@@ -132,9 +132,8 @@ def _of_ends(p: Pass, index: int) -> Iterator[str]:
     start = None if p.start is FIRST_STEP else p.start
     if start is not None and not SMALLEST <= start <= 1.0:
         yield f"it starts at sigma {brief(start)}; expected between 0 and 1, from 0.000001 on"
-    end = p.end or 0.0
-    if not (end == 0.0 or SMALLEST <= end < min(start or 1.0, 1.0)):
-        yield f"it ends at sigma {brief(end)}; expected from 0 up to below its start"
+    if p.end and not SMALLEST <= p.end < min(start or 1.0, 1.0):
+        yield f"it ends at sigma {brief(p.end)}; expected from 0 up to below its start"
 
 
 def _of_sigmas(p: Pass) -> Iterator[str]:
@@ -162,9 +161,10 @@ def _of_all(passes: Sequence[Pass]) -> Iterator[str]:
     if passes[-1].end != 0.0:
         yield "the last pass stops early; only those before it may (set the sampler's end step to keep noise)"
     looks = (phase.look for p in passes for phase in p.phases)
-    orders = {look.order for look in looks if isinstance(look, Mixed) and look.order}
-    if len(orders) > 1:
+    if len(orders := {look.order for look in looks if isinstance(look, Mixed) and look.order}) > 1:
         yield f"it names the orders {' and '.join(sorted(orders))}; a run has one: name it in one look"
+    if any(later.keeps_sound and p.end != 0.0 for p, later in zip(passes, passes[1:])):
+        yield "'keep sound' needs a draft that runs to its end: leave its 'to' out, or 'keep sound'"
     yield from _of_parts([phase for p in passes for phase in p.counted])
 
 

@@ -176,8 +176,8 @@ class Pass:
         if self.start is not None and len(self.phases) == 1 and self.phases[0].look == Dense(0):
             phases = phases.removeprefix("full").strip()
         words += [phases] if phases else []
-        ends = ["to refine"] if self.end is None else [f"to {number(self.end)}"] * (self.end > 0.0)
-        return " ".join(words + ends)
+        words += ["to refine"] if self.end is None else [f"to {number(self.end)}"] * (self.end > 0.0)
+        return " ".join(words)
 
 
 def in_words(passes: tuple[Pass, ...]) -> str:

@@ -109,8 +109,7 @@ def _suited(asked: Schedule, steps: int, end: float, canvas: Canvas) -> tuple[Sc
     schedule = fitted(schedule, canvas)
     if asked.deepest and not schedule.deepest and not schedule.halvings:
         raise Plain(canvas.too_small())
-    misfit = max(phase.look.level * (not canvas.allows(phase.look.level)) for phase in schedule.phases)
-    if misfit:
+    if misfit := max(phase.look.level * (not canvas.allows(phase.look.level)) for phase in schedule.phases):
         possible = max(level for level in LEVELS if level < misfit and canvas.allows(level))
         raise ScheduleError(
             f"'{schedule}' looks at {level_name(misfit)} resolution, but a latent of {canvas.height}x"
@@ -128,7 +127,8 @@ def _passes(
 ) -> list[PlannedPass]:
     """The passes over their own parts of the grid, with what each step sees."""
     steps, of_passes = len(sigmas) - 1, divided(schedule, len(sigmas) - 1)
-    starts = [pass_start(p, sigmas, sum(own), parameterisation) for p, own in zip(schedule.passes, of_passes)]
+    known = zip(schedule.passes, of_passes, [False, *(p.end is None for p in schedule.passes)])
+    starts = [pass_start(p, sigmas, sum(counts), parameterisation, meets) for p, counts, meets in known]
     grids, phases = list[Grid](), []
     for p, counts, start, then in zip(schedule.passes, of_passes, starts, [*starts[1:], 0.0]):
         grid: Grid | None = tuple(float(s) for s in sigmas)

@@ -16,6 +16,7 @@ Grid = tuple[float, ...]
 """Both of a run or pass, falling: one more than its steps."""
 
 DRAFT_THIRDS = 2  # thirds of a step that a draft stands for; the best on the trained demo model
+MOST_NOISE = 3  # times the picture's, for each step of a pass that begins where its draft ends
 LEAST_COPIED = 0.85  # from where a draft that is copied over its blocks is refined at the least, as a share
 LEAST_OWN = 0.95  # from where a pass takes the run's own last sigmas rather than to begin above them
 
@@ -35,23 +36,23 @@ def pass_grid(sigmas: Sigmas, start: float, end: float, steps: int, by: Paramete
     return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
 
 
-def pass_start(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> float:
-    """Where a pass of several begins that has `steps` steps."""
+def pass_start(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation, meets: bool) -> float:
+    """Where a pass of several begins that has `steps` steps; `meets`, where the pass before it ends there."""
     if p.start is FIRST_STEP:
-        return _first_step(p, sigmas, steps, parameterisation)
-    if p.start is None or p.start >= 1.0:  # 1 is pure noise, no sigma of a variance-exploding model
-        return float(sigmas[0])
-    return min(parameterisation.from_share(p.start), float(sigmas[0]))
+        return _first_step(p, sigmas, steps, parameterisation, meets)
+    share = 1.0 if p.start is None else p.start  # 1 is pure noise, no sigma of a variance-exploding model
+    return min(parameterisation.from_share(share) if share < 1.0 else math.inf, float(sigmas[0]))
 
 
-def _first_step(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation) -> float:
+def _first_step(p: Pass, sigmas: Sigmas, steps: int, by: Parameterisation, meets: bool) -> float:
     """Where a pass begins whose schedule does not say it."""
-    highest, end = float(sigmas[0]), parameterisation.from_share(p.end or 0.0)
-    start = subgrid(sigmas, highest, end, 3 * steps + DRAFT_THIRDS, parameterisation)[DRAFT_THIRDS]
-    if not p.via_pixels:
-        start = max(start, parameterisation.from_share(LEAST_COPIED))
+    highest, end = float(sigmas[0]), by.from_share(p.end or 0.0)
+    start = subgrid(sigmas, highest, end, 3 * steps + DRAFT_THIRDS, by)[DRAFT_THIRDS]
     own = float(sigmas[-steps - 1]) if end == sigmas[-1] else 0.0
-    return min(own if start > own >= parameterisation.from_share(LEAST_OWN) else start, highest)
+    if start > own >= by.from_share(LEAST_OWN):
+        return own
+    start = min(start, by.from_share(1.0 - 1.0 / (1.0 + MOST_NOISE * steps))) if meets else start
+    return min(start if p.via_pixels else max(start, by.from_share(LEAST_COPIED)), highest)
 
 
 def subgrid(sigmas: Sigmas, start: float, end: float, steps: int, parameterisation: Parameterisation) -> Grid:

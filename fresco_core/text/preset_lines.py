@@ -10,8 +10,8 @@ from __future__ import annotations
 PRESETS: dict[str, str] = {
     "off": "full",
     "quality": "draft ~1/4 40% to refine; refine 60% min x2",
-    "balanced": "draft ~1/4 50% to refine; refine 0.87 50% min x2",
-    "fast": "draft ~1/4 75% to refine; refine 0.87 25% min x2",
+    "balanced": "draft ~1/4 50% to refine; refine 50% min x2",
+    "fast": "draft ~1/4 75% to refine; refine 25% min x2",
     "spectral": "spectral 80%, full 20% min x3",
     "progressive": "~1/2 40%, ~mixed 25%..75% low 40%, full 20%",
 }

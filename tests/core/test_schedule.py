@@ -323,6 +323,8 @@ def test_sound_is_kept_by_a_word_of_later_passes():
     for wrong, words in (
         ("draft 1/2; refine 0.9 keep 30%", "'keep' needs 'sound'"),
         ("draft 1/2; refine keep sound via pixels", "where a level belongs"),
+        ("draft 1/2 to 0.6; refine 0.6 keep sound", "'keep sound' needs a draft that runs to its end"),
+        ("draft 1/2 to refine; refine keep sound", "'keep sound' needs a draft that runs to its end"),
         ("draft keep sound 1/2; refine 0.9", "where a level belongs"),
         ("1/2 keep sound, full", "did not expect 'keep'"),
     ):

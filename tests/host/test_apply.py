@@ -105,7 +105,7 @@ def test_a_preset_is_its_schedule_and_a_schedule_wins_over_it(flux):
     "text,expected",
     [
         ("balanced 20%", "'balanced' in 'balanced 20%', which is the name of a preset and stands alone"),
-        ("fast; refine 40%", "change the preset's own line: 'draft ~1/4 75% to refine; refine 0.87 25% min x2'"),
+        ("fast; refine 40%", "change the preset's own line: 'draft ~1/4 75% to refine; refine 25% min x2'"),
         ("draft 1/2 60%, refine 40%", "passes are separated by ';'"),
         ("1/2 x6; full x14", "looks of one pass are separated by ','"),
         ("1/2 x6 full x14", "looks are separated by ','"),

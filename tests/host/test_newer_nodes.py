@@ -125,7 +125,7 @@ def test_attention_that_leaves_blocks_out_is_put_on_once_a_step_and_dense_at_coa
 def test_compiled_blocks_meet_two_shapes_a_run_and_none_anew(flux, apply, any_size):
     helpers = pytest.importorskip("comfy_api.torch_helpers")
     torch._dynamo.reset()
-    made, schedule, steps = [], "draft ~1/4 50% to refine; refine 0.87 50% min x2", 4
+    made, schedule, steps = [], "draft ~1/4 50% to refine; refine 50% min x2", 4
 
     def backend(graph, inputs):
         made.append(graph)
