@@ -138,7 +138,8 @@ def test_what_is_surely_nearer_at_the_same_seconds_is_recommended_and_comes_out_
     trials = {t["name"]: t for t in fields["trials"]}
     assert fields["recommendation"]["name"] == "balanced"
     assert "2.00x faster than plain with 20 steps (10.0 s for 20.0 s)" in output.args[2]
-    assert str(output.args[5]) == trials["balanced"]["schedule"] == "draft ~1/4 50% to refine; refine 50% min x2"
+    line = "draft ~1/4 50% to refine; refine 50% min x2"
+    assert str(output.args[5]) == trials["balanced"]["schedule"] == line
     assert trials["balanced"]["seconds"] == [10.0] * 3, "without the 100 s of its first run"
     assert trials["quality"]["note"] == "runs plain: it is too small" and trials["quality"]["seconds"] == []
     assert trials["fast"]["verdict"] == "further"

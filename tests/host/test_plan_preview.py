@@ -134,7 +134,7 @@ def test_a_known_model_keeps_presets_to_its_trained_sizes(ask):
     small, seen = levels(512, "balanced")
     assert seen == {0} and "trained for" in small["reason"] and small["text"].startswith("draft ~1/4")
     edited, _ = levels(1024, "fast", {"kind": "boundary", "stage": 0, "step": 10})
-    assert edited["text"] == "draft 1/2 50%; refine 50%"
+    assert edited["text"] == "draft 1/2 50% to refine; refine 50%"
 
 
 def test_a_stage_that_keeps_noise_is_drawn_coarse_where_its_range_allows_it(ask):
