@@ -59,10 +59,12 @@ def make_plan(
         for i, (a, b) in enumerate(zip(sigmas, sigmas[1:])):
             if b > a:
                 raise Plain(f"the sampler's sigmas rise at step {i + 1} ({a:.4g} then {b:.4g})")
-        start = parameterisation.share(float(sigmas[0]))
+        top = parameterisation.share(float(sigmas[0]))
+        if top > 1.0 + 1e-3:
+            raise Plain(f"the run starts at sigma {top:.4g}, where there is more than noise alone")
         if coarsest == 0 or starts_low(sigmas[0], sigma_max or sigmas[0], parameterisation):
             raise Plain(
-                f"the run starts at sigma {start:.4g}, where detail already shows through the noise: a "
+                f"the run starts at sigma {top:.4g}, where detail already shows through the noise: a "
                 "coarse look would lose it"
             )
         whole = schedule.halvings > 0 and (given_frames or canvas.frames <= 1 << schedule.halvings)
@@ -72,8 +74,7 @@ def make_plan(
         passes = _passes(suited, sigmas, canvas, parameterisation, pass_steps)
         passes[0], why = held(passes[0], coarsest, end, parameterisation)
         if all(step == FULL_STEP for p in passes for step in p.looks):
-            already = f"the run starts at sigma {start:.4g}, where '{suited}' is already full"
-            raise Plain(why or note or already)
+            raise Plain(why or note or f"the run starts at sigma {top:.4g}, where '{suited}' is already full")
         return Plan(suited, canvas, tuple(passes), note=note or why)
     except Plain as reason:
         return plain_plan(schedule, sigmas, canvas, str(reason))

@@ -78,5 +78,4 @@ class Schedule:
     @property
     def order(self) -> str | None:
         """The order of promotion that its mixed looks name; None where none does."""
-        looks = (phase.look for phase in self.phases)
-        return next((look.order for look in looks if isinstance(look, Mixed) and look.order), None)
+        return next((p.look.order for p in self.phases if isinstance(p.look, Mixed) and p.look.order), None)

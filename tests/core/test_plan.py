@@ -104,6 +104,14 @@ def test_where_a_draft_ends_the_noise_is_three_times_the_picture_a_step_behind_i
     assert ended[1].sigmas == pytest.approx(given[-5:]), "the run's own last sigmas, where they begin above"
 
 
+@pytest.mark.parametrize("top", [1.01, 1.5, 2.0, 3.0])
+def test_a_flow_that_begins_above_pure_noise_is_plain(top):
+    for text in ("draft 1/2 50% to refine; refine 50%", "1/2 50%, full 50%", "draft 1/2; refine 0.9"):
+        p = make_plan(parse(text), [top, 0.8, 0.5, 0.2, 0.0], CANVAS)
+        assert p.plain and "more than noise alone" in p.reason
+    assert not make_plan(parse("1/2 50%, full 50%"), [1.0005, 0.8, 0.5, 0.2, 0.0], CANVAS).plain
+
+
 def test_a_draft_to_refine_that_would_have_no_sigma_to_fall_to_is_plain():
     assert "would not fall in 10 steps" in plan("draft 1/2 50% to refine; refine 1 50%").reason
 
