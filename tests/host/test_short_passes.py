@@ -34,8 +34,10 @@ def test_no_more_noise_is_left_than_the_sampler_leaves_by_itself(flux, apply, sa
         return float((out - clean).abs().max())
 
     for full in (1, 2, 3):
-        ours = left(apply(model, f"draft 1/2 x4; refine x{full}"), steps=4 + full)
-        assert ours <= 1.1 * left(model, steps=4 + full) + 2e-3, f"{full} full steps"
+        plain = left(model, steps=4 + full)
+        for to in ("", " to refine"):
+            ours = left(apply(model, f"draft 1/2 x4{to}; refine x{full}"), steps=4 + full)
+            assert ours <= 1.1 * plain + 2e-3, f"{full} full steps{to}"
     for name, sigmas in LISTS.items():
         grid = torch.tensor(sigmas)
         plain = unless_singular(left, model, sigmas=grid)
@@ -48,6 +50,7 @@ def test_no_more_noise_is_left_than_the_sampler_leaves_by_itself(flux, apply, sa
 def test_the_last_evaluation_is_full(flux, apply, sampler):
     for text, steps in (
         *((f"draft 1/2 x3; refine x{full}", 3 + full) for full in (1, 2, 3)),
+        *((f"draft 1/2 x{n} to refine; refine x{full}", n + full) for n, full in ((1, 2), (2, 1), (2, 3))),
         ("1/2 x3, full x1", 4),
         ("draft 1/2 x3; refine 0.9 1/2 x2, full x1", 6),
     ):
@@ -70,7 +73,8 @@ def test_lists_of_sigmas_stay_finite_where_the_host_does(apply, family, sigmas):
         run = {"sampler": sampler, "sigmas": grid}
         plain = unless_singular(tiny.sample, model.patcher, model, **run)
         undefined = plain is None or not torch.isfinite(plain).all()
-        for text in ("draft 1/2 x1; refine 0.7 x4", "draft 1/2 x2; refine 0.5 x3", "1/2 x3, full x2"):
+        ended = ("draft 1/2 x1 to refine; refine x4", "draft 1/2 x3 to refine; refine x2")
+        for text in ("draft 1/2 x1; refine 0.7 x4", "draft 1/2 x2; refine 0.5 x3", "1/2 x3, full x2", *ended):
             ours = unless_singular(tiny.sample, apply(model.patcher, text), model, **run)
             assert undefined or (ours is not None and torch.isfinite(ours).all()), f"{sampler}, '{text}'"
 
