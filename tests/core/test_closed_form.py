@@ -114,8 +114,8 @@ def test_mixture_denoiser_is_a_posterior_mean():
 
 
 def test_what_the_rewind_leaves_in_the_result_of_a_gaussian_process(say):
-    """A Gaussian's exact denoiser keeps the surplus of the rewound state, so two passes end too strong; a draft
-    that ends where it is refined leaves nearly none, as its prediction is weak where little is decided.
+    """A Gaussian's exact denoiser keeps the surplus of the rewound state, so two passes end too strong; a
+    draft that ends where it is refined leaves nearly none, as its prediction is weak where little is decided.
 
     Real pictures are no Gaussian process; on one, this is the price of the rewind, measured.
     """
