@@ -34,9 +34,9 @@ DEFAULT_PALETTE = "viridis"
 
 
 def in_colour(pictures: Tensor) -> Tensor:
-    """Pictures (..., 3) of ones with any number of channels; one is grey."""
-    if pictures.shape[-1] == 1:
-        return pictures.expand(*pictures.shape[:-1], 3)
+    """Pictures (..., 3) of ones with any number of channels; one or two are grey, the second being opacity."""
+    if pictures.shape[-1] < 3:
+        return pictures[..., :1].expand(*pictures.shape[:-1], 3)
     return pictures[..., :3]
 
 

@@ -7,7 +7,7 @@ from fresco_core import Canvas, Trace
 from fresco_core.look.dense import DenseLook
 from fresco_core.look.mixed import MixedLook
 from fresco_core.look.token_layout import mixed_layout
-from fresco_core.view.colours import PALETTES, colour
+from fresco_core.view.colours import PALETTES, colour, in_colour
 from fresco_core.view.heatmap import (
     NEVER,
     brightness_mask,
@@ -133,6 +133,13 @@ def test_a_mixed_evaluation_counts_its_own_tokens():
     trace.add(0, torch.tensor([0.5]), MixedLook(mixed_layout(mask, 8)), None)
     trace.add(0, torch.tensor([0.4]), DenseLook(1), None)
     assert [e.tokens for e in trace.finish().evaluations] == [8 * 4 + 16, 24]
+
+
+def test_pictures_of_any_number_of_channels_become_colours():
+    pictures = torch.rand(2, 5, 6, 4)
+    assert torch.equal(in_colour(pictures), pictures[..., :3])
+    for channels in (1, 2):  # grey, and grey with opacity
+        assert torch.equal(in_colour(pictures[..., :channels]), pictures[..., :1].expand(2, 5, 6, 3))
 
 
 def test_a_brightness_mask_is_the_heatmap_without_colours():

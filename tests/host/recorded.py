@@ -31,3 +31,8 @@ def knowing(patcher, clean):
         clean.to(args["input"]).expand_as(args["input"]).clone() for _ in args["conds"]
     ]
     return patcher
+
+
+def warnings(caplog):
+    """What Fresco has warned of."""
+    return [r.message for r in caplog.records if r.levelname == "WARNING" and r.message.startswith("Fresco")]

@@ -5,16 +5,13 @@ import comfy_extras.nodes_flux as flux_nodes
 import pytest
 import tiny
 import torch
+from recorded import warnings
 from test_all_models import level_of
 
 TWO_PASS = "draft 1/2 x3; refine 0.9 x3"
 needs_cache = pytest.mark.skipif(
     not hasattr(flux_nodes, "FluxKVCache"), reason="this host has no FLUX key and value cache"
 )
-
-
-def warnings(caplog):
-    return [r.message for r in caplog.records if r.levelname == "WARNING" and r.message.startswith("Fresco")]
 
 
 @needs_cache

@@ -7,6 +7,7 @@ import comfy.samplers
 import pytest
 import tiny
 import torch
+from recorded import warnings
 
 SCHEDULE = "draft 1/2 x3; refine 0.9 x3"
 KINDS = comfy.patcher_extension.WrappersMP
@@ -15,10 +16,6 @@ KINDS = comfy.patcher_extension.WrappersMP
 @pytest.fixture
 def flux():
     return tiny.build("flux")
-
-
-def warnings(caplog):
-    return [r.message for r in caplog.records if r.levelname == "WARNING" and r.message.startswith("Fresco")]
 
 
 def plain_and_told(apply, caplog, patcher, model, reason, schedule=SCHEDULE, fresh=lambda: None, **settings):

@@ -13,14 +13,11 @@ import pytest
 import tiny
 import tiny_control
 import torch
+from recorded import warnings
 from strangers import Prefixed, Spatial, Strange, half_run, stranger
 
 STEPS = 4
 SCHEDULE = "1/2 x3, full x1"
-
-
-def warnings(caplog):
-    return [r.message for r in caplog.records if r.levelname == "WARNING" and r.message.startswith("Fresco")]
 
 
 @pytest.mark.parametrize(
