@@ -34,7 +34,7 @@ DEFAULT_PALETTE = "viridis"
 
 
 def in_colour(pictures: Tensor) -> Tensor:
-    """Pictures (..., 3) of ones with any number of channels; one or two are grey, the second being opacity."""
+    """Pictures (..., 3) of ones with any number of channels; one or two are grey, the second opacity."""
     if pictures.shape[-1] < 3:
         return pictures[..., :1].expand(*pictures.shape[:-1], 3)
     return pictures[..., :3]
