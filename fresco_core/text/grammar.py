@@ -13,7 +13,7 @@ A schedule is one line:
     draft 1/2 70%; refine 0.6 via pixels   the draft is decoded, enlarged and encoded before it is refined
     draft half frames 1/2 60%; refine 40% of a video: the draft has half of the frames as well
     draft 1/2 70%; refine 0.9 keep sound   what sounds with a video stays as the draft has it
-    draft ~1/2; refine 0.9 40% min x3     about half, as the model is trained; two full steps at least
+    draft ~1/2; refine 0.9 40% min x3     about half, as the model is trained; three full steps at least
     spectral 80%, full 20%                as coarse as the noise allows, step by step
 
     schedule = pass { ";" pass }
