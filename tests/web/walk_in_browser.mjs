@@ -111,7 +111,7 @@ export function testWalk(on, renderer) {
     assert.equal(await inactive('preset'), true)
     await screenshot(page, `walk_error_${renderer}`)
     await set('schedule', 'fast')
-    await eventually(() => said('.fresco-coming'), /^20 steps: 12 at 1\/4, then 8 in full/)
+    await eventually(() => said('.fresco-coming'), /^20 steps: 15 at 1\/4, then 5 in full/)
     await set('schedule', '')
     await set('preset', 'balanced')
     await eventually(() => inactive('preset'), false)
@@ -133,7 +133,7 @@ export function testWalk(on, renderer) {
     const texts = textsOf(Buffer.from(png, 'base64'))
     const [entry] = Object.values(JSON.parse(texts.prompt)).filter((node) => node.class_type === 'FrescoApply')
     const [told] = entry._meta.fresco
-    assert.equal(told.schedule, 'draft 1/4 50%; refine 50% min x2', 'the level that ~ came to')
+    assert.equal(told.schedule, 'draft 1/4 50% to refine; refine 50% min x2', 'the level that ~ came to')
     assert.deepEqual([told.steps, told.evaluations], [20, { '1/4': 10, full: 10 }])
     assert.ok(told.seconds > 0 && told.faster > 0 && JSON.stringify(told).length < 300)
     assert.ok(JSON.parse(texts.workflow).nodes.every((node) => !JSON.stringify(node).includes('"faster":')), 'the workflow is as it was')
