@@ -32,7 +32,7 @@ def check_sigmas(sigmas: Sigmas) -> None:
 
 def pass_grid(sigmas: Sigmas, start: float, end: float, steps: int, by: Parameterisation) -> Grid | None:
     """The sigmas of a pass of several, in a run that ends clean; None where they would not fall."""
-    grid = subgrid(sigmas, start, end, steps, by) if start > end else (start, end)
+    grid = subgrid(sigmas, start, end, steps, by)
     return grid if all(early > late for early, late in zip(grid, grid[1:])) else None
 
 
