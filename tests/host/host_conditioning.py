@@ -7,6 +7,7 @@ that a run at half size has what a coarse look should be given.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 # tiny boots the host, so it comes before what imports it
@@ -96,6 +97,17 @@ def references(f: Fields) -> dict[str, Any]:
 
 def masked_text(f: Fields) -> dict[str, Any]:
     return {"attention_mask": torch.ones(1, 8, dtype=torch.int64)}
+
+
+def unclip(width: int) -> Extra:
+    """A picture to vary, as unCLIPConditioning sets it; width: of the image encoder."""
+
+    def given(f: Fields) -> dict[str, Any]:
+        seen = SimpleNamespace(image_embeds=f.sequence(1, 1, width))
+        told = {"clip_vision_output": seen, "strength": 1.0, "noise_augmentation": 0.1}
+        return {"unclip_conditioning": [told]}
+
+    return given
 
 
 def sized(f: Fields) -> dict[str, Any]:

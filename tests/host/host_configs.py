@@ -3,7 +3,7 @@
 # tiny boots the host, so it comes before comfy
 import tiny  # noqa: F401
 import torch
-from tiny_families import CHROMA, POOLED_DIM, TEXT_DIM, UNET
+from tiny_families import CHROMA, POOLED_DIM, TEXT_DIM, UNET, Z_IMAGE
 
 # isort: split
 from comfy.ldm.chroma_radiance.model import ChromaRadianceParams
@@ -300,6 +300,35 @@ SEEDVR = {
     "txt_in_dim": 32,
     "vid_out_norm": None,
 }
+MOCHI = {  # its class asks for 12,288 units in the feed-forward layer, whatever the width
+    "image_model": "mochi_preview",
+    "depth": 2,
+    "patch_size": 2,
+    "num_heads": 4,
+    "hidden_size_x": 64,
+    "hidden_size_y": 32,
+    "mlp_ratio_x": 192.0,
+    "mlp_ratio_y": 4.0,
+    "learn_sigma": False,
+    "in_channels": 12,
+    "qk_norm": True,
+    "qkv_bias": False,
+    "out_bias": True,
+    "attn_drop": 0.0,
+    "posenc_preserve_area": True,
+    "timestep_scale": 1000.0,
+    "use_t5": True,
+    "t5_feat_dim": 32,
+}
+Z_IMAGE_PIXELS = Z_IMAGE | {
+    "image_model": "zimage_pixel",
+    "patch_size": 8,
+    "in_channels": 3,
+    "decoder_in_channels": 192,
+    "decoder_hidden_size": 64,
+    "decoder_num_res_blocks": 1,
+}
+UNCLIP = UNET | {"num_classes": "sequential", "use_linear_in_transformer": True}
 VACE = {"model_type": "vace", "vace_layers": 1, "vace_in_dim": 96}
 ANIMATE = {"model_type": "animate", "in_dim": 36, "motion_encoder_dim": 32, "num_layers": 5}
 DANCER = {

@@ -28,6 +28,7 @@ from host_conditioning import (
     scail2,
     sized,
     svd,
+    unclip,
     vace,
 )
 from host_configs import (
@@ -50,6 +51,7 @@ from host_configs import (
     LENS,
     LTX,
     MAGE,
+    MOCHI,
     OMNIGEN,
     PID,
     PIXART,
@@ -57,8 +59,10 @@ from host_configs import (
     RADIANCE,
     SEEDVR,
     SVD,
+    UNCLIP,
     UPSCALER,
     VACE,
+    Z_IMAGE_PIXELS,
 )
 from tiny_families import (
     CHROMA,
@@ -126,6 +130,8 @@ O1_TEXT = torch.tensor([[151644, 872, 198, 100, 101, 102, 151645, 198, 151673]])
 ROWS: dict[str, Row] = {
     "SD15": Row("SD15", UNET, SD_IMAGE),
     "SD20": Row("SD20", UNET, SD_IMAGE),
+    "SD21UnclipL": Row("SD21UnclipL", UNCLIP | {"adm_in_channels": 1536}, SD_IMAGE, extra=unclip(768)),
+    "SD21UnclipH": Row("SD21UnclipH", UNCLIP | {"adm_in_channels": 2048}, SD_IMAGE, extra=unclip(1024)),
     "SDXL": Row("SDXL", SDXL, SDXL_IMAGE, pooled=POOLED_DIM, extra=sized),
     "SSD1B": Row("SSD1B", SDXL, SDXL_IMAGE, pooled=POOLED_DIM, extra=sized),
     "Segmind_Vega": Row("Segmind_Vega", SDXL, SDXL_IMAGE, pooled=POOLED_DIM, extra=sized),
@@ -243,6 +249,7 @@ ROWS: dict[str, Row] = {
     ),
     "Lumina2": Row("Lumina2", LUMINA2),
     "ZImage": Row("ZImage", Z_IMAGE),
+    "ZImagePixelSpace": Row("ZImagePixelSpace", Z_IMAGE_PIXELS, PIXELS),
     "PixelDiTT2I": Row("PixelDiTT2I", PIXELDIT, PIXELS, text=CAPTIONS),
     "PiD": Row(
         "PiD",
@@ -310,6 +317,7 @@ ROWS: dict[str, Row] = {
     "Omnigen2": Row("Omnigen2", OMNIGEN, extra=lambda f: references(f) | masked_text(f)),
     "Boogu": Row("Boogu", BOOGU, extra=lambda f: references(f) | masked_text(f)),
     "Ideogram4": Row("Ideogram4", IDEOGRAM, FLUX2_IMAGE, text=(4, TEXT_DIM)),
+    "GenmoMochi": Row("GenmoMochi", MOCHI, (1, 12, 3, 16, 16), text=CAPTIONS, extra=masked_text),
     "Krea2": Row("Krea2", KREA2, (1, 16, 1, 16, 16), text=(32, TEXT_DIM), extra=references),
     "MageFlow": Row("MageFlow", MAGE, FLUX2_IMAGE, text=CAPTIONS),
     "QwenImage": Row("QwenImage", QWEN, (1, 16, 1, 16, 16), text=(32, TEXT_DIM), extra=references),
@@ -330,12 +338,8 @@ ROWS: dict[str, Row] = {
 """By the class in comfy.supported_models."""
 
 NOT_BUILT: dict[str, str] = {
-    "SD21UnclipL": "its noise augmentor is made for the full width of its image encoder",
-    "SD21UnclipH": "its noise augmentor is made for the full width of its image encoder",
     "LTXAV": "its latent holds picture and sound: test_streams.py has it",
-    "GenmoMochi": "its class takes the widths of the full model and no others",
     "MiniMaxH3": "its latent holds picture and sound: test_streams.py has it",
-    "ZImagePixelSpace": "its class is NextDiT's with another last layer",
 }
 """Picture and video classes that are not built here, and why."""
 

@@ -3,7 +3,7 @@
 
 import { readdirSync } from 'node:fs'
 import { scheduled } from './editor_in_browser.mjs'
-import { demo, frames, load, newPage, open, PACK, read, run } from './frontend.mjs'
+import { demo, frames, load, newPage, open, opened, PACK, read, run } from './frontend.mjs'
 
 const STEP = '2'
 const WIDTH = 640 // of thumbnails, at most
@@ -136,6 +136,7 @@ async function outputThumbnail(page, name, key) {
   }, [WIDTH, key])
   await page.screenshot({ ...JPEG, path: `${PACK}workflows/${name}.jpg`, scale: 'css', clip: box })
   await page.reload()
+  await opened(page)
 }
 
 const compareThumbnail = (page) => outputThumbnail(page, 'fresco_compare', 'comparison')
