@@ -17,7 +17,8 @@ TRAINED_PIXELS = (220_000, 2_100_000)
 The makers recommend pictures of up to two megapixels (FLUX.2: help.bfl.ai, "Aspect Ratios and Output
 Dimensions") and video of 480p and 720p. The lower bound is ours: it admits half of 1024 x 1024 and of 1280 x
 720 (640 x 360), three quarters of 832 x 480 (624 x 360), where who runs Wan at changing resolutions
-(LightX2V) begins unless told otherwise, and no 240p draft of 480p video. What is published of smaller sizes
+(LightX2V) begins unless told otherwise, three quarters of 768 x 512 (576 x 384), at which Kandinsky 5 Lite
+makes video (its card), and no 240p draft of 480p video. What is published of smaller sizes
 does not carry one: Wan (arXiv 2503.20314) saw 192p video in the first of three stages of its training, and
 480p and 720p in the others, and its code takes those two; HunyuanVideo (arXiv 2412.03603) kept 256 pixels in
 the mix for its pictures, and HunyuanVideo 1.5 names 480p and 720p. All were trained on small pictures first;

@@ -56,6 +56,7 @@ from .streams import (
     with_level_clock,
 )
 from .target import Target, left_alone, unsupported
+from .written_frames import frames_written_at_level
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,10 @@ def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if run is None or run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
-    with patches_continued(patches_with_maps(options), run.trace.canvas, run.view.look.level, run.controls):
+    with (
+        patches_continued(patches_with_maps(options), run.trace.canvas, run.view.look.level, run.controls),
+        frames_written_at_level(options, run.view, run.view.streams.first(x)),
+    ):
         predictions = executor(model, with_level_controls(run, conds), x, *others, **given)
     streams = run.view.streams.of_call(shapes_told(conds))
     return [

@@ -8,7 +8,7 @@ OTHERS = Family(
     "others",
     trained=None,
     conditions=kinds(
-        MAP="condition time_dim_replace image_cond",  # SeedVR2, Kandinsky 5, Lumina's kin
+        MAP="condition image_cond",  # SeedVR2, Lumina's kin
         UNTOUCHED=(
             # Stable Cascade; effnet of stage C: of a size of its own, the network brings it to its grid
             "clip_text clip_text_pooled clip_img clip sca crp effnet "

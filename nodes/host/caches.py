@@ -64,10 +64,8 @@ def on_full_grid(transformer_options: dict) -> str | None:
     None where there is none."""
     keys = [str(key) for group in transformer_options.get("wrappers", {}).values() for key in group]
     owners = (getattr(patch, "__self__", None) for patch in patches_of(transformer_options))
-    writing = "InfiniteTalk" if "infinite_talk_outer_sample" in keys else ""
-    writing = "SUPIR" if any(hasattr(owner, "hint_latent") for owner in owners) else writing
-    if writing:
-        return f"{writing} writes pictures of the full size into what the network sees"
+    if any(hasattr(owner, "hint_latent") for owner in owners):
+        return "SUPIR writes pictures of the full size into what the network sees"
     counting = "RadialAttn" if "radial_attn" in transformer_options else ""
     counting = "H3 Continuum" if any(key.startswith("h3_continuum") for key in keys) else counting
     return f"{counting} counts the network's tokens on the full grid" if counting else None

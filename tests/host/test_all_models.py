@@ -83,15 +83,8 @@ def dressed(name, patcher, level):
 def predictions(patcher, model, sigmas, noise, **settings):
     """The clean prediction of every step, as the host's callback gets it."""
     seen = []
-    tiny.sample(
-        patcher,
-        model,
-        sigmas=sigmas,
-        noise=noise,
-        cfg=2.0,
-        callback=lambda step, x0, x, total: seen.append(x0.clone()),
-        **settings,
-    )
+    given = {"cfg": 2.0, "callback": lambda step, x0, x, total: seen.append(x0.clone())} | settings
+    tiny.sample(patcher, model, sigmas=sigmas, noise=noise, **given)
     return seen
 
 

@@ -199,20 +199,6 @@ def runs_plain(apply, caplog, patcher, model, reason, **settings):
     assert warnings(caplog) == [f"Fresco runs plain: {reason}"]
 
 
-def test_pictures_that_a_wrapper_writes_into_the_state_make_the_run_plain(apply, caplog):
-    """Wan InfiniteTalk's wrapper does, at full size, inside of Fresco's."""
-    talk = pytest.importorskip("comfy.ldm.wan.model_multitalk")
-    import comfy.patcher_extension
-
-    model = tiny.build("wan_i2v", size=(16, 16), frames=3)
-    patcher = model.patcher.clone()
-    first = model.positive[0][1]["concat_latent_image"][:, :, :1].clone()
-    wrapper = talk.InfiniteTalkOuterSampleWrapper(first, None, is_extend=False)
-    kind = comfy.patcher_extension.WrappersMP.OUTER_SAMPLE
-    patcher.add_wrapper_with_key(kind, "infinite_talk_outer_sample", wrapper)
-    runs_plain(apply, caplog, patcher, model, f"InfiniteTalk {WRITES}")
-
-
 def test_a_hint_of_the_full_size_makes_the_run_plain(apply, caplog):
     """SUPIR's, which its patch adds to what its control network makes of the state."""
     patches = pytest.importorskip("comfy.ldm.supir.supir_patch")

@@ -67,6 +67,7 @@ ROWS_OF_FAMILIES = {
     "HunyuanVideo": ("HunyuanVideo", "HunyuanImage"),
     "Lumina 2": ("Lumina",),
     "Krea 2": ("Krea 2",),
+    "Kandinsky 5": ("Kandinsky 5",),
     "SD3": ("SD3",),
     "SDXL": ("SDXL", "Stable Diffusion"),
     "LTX-Video": ("LTX-Video",),

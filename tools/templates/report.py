@@ -28,7 +28,7 @@ def summary(rows: list[Row], without: int) -> str:
         f"{kinds[FASTER]} faster ({used / uses:.0%} of the use), {kinds[PLAIN]} plain, "
         f"{kinds[REFUSED]} refused, {kinds[UNKNOWN]} unknown",
         f"{sum(map(good, rows))} faster, or plain for {', '.join(GOOD)}; "
-        f"{sum(map(fair, rows))} with runs that start low",
+        f"{sum(map(fair, rows))} with runs that start low, or are draft and refine already",
     ]
     causes: Counter[str] = Counter()
     for row in rows:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .experts import together
 from .fronted import fronted
 from .graph import Raw, flatten
-from .reading import Reading
+from .reading import Reading, Size
 from .sampler import Sampler, read, samplers_of
-from .verdict import FASTER, PLAIN, REFUSED, UNKNOWN, Verdict, judge
+from .verdict import FASTER, PLAIN, REFUSED, SMALL, UNKNOWN, Verdict, judge
 
 PACKAGE = "comfyui_workflow_templates_json"
 GOOD = ("audio alone", "one step", "three-dimensional")
 """Causes that nothing is to be done about: there is no picture, or nothing to leave out."""
 LOW = "starts low"
 """Rightly plain too: the run has detail from its beginning that a coarse look would lose."""
+DRAFTS = "draft and refine already"
+"""Rightly plain too, as two samplers: the first is the second's draft at half size or less, and the second
+starts low from it. LTX-2's graphs are so; what is left of them are drafts of the draft."""
 _ASK = f"import importlib.util as u; print(u.find_spec('{PACKAGE}').submodule_search_locations[0])"
 
 
@@ -106,6 +109,7 @@ def judged(name: str, document: Raw, usage: int = 0) -> Row | None:
     found = [(s, judge(s)) for s in (read(reading, node) for node in samplers_of(graph))]
     if not found:
         return None
+    found = [(s, replace(v, cause=DRAFTS) if _in_two(s, v, found) else v) for s, v in found]
     kinds = [verdict.kind for _, verdict in found]
     kind = next(k for k in (REFUSED, FASTER, UNKNOWN, PLAIN) if k in kinds)
     causes = tuple(dict.fromkeys(v.cause for _, v in found if v.cause))
@@ -114,11 +118,23 @@ def judged(name: str, document: Raw, usage: int = 0) -> Row | None:
     return Row(name, kind, causes, tuple(found), tuple(reading.assumed), usage, put, experts)
 
 
+def _in_two(sampler: Sampler, verdict: Verdict, found: list[tuple[Sampler, Verdict]]) -> bool:
+    """Whether a sampler that is plain for being small, or for starting low, is one of two of a class, of
+    which the smaller is the other's draft."""
+    others = [s for s, v in found if v.cause == {SMALL: LOW, LOW: SMALL}.get(verdict.cause)]
+    sizes = [other.size for other in others if other.model.known == sampler.model.known]
+    return any(_twice(size, sampler.size) or _twice(sampler.size, size) for size in sizes)
+
+
+def _twice(small: Size, large: Size) -> bool:
+    return large.width >= 2 * small.width and large.height >= 2 * small.height
+
+
 def good(row: Row) -> bool:
     """Whether a graph is faster, or plain only for causes in GOOD."""
     return row.kind == FASTER or (row.kind == PLAIN and set(row.causes) <= set(GOOD))
 
 
 def fair(row: Row) -> bool:
-    """As `good`, with runs that rightly stay plain because they start low."""
-    return row.kind == FASTER or (row.kind == PLAIN and set(row.causes) <= {*GOOD, LOW})
+    """As `good`, with runs that rightly stay plain because they start low, or are draft and refine."""
+    return row.kind == FASTER or (row.kind == PLAIN and set(row.causes) <= {*GOOD, LOW, DRAFTS})

@@ -18,7 +18,7 @@ PRESET = "balanced"
 BELOW = "draft 1/2 50%; refine 50% min x2"
 """What a user may write who wants a draft below the sizes that the model is trained for."""
 SMALL = "small picture"
-BOUND = {"WanInfiniteTalkToVideo": "InfiniteTalk", "SUPIRApply": "SUPIR"}
+BOUND = {"SUPIRApply": "SUPIR"}
 """Nodes that patch a model with what is of the full size, by the name that nodes/host/caches.py has."""
 ENGINE = Path(__file__).parents[2] / "nodes" / "host" / "samplers.py"
 

@@ -1,0 +1,54 @@
+"""Clean frames that a node writes into what the network sees, and where their speakers are: Wan InfiniteTalk.
+
+Its node wraps the model's call from within the run, inside of Fresco's own look, and keeps the places of two
+speakers by the network's tokens. Both are of the canvas, and a coarse look has its own of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import comfy.patcher_extension
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ...fresco_core.canvas.haar import extend, padded_size
+from ..host.caches import patches_of
+from .look import CanvasView
+
+WRITER = "MultiTalk_apply_model"
+"""The host's key of the wrapper that writes the frames: `init_latents` (1, C, T, H, W), clean."""
+SPEAKERS = "ref_target_masks"
+"""The attribute of its patch of the network's attention: booleans (speakers, tokens of a frame)."""
+
+
+@contextmanager
+def frames_written_at_level(options: dict, view: CanvasView, x: Tensor) -> Iterator[None]:
+    """Let the frames be those of the look that the model is called at for the canvas x (B, C, T, H, W), and
+    the speakers' places."""
+    wrappers = options.get("wrappers", {}).get(comfy.patcher_extension.WrappersMP.APPLY_MODEL, {})
+    writers = [one for one in wrappers.get(WRITER, ()) if hasattr(one, "init_latents")]
+    lookers = [one for one in patches_of(options) if getattr(one, SPEAKERS, None) is not None]
+    wanted = [(one, "init_latents", view.condition(one.init_latents, x)) for one in writers]
+    wanted += [(one, SPEAKERS, speakers_at_level(getattr(one, SPEAKERS), view)) for one in lookers]
+    saved = [(one, name, getattr(one, name)) for one, name, _ in wanted]
+    try:
+        for one, name, value in wanted:
+            setattr(one, name, value)
+        yield
+    finally:
+        for one, name, value in saved:
+            setattr(one, name, value)
+
+
+def speakers_at_level(masks: Tensor, view: CanvasView) -> Tensor:
+    """Masks (speakers, tokens of the canvas) for the look's tokens, as the host's node makes them for a video
+    of that size: of every token the nearest."""
+    canvas, level = view.canvas, view.look.level
+    rows, columns = canvas.height // canvas.patch, canvas.width // canvas.patch
+    height, width = (
+        side // canvas.patch for side in padded_size((canvas.height, canvas.width), level, canvas.patch)
+    )
+    whole = extend(masks.float().unflatten(-1, (rows, columns)), (height, width))
+    return (interpolate(whole[None], canvas.blocks(level), mode="nearest")[0] > 0).flatten(1)
