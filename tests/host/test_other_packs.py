@@ -153,3 +153,34 @@ def test_a_course_of_its_own_is_seen_through_samplers_that_wrap_others():
     outer = SimpleNamespace(sampler_function=None, extra_options={"sampler": part})
     assert course_of_its_own(outer) == course_of_its_own(part) is not None
     assert course_of_its_own(comfy.samplers.ksampler("euler")) is None
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, "draft 1/2 50% to refine; refine 50% min x2", "full x6"])
+def test_guidance_that_leaves_out_the_first_step_leaves_out_no_other(flux, apply, caplog, schedule):
+    """KJNodes' CFG-Zero finds its step among the run's sigmas; PiD's colours, behind the guidance, likewise."""
+    zeroed, behind = [], []
+
+    def step_of(args):
+        sigmas, at = args["model_options"]["transformer_options"]["sample_sigmas"], args["timestep"]
+        found = (sigmas == at[0]).nonzero()
+        assert len(found) == 1 and bool((sigmas[:-1] > sigmas[1:]).all())
+        return int(found)
+
+    def guidance(args):
+        if step_of(args) == 0:
+            zeroed.append(float(args["timestep"][0]))
+            return args["cond"] * 0
+        return args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
+
+    def post(args):
+        if step_of({**args, "timestep": args["sigma"]}) == 0:
+            behind.append(float(args["sigma"][0]))
+        return args["denoised"]
+
+    patcher = flux.patcher.clone()
+    patcher.set_model_sampler_cfg_function(guidance)
+    patcher.set_model_sampler_post_cfg_function(post)
+    with caplog.at_level("WARNING"):
+        out = tiny.sample(apply(patcher, schedule), flux, steps=6, cfg=2.0)
+    assert out.isfinite().all() and not warnings(caplog)
+    assert zeroed == behind == [1.0]
