@@ -125,8 +125,8 @@ def told_sigmas(model_options: dict, sigmas: Tensor) -> dict:
 
 
 def guided_by(functions: Any, sigmas: Tensor) -> Any:
-    """A function of the guidance, or a list of them, that is told these sigmas: what it does in the first steps
-    of a run (CFG-Zero's init) it must not do anew in a pass that begins below them."""
+    """A function of the guidance, or a list of them, that is told these sigmas: what it does in the first
+    steps of a run (CFG-Zero's init) it must not do anew in a pass that begins below them."""
     if isinstance(functions, list):
         return [guided_by(function, sigmas) for function in functions]
 

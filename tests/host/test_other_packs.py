@@ -157,7 +157,7 @@ def test_a_course_of_its_own_is_seen_through_samplers_that_wrap_others():
 
 @pytest.mark.parametrize("schedule", [SCHEDULE, "draft 1/2 50% to refine; refine 50% min x2", "full x6"])
 def test_guidance_that_leaves_out_the_first_step_leaves_out_no_other(flux, apply, caplog, schedule):
-    """KJNodes' CFG-Zero finds its step among the run's sigmas; PiD's colours, behind the guidance, likewise."""
+    """KJNodes' CFG-Zero finds its step among the run's sigmas; PiD's colours, behind guidance, likewise."""
     zeroed, behind = [], []
 
     def step_of(args):
