@@ -166,7 +166,7 @@ def built(source: str, text: str, draft_level: str, draft_part: float, refine_fr
     if source == FROM_NUMBERS:
         draft = Phase(Dense(LEVELS[draft_level]), Portion(round(draft_part, 4)))
         refine = Phase(Dense(0), Portion(round(1.0 - draft_part, 4)))
-        return Schedule((Pass((draft,)), Pass((refine,), start=round(refine_from, 4))))
+        return Schedule((Pass((draft,), end=None), Pass((refine,), start=round(refine_from, 4))))
     return named_schedule(source)
 
 
