@@ -22,8 +22,8 @@ CATEGORY = "sampling/fresco"
 DEFAULT_PRESET = "balanced"
 
 EXAMPLES = (
-    "Examples: 'draft 1/2 x10; refine 0.95 x10' (two passes: 10 steps at half resolution to the "
-    "end, then 10 full steps from sigma 0.95 on the same noise), "
+    "Examples: 'draft 1/2 x10 to refine; refine x10' (two passes on the same noise: 10 steps at half "
+    "resolution, then 10 full steps from where they end), "
     "'1/2 until 0.95, full' (one pass), '1/2 40%, mixed 50% high 40%, full' (mixed steps, half of the blocks "
     "fine; 'low' or 'high' says which first), 'full' (off), or the name of a preset."
 )
