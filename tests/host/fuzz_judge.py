@@ -211,15 +211,14 @@ def _psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def _stopped(case: Case, model: tiny.Tiny, patched: Any, latent: torch.Tensor, ours: Record) -> list[str]:
-    """A failure inside the network comes out as it is; an error in a coarse look may be answered at full
-    resolution instead."""
+    """A failure inside the network comes out as it is; an error of a run that was to have coarse looks may be
+    answered at full resolution instead."""
     if case.stop is None or ours.error is not None or not ours.calls:
         return []
     kind, where = case.stop
     stop = kind, 1 + int(where * len(ours.calls))
     stopped = run(case, model, patched, latent, stop)
-    looks = {count for count, _ in ours.tokens}
-    answered = kind == "error" and stopped.error is None and len(looks) > 1
+    answered = kind == "error" and stopped.error is None and _outcome(ours, ours) == "right"
     if type(stopped.error) is not STOPS[kind] and not (answered and (stopped.finite or not ours.finite)):
         return [f"{kind} at call {stop[1]} of {len(ours.calls)} comes out as {stopped.error!r}"]
     return []

@@ -13,6 +13,8 @@ SIMPLE = (
     "1/2, full",
     "3/4, full",
     "draft 3/4 50%; refine 50%",
+    "draft 1/2 x3 to refine; refine",
+    "draft 1/4 to refine; refine 0.9 1/2 to refine; refine 0.7",
     "1/2",
     "1/2 50%, mixed 25%..75% 25%, full 25%",
     "spectral",
@@ -84,8 +86,8 @@ def _made(rng: Random, steps: int) -> str:
             line = f"refine{where} {line}"
         elif len(passes) > 1:
             line = f"draft {line}" if rng.random() < 0.95 else line
-        if len(passes) - 1 > index and rng.random() < 0.15:
-            line += f" to {rng.choice((0.05, 0.1, 0.3))}"
+        if len(passes) - 1 > index and rng.random() < 0.4:
+            line += f" to {rng.choice((0.05, 0.1, 0.3, 'refine', 'refine', 'refine', 'refine'))}"
         lines.append(line)
     return "; ".join(lines)
 
