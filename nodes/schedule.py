@@ -89,8 +89,8 @@ class FrescoSchedule(io.ComfyNode):
                     min=0.05,
                     max=0.99,
                     step=0.01,
-                    tooltip="Used with preset 'from numbers': sigma that the draft ends at and the refine pass "
-                    "starts from. High keeps the seed's detail, low keeps the draft.",
+                    tooltip="Used with preset 'from numbers': sigma that the draft ends at and the refine "
+                    "pass starts from. High keeps the seed's detail, low keeps the draft.",
                 ),
                 steps_input("Steps over all passes, for SIGMAS and for the description."),
                 scheduler_input("Spread of the steps, for SIGMAS."),

@@ -5,10 +5,10 @@
     python -m benchmarks.quality --suite rivals --count 64                      a quick look
 
 Stops and goes on at any moment: every shard of pictures is measured once per weights and kind of prompts, in
-OUT/WEIGHTS/PROMPTS/SETTING/, real pictures once in OUT/real-JUDGE/. Writes SUITE.md, SUITE-brief.md (narrow,
-for documents), SUITE.json and SUITE.png beside them, and does only that where all is measured. The plain
-sampler's rows are the first of every suite. Several processes may share the work, but for the race of
-`search`: each with `--part I/N`, then one without. A larger `--count` measures only what is new.
+OUT/WEIGHTS/PROMPTS/SETTING/, real pictures once in OUT/real-JUDGE/. Writes SUITE.md, SUITE-brief.md and
+SUITE-by-steps.md (for documents), SUITE.json and SUITE.png beside them, and does only that where all is
+measured. The plain sampler's rows are the first of every suite. Several processes may share the work, but for
+the race of `search`: each with `--part I/N`, then one without. A larger `--count` measures only what is new.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .ablations import ABLATIONS
 from .candidates import candidates
 from .frontier import plot
 from .prompts import PROMPTS, weights_for
-from .report import as_json, brief, markdown
+from .report import as_json, brief, by_steps, markdown
 from .rows import Row
 from .search import as_markdown, race, rounds
 from .settings import REFERENCE, SHIFT, SUITES, Setting, baselines, beside
@@ -145,6 +145,7 @@ def write(workshop: Workshop, rows: list[Row], name: str, passed: list[str]) -> 
     text += f"\n\n{workshop.about_real()}"
     (folder / f"{name}.md").write_text(text + "\n", "utf-8")
     (folder / f"{name}-brief.md").write_text(brief(rows, count, prompts) + "\n", "utf-8")
+    (folder / f"{name}-by-steps.md").write_text(by_steps(rows, count, prompts) + "\n", "utf-8")
     (folder / f"{name}.json").write_text(
         as_json(rows, count, workshop.weights, workshop.invisible, prompts), "utf-8"
     )

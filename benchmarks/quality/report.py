@@ -31,6 +31,9 @@ COLUMNS = {
 BRIEF = ("fd", "fd_inception", "precision", "recall", "fidelity", "ground", "band", "lpips")
 """Columns of the narrow table."""
 GAINS = ("fd", "fd_inception", "fidelity", "ground", "lpips")
+BY_STEPS = {"fd": ("FD", 0), "fd_inception": ("Inception", 1)}
+BY_STEPS |= {"fidelity": ("words", 3), "lpips": ("LPIPS", 3)}
+"""Gains of the table by steps: their names there and their digits."""
 
 
 def markdown(rows: list[Row], count: int, invisible: float, prompts: str = "full") -> str:
@@ -81,6 +84,29 @@ def brief(rows: list[Row], count: int, prompts: str) -> str:
     return "\n".join(lines)
 
 
+def by_steps(rows: list[Row], count: int, prompts: str) -> str:
+    """A table of methods by numbers of steps: cost, and what each figure is less the plain sampler's at that
+    cost; * where the interval leaves 0 out."""
+    compared = [row for row in rows if any(row.gain.values())]
+    counts = sorted({row.setting.steps for row in compared})
+    methods: dict[str, dict[int, str]] = {}
+    for row in compared:
+        name = ", ".join([f"`{row.setting.schedule}`", *row.setting.options])
+        gains = [_starred(row.gain.get(key), *shown) for key, shown in BY_STEPS.items()]
+        found = ", ".join(filter(None, gains))
+        methods.setdefault(name, {})[row.setting.steps] = f"{row.cost:.2f}: {found}"
+    lines = [
+        f"{count} held-out {prompts} prompts. Cost in full steps: what is less the plain sampler's at that "
+        "cost; * where a 95 % interval says so.",
+        "",
+        "| sampling | " + " | ".join(f"{steps} steps" for steps in counts) + " |",
+        "|" + "---|" * (1 + len(counts)),
+    ]
+    for name, cells in methods.items():
+        lines.append(f"| {name} | " + " | ".join(cells.get(steps, "") for steps in counts) + " |")
+    return "\n".join(lines)
+
+
 def verdict(row: Row) -> str:
     """Whether the row beats the plain sampler of equal cost in what judges, in a word."""
     better, worse = (any(name in JUDGES for name in names) for names in (row.better, row.beaten))
@@ -101,6 +127,12 @@ def _interval(found: Estimate | None) -> str:
         return ""
     digits = 1 if found.high - found.low < 20 else 0
     return f"{found.value:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
+
+
+def _starred(found: Estimate | None, name: str, digits: int) -> str:
+    if found is None:
+        return ""
+    return f"{name} {found.value:+.{digits}f}{'*' * (found.low > 0.0 or found.high < 0.0)}"
 
 
 def cell(found: Estimate | None, sign: bool = False) -> str:

@@ -13,6 +13,7 @@ pytest.importorskip("PIL")
 from benchmarks.quality.bar import as_json, as_markdown, judged
 from benchmarks.quality.ground import SIDE, residuals
 from benchmarks.quality.manifold import precision_and_recall
+from benchmarks.quality.report import by_steps
 from benchmarks.quality.rows import Yardstick, compare, make_row
 from benchmarks.quality.settings import REFERENCE, Setting
 from benchmarks.quality.statistics import Moments, bootstrap, frechet_over
@@ -192,6 +193,19 @@ def test_rows_say_on_whose_side_the_interval_is():
     rows = _rows({**plain, line: 3.0})
     compare(rows, 0.0)
     assert "fd" in rows[-1].beaten and rows[-1].better == ()
+
+
+def test_the_table_by_steps_has_a_line_for_each_method():
+    lines = {Setting("draft 1/2; refine 0.9 x2", 4): 1.0, Setting("1/2 50%, full", 4): 3.0}
+    lines[Setting("1/2 50%, full", 6)] = 8.0 / 6
+    rows = _rows({**{Setting("full", steps): 8.0 / steps for steps in (2, 4, 8)}, **lines})
+    compare(rows, 0.0)
+    table = [line for line in by_steps(rows, 200, "open").splitlines() if line.startswith("|")]
+    assert table[0] == "| sampling | 4 steps | 6 steps |" and len(table) == 4
+    drafted, halved = (row.split(" | ") for row in table[2:])
+    assert drafted[0] == "| `draft 1/2; refine 0.9 x2`" and drafted[1].startswith("4.00: FD -3*, ")
+    assert halved[1].startswith("4.00: FD +5*, ") and "6.00: FD" in halved[2]
+    assert "words -0.000, " in drafted[1] or "words +0.000, " in drafted[1], "told and not starred where even"
 
 
 def test_a_row_is_compared_with_the_plain_sampler_on_sigmas_like_its_own():
