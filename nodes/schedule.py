@@ -42,7 +42,6 @@ class FrescoSchedule(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        number = versions.widget
         return versions.schema(
             node_id="FrescoSchedule",
             display_name="Fresco Schedule",
@@ -59,39 +58,14 @@ class FrescoSchedule(io.ComfyNode):
                     FROM_TEXT,
                     FROM_NUMBERS,
                 ),
-                number(
+                versions.widget(
                     io.String.Input,
                     "text",
                     default=str(preset(DEFAULT_PRESET)),
                     multiline=False,
                     tooltip="Used with preset 'from text'. Resolution schedule in one line. " + EXAMPLES,
                 ),
-                number(
-                    io.Combo.Input,
-                    "draft_level",
-                    options=list(LEVELS),
-                    default="1/2",
-                    tooltip="Used with preset 'from numbers': resolution of the draft pass.",
-                ),
-                number(
-                    io.Float.Input,
-                    "draft_share",
-                    default=0.5,
-                    min=0.05,
-                    max=0.95,
-                    step=0.05,
-                    tooltip="Used with preset 'from numbers': part of the steps that the draft takes.",
-                ),
-                number(
-                    io.Float.Input,
-                    "refine_from",
-                    default=0.95,
-                    min=0.05,
-                    max=0.99,
-                    step=0.01,
-                    tooltip="Used with preset 'from numbers': sigma that the draft ends at and the refine "
-                    "pass starts from. High keeps the seed's detail, low keeps the draft.",
-                ),
+                *_numbers(),
                 steps_input("Steps over all passes, for SIGMAS and for the description."),
                 scheduler_input("Spread of the steps, for SIGMAS."),
                 io.Model.Input(
@@ -151,6 +125,39 @@ class FrescoSchedule(io.ComfyNode):
             setting = setting_of(sigmas.tolist(), model, *shapes_of(as_sampled(model, latent)))
             shown["fresco_known"] = () if setting is None else (setting,)
         return io.NodeOutput(schedule, sigmas, words, ui=shown)
+
+
+def _numbers() -> list[Any]:
+    """The inputs that make two passes of numbers."""
+    number, used = versions.widget, "Used with preset 'from numbers': "
+    return [
+        number(
+            io.Combo.Input,
+            "draft_level",
+            options=list(LEVELS),
+            default="1/2",
+            tooltip=used + "resolution of the draft pass.",
+        ),
+        number(
+            io.Float.Input,
+            "draft_share",
+            default=0.5,
+            min=0.05,
+            max=0.95,
+            step=0.05,
+            tooltip=used + "part of the steps that the draft takes.",
+        ),
+        number(
+            io.Float.Input,
+            "refine_from",
+            default=0.95,
+            min=0.05,
+            max=0.99,
+            step=0.01,
+            tooltip=used + "sigma that the draft ends at and the refine pass starts from. High keeps the "
+            "seed's detail, low keeps the draft.",
+        ),
+    ]
 
 
 def describe(
