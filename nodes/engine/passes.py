@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..host.devices import settle
-from ..host.executors import with_sampler
+from ..host.executors import with_sample_sigmas, with_sampler
 from ..host.model import clean_latent
 from ..host.samplers import from_the_top
 from .crossing import cross
@@ -22,9 +22,6 @@ from .streams import joined, with_sound_kept
 
 log = logging.getLogger(__name__)
 
-GUIDANCE = ("sampler_cfg_function", "sampler_pre_cfg_function", "sampler_post_cfg_function")
-"""Model options of functions that make one prediction of several."""
-
 
 def run_plan(executor: Any, args: tuple, kwargs: dict, run: Run, given: dict[str, Any]) -> Tensor:
     """The plan's passes, of which a single one is the host's own call with all that it was given; or that
@@ -33,6 +30,7 @@ def run_plan(executor: Any, args: tuple, kwargs: dict, run: Run, given: dict[str
     options = model_options["transformer_options"]
 
     def alone() -> Tensor:
+        run.pass_sigmas = None
         run.view.prediction = given["latent_image"]
         run.begin_pass(0, executor.class_obj, given["guider"], options)
         return executor(*args, **kwargs)
@@ -57,7 +55,8 @@ def run_passes(executor: Any, run: Run, given: dict[str, Any]) -> Tensor:
     for index, planned in enumerate(run.plan.passes):
         samples = carried_over_pixels(run, index, given, samples)
         pass_sigmas = sigmas.new_tensor(planned.sigmas)
-        extra_args = with_sample_sigmas(given["extra_args"], pass_sigmas, sigmas if index else None)
+        run.pass_sigmas = pass_sigmas
+        extra_args = told_where(given["extra_args"], sigmas, pass_sigmas)
         options = extra_args["model_options"]["transformer_options"]
         run.begin_pass(index, executor.class_obj, given["guider"], options)
         call, into, painted = executor, latent, mask
@@ -108,36 +107,15 @@ def carried_over_pixels(run: Run, index: int, given: dict[str, Any], samples: Te
     return samples
 
 
-def with_sample_sigmas(extra_args: dict, sigmas: Tensor, of_run: Tensor | None = None) -> dict:
-    """The sampler's extra arguments with the pass's own sigmas where the host puts the run's. of_run: the
-    run's, for a pass that is not the first."""
-    options = told_sigmas(extra_args["model_options"], sigmas)
-    if of_run is not None:
-        known = torch.cat((of_run[of_run > sigmas[0]], sigmas))
-        options |= {name: guided_by(options[name], known) for name in GUIDANCE if options.get(name)}
-    return {**extra_args, "model_options": options}
+def told_where(extra_args: dict, sigmas: Tensor, pass_sigmas: Tensor) -> dict:
+    """The sampler's extra arguments with the pass's sigmas where the host puts the run's, behind those of the
+    run that are above them.
 
-
-def told_sigmas(model_options: dict, sigmas: Tensor) -> dict:
-    """Model options that tell these sigmas for a run's."""
-    told = {**model_options["transformer_options"], "sample_sigmas": sigmas}
-    return {**model_options, "transformer_options": told}
-
-
-def guided_by(functions: Any, sigmas: Tensor) -> Any:
-    """A function of the guidance, or a list of them, that is told these sigmas: what it does in the first
-    steps of a run (CFG-Zero's init) it must not do anew in a pass that begins below them."""
-    if isinstance(functions, list):
-        return [guided_by(function, sigmas) for function in functions]
-
-    @functools.wraps(functions)
-    def told(args: dict) -> Any:
-        options = args.get("model_options")
-        if options is None or "transformer_options" not in options:
-            return functions(args)
-        return functions({**args, "model_options": told_sigmas(options, sigmas)})
-
-    return told
+    Guiders, functions of the guidance and context windows find their step so: what they leave out at a run's
+    first step (CFG-Zero's init) they must not leave out at each pass's. The model is told the pass's alone.
+    """
+    known = torch.cat((sigmas[sigmas > pass_sigmas[0]], pass_sigmas))
+    return {**extra_args, "model_options": with_sample_sigmas(extra_args["model_options"], known)}
 
 
 def counted(callback: Callable | None, done: int, total: int) -> Callable | None:

@@ -89,7 +89,7 @@ class Run:
     grid: the sampler's sigmas that the plan was made for. mixing: of a plan with mixed steps, the family's
     adapter and whether coarse tokens have their own clock. controls: what stands for ControlNets, and
     for pictures that patches of the network look at, in the current pass. spending: what the current
-    evaluation's calls have cost.
+    evaluation's calls have cost. pass_sigmas: of the current pass, where a plan has several.
     """
 
     settings: Settings
@@ -101,6 +101,7 @@ class Run:
     mixing: tuple[MixedAdapter, bool] | None = None
     controls: dict[Any, Any] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
+    pass_sigmas: Tensor | None = None
 
     @property
     def plan(self) -> Plan:

@@ -27,7 +27,7 @@ from ..families import canvas_of
 from ..host.caches import answered_by_step_cache, patches_with_maps
 from ..host.clock import Clock
 from ..host.conds import evaluated_conds
-from ..host.executors import bound, with_argument
+from ..host.executors import bound, with_argument, with_sample_sigmas
 from ..host.metadata import note_run
 from ..host.model import latent_in, looks_up_sigmas
 from .conditioning import at_level, with_level_controls
@@ -60,6 +60,7 @@ from .written_frames import frames_written_at_level
 
 log = logging.getLogger(__name__)
 
+CALC = "model conds x_in timestep model_options"
 ARGUMENTS = "noise latent_image sampler sigmas denoise_mask callback disable_pbar seed"
 
 
@@ -211,11 +212,17 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """At a coarse look: ControlNets see the level, and every prediction is constant over what is coarse."""
-    given = bound("model conds x_in timestep model_options", args, kwargs)
+    """The model is told the sigmas of its pass. At a coarse look ControlNets see the level, and every
+    prediction is constant over what is coarse."""
+    given = bound(CALC, args, kwargs)
     options = given["model_options"].get("transformer_options", {})
     run: Run | None = options.get(RUN)
-    if run is None or run.view.look == FULL:
+    if run is None:
+        return executor(*args, **kwargs)
+    if run.pass_sigmas is not None:
+        given["model_options"] = with_sample_sigmas(given["model_options"], run.pass_sigmas)
+        args, kwargs = with_argument(CALC, "model_options", given["model_options"], args, kwargs)
+    if run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))
     with (

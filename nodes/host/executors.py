@@ -19,6 +19,12 @@ def with_argument(names: str, name: str, value: Any, args: tuple, kwargs: dict) 
     return args, {**kwargs, name: value}
 
 
+def with_sample_sigmas(model_options: dict, sigmas: Any) -> dict:
+    """Model options that tell these for the sigmas of a run."""
+    told = {**model_options["transformer_options"], "sample_sigmas": sigmas}
+    return {**model_options, "transformer_options": told}
+
+
 def with_sampler(executor: Any, sampler: Any) -> Any:
     """The same chain of wrappers around another sampler's `sample`."""
     return type(executor)(sampler.sample, sampler, executor.wrappers, executor.idx)

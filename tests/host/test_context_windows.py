@@ -173,3 +173,20 @@ def test_the_cost_that_is_told_is_that_of_the_windows(apply, schedule):
     steps = [float(re.search(r"([\d.]+) GFLOPs a full step", words)[1]) for words in before]
     count = {"standard_static": 3, "batched": 2}[schedule]
     assert steps[0] == pytest.approx(count * steps[1], rel=1e-3), "so many clips of a window's frames"
+
+
+def test_guidance_that_asks_the_model_again_sees_the_windows_of_the_call_itself(apply, monkeypatch):
+    """Skip-layer guidance and its kin: in a later pass too both calls are of one step."""
+    name, differences = "WAN21_T2V", []
+    patcher = windowed(longer(monkeypatch, name))
+
+    def again(args):
+        given = (args["model"], [args["cond"]], args["input"], args["sigma"], args["model_options"])
+        (same,) = comfy.samplers.calc_cond_batch(*given)
+        differences.append(float((same - args["cond_denoised"]).abs().max()))
+        return args["denoised"]
+
+    patcher.set_model_sampler_post_cfg_function(again)
+    patched = apply(patcher, "draft 1/2 x3 to refine; refine 0.9 x3")
+    tiny.sample(patched, dressed(name, patcher, 0), steps=6, cfg=2.0)
+    assert len(differences) == 6 and max(differences) < 1e-4
