@@ -85,8 +85,8 @@ def brief(rows: list[Row], count: int, prompts: str) -> str:
 
 
 def by_steps(rows: list[Row], count: int, prompts: str) -> str:
-    """A table of methods by numbers of steps: cost, and what each figure is less the plain sampler's at that
-    cost; * where the interval leaves 0 out."""
+    """A table of methods by numbers of steps: the cost, and each figure minus the plain sampler's at that
+    cost. Rows outside the plain rows' costs are left out."""
     compared = [row for row in rows if any(row.gain.values())]
     counts = sorted({row.setting.steps for row in compared})
     methods: dict[str, dict[int, str]] = {}
@@ -96,8 +96,8 @@ def by_steps(rows: list[Row], count: int, prompts: str) -> str:
         found = ", ".join(filter(None, gains))
         methods.setdefault(name, {})[row.setting.steps] = f"{row.cost:.2f}: {found}"
     lines = [
-        f"{count} held-out {prompts} prompts. Cost in full steps: what is less the plain sampler's at that "
-        "cost; * where a 95 % interval says so.",
+        f"{count} held-out {prompts} prompts. In each cell the cost in full steps, then each figure minus "
+        "the plain sampler's at that cost; * where the 95 % interval leaves 0 out.",
         "",
         "| sampling | " + " | ".join(f"{steps} steps" for steps in counts) + " |",
         "|" + "---|" * (1 + len(counts)),

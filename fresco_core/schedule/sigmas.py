@@ -38,10 +38,10 @@ def pass_grid(sigmas: Sigmas, start: float, end: float, steps: int, by: Paramete
 
 def pass_start(p: Pass, sigmas: Sigmas, steps: int, parameterisation: Parameterisation, meets: bool) -> float:
     """Where a pass of several begins that has `steps` steps; `meets`, where the pass before it ends there."""
-    if p.start is FIRST_STEP:
-        return _first_step(p, sigmas, steps, parameterisation, meets)
-    share = 1.0 if p.start is None else p.start  # 1 is pure noise, no sigma of a variance-exploding model
-    return min(parameterisation.from_share(share) if share < 1.0 else math.inf, float(sigmas[0]))
+    share, top = 1.0 if p.start is None else p.start, float(sigmas[0])
+    start = top if share is FIRST_STEP or share >= 1.0 else min(parameterisation.from_share(share), top)
+    unsaid = share is FIRST_STEP or meets and share < 1.0 and start >= top  # above the run, it says nothing
+    return _first_step(p, sigmas, steps, parameterisation, meets) if unsaid else start
 
 
 def _first_step(p: Pass, sigmas: Sigmas, steps: int, by: Parameterisation, meets: bool) -> float:

@@ -56,6 +56,17 @@ def test_a_copied_draft_is_refined_from_high_up_one_over_pixels_from_where_its_s
     assert start < 0.85 and start == pytest.approx(flow_sigmas(3 * refine + 2, shift)[2], abs=0.01)
 
 
+def test_a_sigma_above_the_run_says_nothing_where_the_draft_ends_there():
+    """Else the draft would have nothing to do: 0.95 of an SDXL-like model is 19, and it begins at 14.6."""
+    grid = [14.6146 * (0.0292 / 14.6146) ** (i / 19) for i in range(20)] + [0.0]
+    told, untold = (
+        make_plan(parse(f"draft 1/2 50% to refine; refine{sigma} 50%"), grid, CANVAS, VE)
+        for sigma in (" 0.95", "")
+    )
+    assert told.passes == untold.passes and not told.plain
+    assert told.passes[0].sigmas[-1] == told.passes[1].sigmas[0] < 14.6
+
+
 def test_the_last_sigmas_of_a_list_for_few_steps_are_taken_as_they_are():
     grid = [1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875, 0.0]
     taken = {n: make_plan(parse(f"draft 1/2; refine x{n}"), grid, CANVAS).passes[1].sigmas for n in (3, 4, 6)}

@@ -29,6 +29,10 @@ def test_the_schedule_node_describes_what_will_run_and_what_will_not():
     assert "10 at 1/4 resolution (1024 tokens)" in words(model=model.patcher, latent=large)[2]
     assert "connect model and latent for yours" in words()[2]
     assert str(words("from numbers")[0]) == "draft 1/4 50% to refine; refine 0.8 50%"
+    sdxl = tiny.build("sdxl", size=(128, 128))
+    given = {"model": sdxl.patcher, "latent": sdxl.latent}
+    told = FrescoSchedule.execute("from numbers", "", "1/2", 0.5, 0.95, 20, "normal", **given).args[2]
+    assert "10 at 1/2 resolution" in told, "the node's own numbers, above where such a model begins"
     assert "sets 30 steps, but the sampler has 20" in words("from text", "draft 1/2 x18; refine 0.75 x12")[2]
     flux2, empty = tiny.build("flux2", size=(64, 64)), torch.zeros(1, 4, 128, 128)
     told = {"samples": empty, "downscale_ratio_spacial": 8}  # by the host's empty latent of 1024x1024
