@@ -19,6 +19,7 @@ from .crossing import cross
 from .refusals import begin_plain, let_go, why_plain
 from .run import Run
 from .streams import joined, with_sound_kept
+from .written_frames import with_frames_written
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def carried_over_pixels(run: Run, index: int, given: dict[str, Any], samples: Te
     if crossing is None:
         return samples
     video, others = run.view.streams.parted(samples)
+    video = with_frames_written(video, given["extra_args"]["model_options"]["transformer_options"])
     seed, mask = given["extra_args"].get("seed"), given.get("denoise_mask")
     samples = joined(cross(run, index, crossing, video, given["guider"], seed), others)
     if mask is not None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import comfy.patcher_extension
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -27,8 +29,7 @@ SPEAKERS = "ref_target_masks"
 def frames_written_at_level(options: dict, view: CanvasView, x: Tensor) -> Iterator[None]:
     """Let the frames be those of the look that the model is called at for the canvas x (B, C, T, H, W), and
     the speakers' places."""
-    wrappers = options.get("wrappers", {}).get(comfy.patcher_extension.WrappersMP.APPLY_MODEL, {})
-    writers = [one for one in wrappers.get(WRITER, ()) if hasattr(one, "init_latents")]
+    writers = writers_of(options)
     lookers = [one for one in patches_of(options) if getattr(one, SPEAKERS, None) is not None]
     wanted = [(one, "init_latents", view.condition(one.init_latents, x)) for one in writers]
     wanted += [(one, SPEAKERS, speakers_at_level(getattr(one, SPEAKERS), view)) for one in lookers]
@@ -40,6 +41,21 @@ def frames_written_at_level(options: dict, view: CanvasView, x: Tensor) -> Itera
     finally:
         for one, name, value in saved:
             setattr(one, name, value)
+
+
+def writers_of(options: dict) -> list[Any]:
+    """The host's wrappers that write frames."""
+    wrappers = options.get("wrappers", {}).get(comfy.patcher_extension.WrappersMP.APPLY_MODEL, {})
+    return [one for one in wrappers.get(WRITER, ()) if hasattr(one, "init_latents")]
+
+
+def with_frames_written(clip: Tensor, options: dict) -> Tensor:
+    """A clean clip (B, C, T, H, W) of the canvas with the frames that the network has seen in place of what
+    it predicts of them, which its node leaves out of the result too."""
+    for one in writers_of(options):
+        frames = one.init_latents.to(clip).expand(len(clip), *(-1,) * (clip.ndim - 1))
+        clip = torch.cat((frames, clip[:, :, frames.shape[2] :]), dim=2)
+    return clip
 
 
 def speakers_at_level(masks: Tensor, view: CanvasView) -> Tensor:

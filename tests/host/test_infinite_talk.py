@@ -14,6 +14,7 @@ import torch
 from host_models import ROWS, Fields
 from recorded import warnings
 from test_all_models import COARSE, built, dressed, level_of, merged, native_run, predictions
+from tiny_vaes import VAES
 
 talk = pytest.importorskip("comfy.ldm.wan.model_multitalk")
 
@@ -119,6 +120,22 @@ def test_a_draft_is_refined_with_the_frames_of_the_canvas(
     assert not torch.equal(out, plain)
     patch = patcher.model_options["transformer_options"]["patches"]["attn1_patch"][0]
     assert torch.equal(patch.ref_target_masks, masks.flatten(1) > 0), "nothing of a look stays on it"
+
+
+def test_a_draft_goes_over_pixels_with_the_frames_that_it_continues(apply, wan, voices, monkeypatch):
+    from fresco_pack.fresco_core import merge
+    from fresco_pack.nodes.engine.run import Bridge
+
+    monkeypatch.setitem(ROWS, NAME, dataclasses.replace(ROWS[NAME], shape=(1, 16, FRAMES, 8, 12)))
+    full, vae, seen = dressed(NAME, wan, 0), VAES["wan"].build(), []
+    decode = vae.decode
+    monkeypatch.setattr(vae, "decode", lambda latent: seen.append(latent.clone()) or decode(latent))
+    first = first_frames(ROWS[NAME].shape, 0)
+    patcher = talking(wan, voices, first, extends=True)
+    patcher = apply(patcher, "draft 1/2 x3; refine 0.6 via pixels x3", bridge=Bridge(vae))
+    out = tiny.sample(patcher, full, steps=6)
+    assert len(seen) == 1 and out.isfinite().all()
+    torch.testing.assert_close(seen[0][:, :, :1], merge(first, 1), rtol=1e-4, atol=1e-4)
 
 
 def test_mixed_steps_see_all_of_it_at_full_size(apply, caplog, wan, voices):
