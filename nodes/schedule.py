@@ -129,14 +129,14 @@ class FrescoSchedule(io.ComfyNode):
 
 def _numbers() -> list[Any]:
     """The inputs that make two passes of numbers."""
-    number, used = versions.widget, "Used with preset 'from numbers': "
+    number = versions.widget
     return [
         number(
             io.Combo.Input,
             "draft_level",
             options=list(LEVELS),
             default="1/2",
-            tooltip=used + "resolution of the draft pass.",
+            tooltip="Used with preset 'from numbers': resolution of the draft pass.",
         ),
         number(
             io.Float.Input,
@@ -145,7 +145,7 @@ def _numbers() -> list[Any]:
             min=0.05,
             max=0.95,
             step=0.05,
-            tooltip=used + "part of the steps that the draft takes.",
+            tooltip="Used with preset 'from numbers': part of the steps that the draft takes.",
         ),
         number(
             io.Float.Input,
@@ -154,8 +154,8 @@ def _numbers() -> list[Any]:
             min=0.05,
             max=0.99,
             step=0.01,
-            tooltip=used + "sigma that the draft ends at and the refine pass starts from. High keeps the "
-            "seed's detail, low keeps the draft.",
+            tooltip="Used with preset 'from numbers': sigma that the draft ends at and the refine pass "
+            "starts from. High keeps the seed's detail, low keeps the draft.",
         ),
     ]
 

@@ -60,8 +60,8 @@ from .written_frames import frames_written_at_level
 
 log = logging.getLogger(__name__)
 
-CALC = "model conds x_in timestep model_options"
 ARGUMENTS = "noise latent_image sampler sigmas denoise_mask callback disable_pbar seed"
+BATCH = "model conds x_in timestep model_options"
 
 
 def apply_fresco(
@@ -214,14 +214,14 @@ def predict_noise(executor: Any, *args: Any, **kwargs: Any) -> Any:
 def calc_cond_batch(executor: Any, *args: Any, **kwargs: Any) -> Any:
     """The model is told the sigmas of its pass. At a coarse look ControlNets see the level, and every
     prediction is constant over what is coarse."""
-    given = bound(CALC, args, kwargs)
+    given = bound(BATCH, args, kwargs)
     options = given["model_options"].get("transformer_options", {})
     run: Run | None = options.get(RUN)
     if run is None:
         return executor(*args, **kwargs)
     if run.pass_sigmas is not None:
         given["model_options"] = with_sample_sigmas(given["model_options"], run.pass_sigmas)
-        args, kwargs = with_argument(CALC, "model_options", given["model_options"], args, kwargs)
+        args, kwargs = with_argument(BATCH, "model_options", given["model_options"], args, kwargs)
     if run.view.look == FULL:
         return executor(*args, **kwargs)
     model, conds, x, *others = (given.pop(n) for n in ("model", "conds", "x_in", "timestep", "model_options"))

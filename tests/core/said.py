@@ -19,7 +19,7 @@ ARGUMENTS = {"tooltip", "description", "search_aliases", "display_name", "catego
 """Of calls: what the host shows, in the words of locales/*/nodeDefs.json, or nobody."""
 CALLS = {"compile", "rearrange", "check_finite", "bound", "split", "kinds", "keep_newest"}
 """Calls whose texts are names and patterns."""
-CONSTANTS = {"FORWARD", "ARGUMENTS", "names"}
+CONSTANTS = {"FORWARD", "ARGUMENTS", "BATCH", "names"}
 """What holds the names of a call's arguments, in one line."""
 _WORD = re.compile(r"(?<![\w{])[a-z]{2,}")
 
