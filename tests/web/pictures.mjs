@@ -19,13 +19,13 @@ async function showStep(page) {
   await frames(page)
 }
 
-/** The demo model behind Fresco Apply and a stock sampler, in API format. */
+/** The larger model in the box, whose steps weigh more than their previews, behind Fresco Apply and a stock sampler, in API format. */
 function applied() {
   const model = ['2', 0]
   return {
-    1: { class_type: 'FrescoDemoLoader', inputs: { prompt: 'a big penguin left, a big house right, on blue waves' } },
+    1: { class_type: 'FrescoDemoLoader', inputs: { prompt: 'a penguin and a house on blue waves', model: 'short' } },
     2: { class_type: 'FrescoApply', inputs: { model: ['1', 0] } },
-    3: { class_type: 'EmptySD3LatentImage', inputs: { width: 192, height: 192, batch_size: 1 } },
+    3: { class_type: 'EmptySD3LatentImage', inputs: { width: 256, height: 256, batch_size: 1 } },
     4: { class_type: 'KSampler', inputs: { ...SAMPLED, model, positive: ['1', 2], negative: ['1', 3], latent_image: ['3', 0] } },
     5: { class_type: 'VAEDecode', inputs: { samples: ['4', 0], vae: ['1', 1] } },
     6: { class_type: 'PreviewImage', inputs: { images: ['5', 0] } }
@@ -53,6 +53,8 @@ const RUNS = {
 
 /** Every node of the pack by itself, for its help page. */
 async function help(page) {
+  await load(page, demo({ seed: 4 })) // the first run of a process is slow
+  await run(page)
   const types = await page.evaluate(() => Object.keys(LiteGraph.registered_node_types).filter((t) => t.startsWith('Fresco')))
   for (const type of types.filter((t) => !process.env.FRESCO_NODE || t === process.env.FRESCO_NODE).sort()) {
     const graph = RUNS[type]
