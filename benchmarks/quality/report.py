@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from .measure import JPEG_QUALITY
 from .rows import HIGHER_IS_BETTER, JUDGES, Row
-from .settings import REFERENCE
+from .settings import REFERENCE, Setting
 from .statistics import Estimate
 
 COLUMNS = {
@@ -76,8 +76,7 @@ def brief(rows: list[Row], count: int, prompts: str) -> str:
     ]
     for row in rows:
         setting = row.setting
-        name = ", ".join(["plain" if setting.plain else f"`{setting.schedule}`", *setting.options])
-        cells = [str(setting.steps), name, f"{row.cost:.2f}"]
+        cells = [str(setting.steps), _method(setting), f"{row.cost:.2f}"]
         cells += [_plain_figure(row.figures.get(name)) for name in shown]
         cells += [_interval(row.gain.get("fd")), verdict(row)]
         lines.append("| " + " | ".join(cells) + " |")
@@ -91,10 +90,9 @@ def by_steps(rows: list[Row], count: int, prompts: str) -> str:
     counts = sorted({row.setting.steps for row in compared})
     methods: dict[str, dict[int, str]] = {}
     for row in compared:
-        name = ", ".join([f"`{row.setting.schedule}`", *row.setting.options])
         gains = [_starred(row.gain.get(key), *shown) for key, shown in BY_STEPS.items()]
         found = ", ".join(filter(None, gains))
-        methods.setdefault(name, {})[row.setting.steps] = f"{row.cost:.2f}: {found}"
+        methods.setdefault(_method(row.setting), {})[row.setting.steps] = f"{row.cost:.2f}: {found}"
     lines = [
         f"{count} held-out {prompts} prompts. In each cell the cost in full steps, then each figure minus "
         "the plain sampler's at that cost; * where the 95 % interval leaves 0 out.",
@@ -114,6 +112,10 @@ def verdict(row: Row) -> str:
         return ""
     words = {(True, False): "better", (False, True): "worse", (True, True): "both"}
     return words.get((better, worse), "even")
+
+
+def _method(setting: Setting) -> str:
+    return ", ".join(["plain" if setting.plain else f"`{setting.schedule}`", *setting.options])
 
 
 def _plain_figure(found: Estimate | None) -> str:

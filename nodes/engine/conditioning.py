@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from ...fresco_core.canvas.haar import pack_channels, padded_size, unpack_channe
 from ...fresco_core.canvas.levels import side_at
 from ..families import kind_of
 from ..families.family import MAP, MASKED, REBUILT, REFERENCE, Kind
+from ..host.lending import lent
 from ..host.samplers import chained
 from .control_pictures import hints_continued, reach
 from .frames import told_rate
@@ -130,30 +130,21 @@ class LevelControl:
         with (
             watched(self._run),
             self._lock,
-            _ranges_judged_at(self._control, t),
+            lent(_ranges_judged_at(self._control, t)),
             hints_continued(chained(self._control), size, whole, self._hints),
         ):
             return self._control.get_control(state, sigma, cond, *args, **kwargs)
 
 
-@contextmanager
-def _ranges_judged_at(control: Any, sigma: Tensor) -> Iterator[None]:
-    """Let every ControlNet of the chain be active or not as it is at `sigma`, whatever lower sigma it is
-    called with; and Advanced-ControlNet's keyframes, which hold from their own sigma down."""
+def _ranges_judged_at(control: Any, sigma: Tensor) -> Iterator[tuple[Any, str, Any]]:
+    """What lets every ControlNet of the chain be active or not as it is at `sigma`, whatever lower sigma it
+    is called with; and Advanced-ControlNet's keyframes, which hold from their own sigma down."""
     always, never = (float("inf"), float("-inf")), (float("-inf"), float("inf"))
-    saved: list[tuple[Any, str, Any]] = []
     for one in chained(control):
         limits = getattr(one, "timestep_range", None)
         if limits is not None:
             active = not (sigma[0] > limits[0] or sigma[0] < limits[1])
-            saved.append((one, "timestep_range", limits))
-            one.timestep_range = always if active else never
+            yield one, "timestep_range", always if active else never
         for keyframe in getattr(getattr(one, "timestep_keyframes", None), "keyframes", ()):
             if keyframe.start_t < sigma[0]:
-                saved.append((keyframe, "start_t", keyframe.start_t))
-                keyframe.start_t = float("-inf")
-    try:
-        yield
-    finally:
-        for one, name, value in reversed(saved):
-            setattr(one, name, value)
+                yield keyframe, "start_t", float("-inf")

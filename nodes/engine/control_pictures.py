@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...fresco_core import Canvas
 from ...fresco_core.canvas.haar import extend, padded_size
+from ..host.lending import lent
 
 HINTS = ("cond_hint_original", "extra_concat_orig")  # of the host's ControlNets, as given: (N, C, h, w)
 PICTURES = ("image", "inpaint_image", "render_video")  # of patches of the network's blocks: (N, h, w, C)
@@ -22,6 +23,9 @@ MASKS = ("mask",)  # of those: (..., h, w)
 Size = tuple[int, int]
 Continue = Callable[[Tensor, Size, Size], Tensor]
 """A picture, the canvas's size and what it is continued to -> the picture continued as far."""
+Wanted = tuple[Any, str, Continue]
+Lent = tuple[Any, str, Any]
+"""An object and the name of its attribute, with how that is continued, and with what it then is."""
 
 
 def reach(canvas: Canvas, size: Size, level: float) -> Size:
@@ -53,10 +57,8 @@ def hints_continued(
 ) -> Iterator[None]:
     """Let the pictures of ControlNets reach as far as a level's state, `whole` of a canvas of `size`. known:
     what has been continued, kept between calls."""
-    wanted: list[tuple[Any, str, Continue]] = [
-        (one, name, continued_picture) for one in controls for name in HINTS
-    ]
-    with _lent(wanted if whole != size else [], size, whole, known):
+    wanted: list[Wanted] = [(one, name, continued_picture) for one in controls for name in HINTS]
+    with lent(_continued(wanted if whole != size else [], size, whole, known)):
         yield
 
 
@@ -69,22 +71,15 @@ def patches_continued(
     whole = reach(canvas, size, level)
     holders = (getattr(patch, "patch", patch) for patch in patches)
     found = {id(one): one for one in holders} if whole != size else {}  # several may share one
-    wanted: list[tuple[Any, str, Continue]]
+    wanted: list[Wanted]
     wanted = [(one, name, continued_last) for one in found.values() for name in PICTURES]
     wanted += [(one, name, continued_picture) for one in found.values() for name in MASKS]
-    with _lent(wanted, size, whole, known):
+    with lent(_continued(wanted, size, whole, known)):
         yield
 
 
-@contextmanager
-def _lent(
-    wanted: list[tuple[Any, str, Continue]],
-    size: Size,
-    whole: Size,
-    known: dict[Any, Any],
-) -> Iterator[None]:
-    """Let attributes be continued pictures, and what they were behind it."""
-    saved: list[tuple[Any, str, Any]] = []
+def _continued(wanted: list[Wanted], size: Size, whole: Size, known: dict[Any, Any]) -> Iterator[Lent]:
+    """The attributes that are there, as continued pictures."""
 
     def continued(part: Any, how: Continue) -> Any:
         if isinstance(part, list):
@@ -96,13 +91,7 @@ def _lent(
             known[key] = part, how(part, size, whole)
         return known[key][1]
 
-    try:
-        for one, name, how in wanted:
-            given = getattr(one, name, None)
-            if given is not None:
-                saved.append((one, name, given))
-                setattr(one, name, continued(given, how))
-        yield
-    finally:
-        for one, name, given in reversed(saved):
-            setattr(one, name, given)
+    for one, name, how in wanted:
+        given = getattr(one, name, None)
+        if given is not None:
+            yield one, name, continued(given, how)

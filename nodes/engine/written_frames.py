@@ -6,8 +6,7 @@ speakers by the network's tokens. Both are of the canvas, and a coarse look has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import comfy.patcher_extension
@@ -15,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ...fresco_core.canvas.haar import extend, padded_size
+from ...fresco_core.canvas.haar import extend, repeated
 from ..host.caches import patches_of
+from ..host.lending import lent
+from .control_pictures import reach
 from .look import CanvasView
 
 WRITER = "MultiTalk_apply_model"
@@ -25,22 +26,14 @@ SPEAKERS = "ref_target_masks"
 """The attribute of its patch of the network's attention: booleans (speakers, tokens of a frame)."""
 
 
-@contextmanager
-def frames_written_at_level(options: dict, view: CanvasView, x: Tensor) -> Iterator[None]:
+def frames_written_at_level(options: dict, view: CanvasView, x: Tensor) -> AbstractContextManager[None]:
     """Let the frames be those of the look that the model is called at for the canvas x (B, C, T, H, W), and
     the speakers' places."""
     writers = writers_of(options)
     lookers = [one for one in patches_of(options) if getattr(one, SPEAKERS, None) is not None]
     wanted = [(one, "init_latents", view.condition(one.init_latents, x)) for one in writers]
     wanted += [(one, SPEAKERS, speakers_at_level(getattr(one, SPEAKERS), view)) for one in lookers]
-    saved = [(one, name, getattr(one, name)) for one, name, _ in wanted]
-    try:
-        for one, name, value in wanted:
-            setattr(one, name, value)
-        yield
-    finally:
-        for one, name, value in saved:
-            setattr(one, name, value)
+    return lent(wanted)
 
 
 def writers_of(options: dict) -> list[Any]:
@@ -53,7 +46,7 @@ def with_frames_written(clip: Tensor, options: dict) -> Tensor:
     """A clean clip (B, C, T, H, W) of the canvas with the frames that the network has seen in place of what
     it predicts of them, which its node leaves out of the result too."""
     for one in writers_of(options):
-        frames = one.init_latents.to(clip).expand(len(clip), *(-1,) * (clip.ndim - 1))
+        frames = repeated(one.init_latents.to(clip), len(clip))
         clip = torch.cat((frames, clip[:, :, frames.shape[2] :]), dim=2)
     return clip
 
@@ -62,9 +55,7 @@ def speakers_at_level(masks: Tensor, view: CanvasView) -> Tensor:
     """Masks (speakers, tokens of the canvas) for the look's tokens, as the host's node makes them for a video
     of that size: of every token the nearest."""
     canvas, level = view.canvas, view.look.level
-    rows, columns = canvas.height // canvas.patch, canvas.width // canvas.patch
-    height, width = (
-        side // canvas.patch for side in padded_size((canvas.height, canvas.width), level, canvas.patch)
-    )
+    size = canvas.height, canvas.width
+    rows, columns, height, width = (side // canvas.patch for side in (*size, *reach(canvas, size, level)))
     whole = extend(masks.float().unflatten(-1, (rows, columns)), (height, width))
     return (interpolate(whole[None], canvas.blocks(level), mode="nearest")[0] > 0).flatten(1)

@@ -33,6 +33,28 @@ def knowing(patcher, clean):
     return patcher
 
 
+def step_told(args, at):
+    """The one step of a run that functions of the guidance find themselves in at a sigma (B,)."""
+    sigmas = args["model_options"]["transformer_options"]["sample_sigmas"]
+    found = (sigmas == at[0]).nonzero()
+    assert len(found) == 1 and bool((sigmas[:-1] > sigmas[1:]).all())
+    return int(found)
+
+
+def leaving_out_the_first_step(patcher, left_out):
+    """A clone whose guidance leaves out a run's first step, as CFG-Zero does, and notes its sigma."""
+
+    def guidance(args):
+        if step_told(args, args["timestep"]) == 0:
+            left_out.append(float(args["timestep"][0]))
+            return args["cond"] * 0
+        return args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
+
+    patcher = patcher.clone()
+    patcher.set_model_sampler_cfg_function(guidance)
+    return patcher
+
+
 def warnings(caplog):
     """What Fresco has warned of."""
     return [r.message for r in caplog.records if r.levelname == "WARNING" and r.message.startswith("Fresco")]

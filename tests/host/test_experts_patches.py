@@ -10,6 +10,7 @@ import pytest
 import tiny
 import tiny_control
 import torch
+from recorded import leaving_out_the_first_step
 from two_experts import (
     both_called,
     handing_over,
@@ -399,19 +400,9 @@ def test_only_the_asked_one_is_loaded(wans, pair):
 @pytest.mark.parametrize("behind", [False, True], ids=["in front", "behind"])
 def test_guidance_that_leaves_out_the_first_step_leaves_out_no_other(pair, wans, apply, behind):
     zeroed = []
-
-    def guidance(args):
-        sigmas, at = args["model_options"]["transformer_options"]["sample_sigmas"], args["timestep"]
-        if float(sigmas[0]) == float(at[0]):
-            zeroed.append(float(at[0]))
-            return args["cond"] * 0
-        return args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
-
-    def patched(patcher):
-        patcher = patcher.clone()
-        patcher.set_model_sampler_cfg_function(guidance)
-        return patcher
-
-    joined = patched(join(*pair)) if behind else join(*(patched(one) for one in pair))
+    if behind:
+        joined = leaving_out_the_first_step(join(*pair), zeroed)
+    else:
+        joined = join(*(leaving_out_the_first_step(one, zeroed) for one in pair))
     run(apply(joined, DRAFT), wans[0])
     assert zeroed == [1.0]

@@ -7,7 +7,7 @@ import comfy.samplers
 import pytest
 import tiny
 import torch
-from recorded import warnings
+from recorded import leaving_out_the_first_step, step_told, warnings
 
 SCHEDULE = "draft 1/2 x3; refine 0.9 x3"
 KINDS = comfy.patcher_extension.WrappersMP
@@ -160,25 +160,12 @@ def test_guidance_that_leaves_out_the_first_step_leaves_out_no_other(flux, apply
     """KJNodes' CFG-Zero finds its step among the run's sigmas; PiD's colours, behind guidance, likewise."""
     zeroed, behind = [], []
 
-    def step_of(args):
-        sigmas, at = args["model_options"]["transformer_options"]["sample_sigmas"], args["timestep"]
-        found = (sigmas == at[0]).nonzero()
-        assert len(found) == 1 and bool((sigmas[:-1] > sigmas[1:]).all())
-        return int(found)
-
-    def guidance(args):
-        if step_of(args) == 0:
-            zeroed.append(float(args["timestep"][0]))
-            return args["cond"] * 0
-        return args["uncond"] + args["cond_scale"] * (args["cond"] - args["uncond"])
-
     def post(args):
-        if step_of({**args, "timestep": args["sigma"]}) == 0:
+        if step_told(args, args["sigma"]) == 0:
             behind.append(float(args["sigma"][0]))
         return args["denoised"]
 
-    patcher = flux.patcher.clone()
-    patcher.set_model_sampler_cfg_function(guidance)
+    patcher = leaving_out_the_first_step(flux.patcher, zeroed)
     patcher.set_model_sampler_post_cfg_function(post)
     with caplog.at_level("WARNING"):
         out = tiny.sample(apply(patcher, schedule), flux, steps=6, cfg=2.0)
