@@ -10,7 +10,6 @@ import pytest
 import tiny
 import tiny_control
 import torch
-from recorded import leaving_out_the_first_step
 from two_experts import (
     both_called,
     handing_over,
@@ -395,14 +394,3 @@ def test_only_the_asked_one_is_loaded(wans, pair):
         run(patched, wans[0])
         run(patched, wans[0])
     assert asked == [model.model for model in wans] * 2
-
-
-@pytest.mark.parametrize("behind", [False, True], ids=["in front", "behind"])
-def test_guidance_that_leaves_out_the_first_step_leaves_out_no_other(pair, wans, apply, behind):
-    zeroed = []
-    if behind:
-        joined = leaving_out_the_first_step(join(*pair), zeroed)
-    else:
-        joined = join(*(leaving_out_the_first_step(one, zeroed) for one in pair))
-    run(apply(joined, DRAFT), wans[0])
-    assert zeroed == [1.0]

@@ -7,6 +7,7 @@ import comfy.samplers
 import pytest
 import tiny
 import torch
+import two_experts
 from recorded import leaving_out_the_first_step, step_told, warnings
 
 SCHEDULE = "draft 1/2 x3; refine 0.9 x3"
@@ -171,3 +172,14 @@ def test_guidance_that_leaves_out_the_first_step_leaves_out_no_other(flux, apply
         out = tiny.sample(apply(patcher, schedule), flux, steps=6, cfg=2.0)
     assert out.isfinite().all() and not warnings(caplog)
     assert zeroed == behind == [1.0]
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["in front", "behind"])
+def test_guidance_of_two_experts_leaves_out_the_first_step_once(pair, wans, apply, behind):
+    zeroed = []
+    if behind:
+        joined = leaving_out_the_first_step(two_experts.join(*pair), zeroed)
+    else:
+        joined = two_experts.join(*(leaving_out_the_first_step(one, zeroed) for one in pair))
+    two_experts.run(apply(joined, "draft 1/2 x4; refine 0.9 x4"), wans[0])
+    assert zeroed == [1.0]
